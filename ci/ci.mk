@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# What happens on the host: packages, tools of the build, runs in emulators, tests.
+#
+#   make run         one run; settings: FIRMWARE MEM CPU ARGS QEMU_EXTRA and the others of
+#                    ci/runner/machine.h
+#   make test        everything, with "N passed, N failed" at the end
+#   make matrix      the machines of ci/matrix.cfg; ONLY="bios-* bochs" picks some
+#   make mutations   the payload broken on purpose; ONLY="kmap" picks some
+
+# Packages. The stamp is a makefile that make brings up to date, and then reads, before it builds
+# anything: so nothing is compiled on a machine where something is missing.
+DEPS_NOT_FOR := clean
+ifneq ($(filter-out $(DEPS_NOT_FOR),$(or $(MAKECMDGOALS),all)),)
+ifeq ($(findstring n,$(filter-out ---%,$(firstword -$(MAKEFLAGS)))),)
+include $(BUILD)/deps.stamp
+endif
+endif
+
+$(BUILD)/deps.stamp: ci/packages ci/deps
+	@mkdir -p $(@D)
+	@sh ci/deps ci/packages
+	@touch $@
+
+HOSTCC ?= gcc
+HOST_WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wshadow
+HOST_CFLAGS := -std=gnu11 -O2 -g -I. -D_GNU_SOURCE $(HOST_WARNINGS)
+XML_CFLAGS = $(shell pkg-config --cflags libxml-2.0)
+XML_LIBS = $(shell pkg-config --libs libxml-2.0)
+
+$(BUILD)/ci/symtab: ci/symtab.c ci/ci.mk
+	@mkdir -p $(@D)
+	$(HOSTCC) $(HOST_CFLAGS) $< -o $@
+
+# The runner.
+RUNNER := $(BUILD)/ci/runner
+RUNNER_SRCS := $(sort $(wildcard ci/runner/*.c)) lib/crc32c.c
+RUNNER_OBJS := $(RUNNER_SRCS:%.c=$(BUILD)/ci/obj/%.o)
+
+$(BUILD)/ci/obj/%.o: %.c ci/ci.mk
+	@mkdir -p $(@D)
+	$(HOSTCC) $(HOST_CFLAGS) $(if $(findstring report_junit,$<),$(XML_CFLAGS)) -MMD -MP -c $< -o $@
+
+$(RUNNER): $(RUNNER_OBJS)
+	$(HOSTCC) $^ $(XML_LIBS) -lutil -o $@
+
+# Unit tests; those of the runner need these of its sources.
+test_runner_ktap_SRCS := ci/runner/ktap.c ci/runner/words.c lib/crc32c.c lib/prng.c
+test_runner_judge_SRCS := ci/runner/judge.c ci/runner/machine.c $(test_runner_ktap_SRCS)
+test_runner_machine_SRCS := ci/runner/machine.c ci/runner/qemu.c ci/runner/bochs.c ci/runner/words.c lib/prng.c
+test_runner_table_SRCS := ci/runner/table.c ci/runner/words.c lib/prng.c
+test_runner_image_SRCS := ci/runner/image.c lib/crc32c.c lib/prng.c
+test_runner_inject_SRCS := ci/runner/inject_list.c ci/runner/words.c lib/prng.c
+words_CFLAGS := -D_GNU_SOURCE
+include ci/unit/unit.mk
+
+# Runs. The inner make builds in parallel, whatever the outer one was told.
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+BUILD_FIRST = +@$(MAKE) --no-print-directory $(PARALLEL)
+shell_quote = '$(subst ','\'',$(1))'
+
+# A setting counts when it was given on make's command line or in the environment, where NAME is too
+# common a name.
+RUN_SETTINGS := FIRMWARE MACHINE CPU MEM DEVICES SERIAL ARGS QEMU_EXTRA ACCEL VGA ICOUNT TIMEOUT SILENCE
+run_setting = $(if $(filter $(2),$(origin $(1))),$(1)=$(call shell_quote,$($(1))))
+run_settings = $(foreach s,$(RUN_SETTINGS),$(call run_setting,$(s),command environment)) \
+	$(call run_setting,NAME,command)
+
+RUN_NEEDS_ovmf-x64 := $(BUILD)/paeload-x64.efi
+RUN_NEEDS_ovmf-ia32 := $(BUILD)/paeload-ia32.efi
+RUN_NEEDS_ipxe-bios := netboot
+RUN_NEEDS_ipxe-uefi := netboot
+RUN_NEEDS_pxe-ia32 := netboot
+RUN_NEEDS = $(or $(RUN_NEEDS_$(or $(FIRMWARE),ovmf-x64)),$(BUILD)/paeload.elf)
+
+.PHONY: run
+run:
+	$(BUILD_FIRST) $(RUNNER) $(RUN_NEEDS) >$(BUILD)/make.log || { cat $(BUILD)/make.log; exit 1; }
+	@$(RUNNER) -b $(BUILD) run $(run_settings)
+
+.PHONY: matrix
+matrix:
+	$(BUILD_FIRST) $(RUNNER) all netboot
+	@$(RUNNER) -b $(BUILD) matrix ci/matrix.cfg $(ONLY)
+
+.PHONY: mutations
+mutations:
+	$(BUILD_FIRST) $(RUNNER) $(BUILD)/paeload.elf
+	@$(RUNNER) -b $(BUILD) mutations $(ONLY)
+
+# Each stage adds to the tally, and the next one runs all the same; the tally decides.
+TALLY := $(BUILD)/test/tally
+TEST_STAGES := units format smoke prove matrix mutations
+TEST_RUNNER = @$(RUNNER) -b $(BUILD) -t $(TALLY)
+FORMATTED = $(shell find ci drivers lib loader paging payload -name '*.[ch]')
+
+.PHONY: test test-build
+test-build: all netboot $(RUNNER) $(UNIT_TESTS)
+
+test:
+	@mkdir -p $(BUILD)/test
+	@rm -f $(TALLY)
+	$(BUILD_FIRST) test-build || { echo '0 passed, 1 failed'; exit 1; }
+	@echo 'unit tests'
+	$(TEST_RUNNER) units $(UNIT_TESTS) || :
+	@echo 'checks'
+	$(TEST_RUNNER) check format clang-format clang-format --dry-run -Werror $(FORMATTED) || :
+	@echo 'smoke boot'
+	$(TEST_RUNNER) run NAME=smoke || :
+	$(TEST_RUNNER) check prove prove prove --exec cat $(BUILD)/run/smoke/serial.log || :
+	@echo 'matrix'
+	$(TEST_RUNNER) matrix ci/matrix.cfg || :
+	@echo 'mutations'
+	$(TEST_RUNNER) mutations || :
+	$(TEST_RUNNER) tally $(TEST_STAGES)

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ci/runner/emulator.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "ci/runner/image.h"
+
+/* What Bochs holds in memory itself; the rest of a guest's memory lies in a file. */
+#define HOST_MEMORY_MIB 256
+
+#define DISK_HEADS 16
+#define DISK_SECTORS_PER_TRACK 32 /* divides the image without a rest */
+
+/*
+ * About what Bochs does on a current host. It only sets how fast the guest's clocks run against
+ * its instructions; with clock: sync=none they do not depend on the host at all.
+ */
+#define INSTRUCTIONS_PER_SECOND 50000000
+
+static char *floppy_lines(const struct machine *machine, const struct run_files *files)
+{
+    if (!(machine->devices & DEVICE_FLOPPY))
+        return text_copy("");
+    return text("floppya: 1_44=\"%s\", status=inserted\n", files->floppy);
+}
+
+static char *disk_lines(const struct machine *machine, const struct run_files *files)
+{
+    if (!(machine->devices & DEVICE_IDE))
+        return text_copy("");
+    return text("ata0-master: type=disk, mode=flat, path=\"%s\", cylinders=%u, heads=%u, spt=%u\n",
+                files->disk,
+                IMAGE_DISK_BYTES / IMAGE_SECTOR_BYTES / DISK_HEADS / DISK_SECTORS_PER_TRACK,
+                DISK_HEADS, DISK_SECTORS_PER_TRACK);
+}
+
+static char *serial_lines(const struct machine *machine, const struct run_files *files)
+{
+    if (machine->serial == SERIAL_COM2)
+        return text("com1: enabled=1, mode=null\ncom2: enabled=1, mode=file, dev=\"%s\"\n",
+                    files->serial);
+    return text("com1: enabled=1, mode=file, dev=\"%s\"\n", files->serial);
+}
+
+char *bochs_config(const struct machine *machine, const struct run_files *files)
+{
+    uint64_t mib = machine->mem_bytes >> 20;
+    char *floppy = floppy_lines(machine, files);
+    char *disk = disk_lines(machine, files);
+    char *serial = serial_lines(machine, files);
+    char *config = text("display_library: term\n"
+                        "cpu: model=%s, count=1, ips=%u, reset_on_triple_fault=0\n"
+                        "memory: guest=%" PRIu64 ", host=%" PRIu64 "\n"
+                        "romimage: file=/usr/share/bochs/BIOS-bochs-latest\n"
+                        "vgaromimage: file=/usr/share/vgabios/vgabios.bin\n"
+                        "vga: extension=vbe, update_freq=2\n"
+                        "pci: enabled=1, chipset=i440fx\n"
+                        "clock: sync=none, time0=local\n"
+                        /* The port that switches Bochs off belongs to this device. */
+                        "plugin_ctrl: unmapped=1\n"
+                        "%s%s%s"
+                        "ata0: enabled=1\n"
+                        "ata1: enabled=1\n"
+                        "ata1-master: type=cdrom, path=\"%s\", status=inserted\n"
+                        "boot: cdrom\n"
+                        "log: \"%s\"\n"
+                        "panic: action=fatal\nerror: action=report\ninfo: action=ignore\n"
+                        "debug: action=ignore\n",
+                        machine_cpu(machine), INSTRUCTIONS_PER_SECOND, mib,
+                        mib < HOST_MEMORY_MIB ? mib : HOST_MEMORY_MIB, floppy, serial, disk,
+                        files->iso, files->emulator_log);
+
+    free(floppy);
+    free(disk);
+    free(serial);
+    return config;
+}
+
+void bochs_command(const struct run_files *files, struct words *argv)
+{
+    words_add_all(argv, "bochs", "-q", "-f", files->bochsrc, "-rc", files->bochs_script, NULL);
+}

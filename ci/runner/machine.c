@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ci/runner/machine.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* 36 physical address bits and NX on a 32-bit CPU. */
+#define CORE_DUO "coreduo,+pse36,+nx"
+
+#define DEFAULT_MEM_BYTES (UINT64_C(6) << 30)
+#define DEFAULT_TIMEOUT_S 120
+#define DEFAULT_SILENCE_S 45
+
+/* What an emulator needs besides the guest's memory. */
+#define HOST_OVERHEAD_BYTES (UINT64_C(512) << 20)
+
+static const struct {
+    const char *name, *type, *cpu;
+    const char *needs[4];
+} firmwares[FIRMWARES] = {
+    [FIRMWARE_OVMF_X64] = {"ovmf-x64", "pc", "qemu64", {"paeload-x64.efi"}},
+    [FIRMWARE_OVMF_IA32] = {"ovmf-ia32", "q35", CORE_DUO, {"paeload-ia32.efi"}},
+    [FIRMWARE_BIOS] = {"bios", "pc", CORE_DUO, {"paeload.elf"}},
+    [FIRMWARE_GRUB] = {"grub", "pc", CORE_DUO, {"paeload.elf"}},
+    [FIRMWARE_GRUB_MB1] = {"grub-mb1", "pc", CORE_DUO, {"paeload.elf"}},
+    [FIRMWARE_IPXE_BIOS] = {"ipxe-bios", "pc", CORE_DUO, {"netboot/boot.ipxe"}},
+    [FIRMWARE_IPXE_UEFI] = {"ipxe-uefi", "pc", "qemu64", {"netboot/boot.ipxe"}},
+    [FIRMWARE_PXE_IA32] = {"pxe-ia32", "q35", CORE_DUO, {"netboot/paeload-ia32.efi"}},
+    [FIRMWARE_BOCHS] = {"bochs", "i440fx", "core_duo_t2400_yonah", {"paeload.elf"}},
+};
+
+static const struct {
+    const char *name;
+    unsigned bit;
+} devices[] = {
+    {"floppy", DEVICE_FLOPPY},
+    {"ide", DEVICE_IDE},
+    {"edu", DEVICE_EDU},
+};
+#define DEVICES (sizeof(devices) / sizeof(devices[0]))
+#define ALL_DEVICES (DEVICE_FLOPPY | DEVICE_IDE | DEVICE_EDU)
+
+static const char *const serial_names[] = {
+    [SERIAL_COM1] = "com1",
+    [SERIAL_COM2] = "com2",
+    [SERIAL_E9] = "e9",
+};
+#define SERIALS (sizeof(serial_names) / sizeof(serial_names[0]))
+
+void machine_init(struct machine *machine)
+{
+    *machine = (struct machine){
+        .firmware = FIRMWARE_OVMF_X64,
+        .mem_bytes = DEFAULT_MEM_BYTES,
+        .devices = ALL_DEVICES,
+        .timeout_s = DEFAULT_TIMEOUT_S,
+        .silence_s = DEFAULT_SILENCE_S,
+        .args = text_copy(""),
+        .qemu_extra = text_copy(""),
+        .accel = text_copy("tcg"),
+        .vga = text_copy("std"),
+    };
+}
+
+const char *firmware_name(enum firmware firmware)
+{
+    return firmwares[firmware].name;
+}
+
+const char *machine_type(const struct machine *machine)
+{
+    return machine->type ? machine->type : firmwares[machine->firmware].type;
+}
+
+const char *machine_cpu(const struct machine *machine)
+{
+    return machine->cpu ? machine->cpu : firmwares[machine->firmware].cpu;
+}
+
+bool machine_takes_options(const struct machine *machine)
+{
+    return machine->firmware != FIRMWARE_PXE_IA32;
+}
+
+const char *const *machine_needs(const struct machine *machine)
+{
+    return firmwares[machine->firmware].needs;
+}
+
+char *size_text(uint64_t bytes)
+{
+    static const struct {
+        unsigned shift;
+        char suffix;
+    } units[] = {{40, 'T'}, {30, 'G'}, {20, 'M'}, {10, 'K'}};
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (bytes && !(bytes & ((UINT64_C(1) << units[i].shift) - 1)))
+            return text("%" PRIu64 "%c", bytes >> units[i].shift, units[i].suffix);
+    }
+    return text("%" PRIu64, bytes);
+}
+
+bool size_parse(const char *s, uint64_t *bytes)
+{
+    static const char suffixes[] = "KMGT";
+    unsigned shift = 0;
+    char *end;
+
+    if (!isdigit((unsigned char)*s))
+        return false;
+    errno = 0;
+    uint64_t number = strtoull(s, &end, 0);
+    if (*end) {
+        const char *suffix = strchr(suffixes, toupper((unsigned char)*end));
+        if (!suffix || end[1])
+            return false;
+        shift = 10 * (unsigned)(suffix - suffixes + 1);
+    }
+    if (errno || !number || number > UINT64_MAX >> shift)
+        return false;
+    *bytes = number << shift;
+    return true;
+}
+
+static void replace(char **field, const char *value)
+{
+    free(*field);
+    *field = text_copy(value);
+}
+
+static int bad(char **message, const char *key, const char *value, const char *wanted)
+{
+    *message = text("%s=%s: %s", key, value, wanted);
+    return -EINVAL;
+}
+
+/* All the names of a set, for a message; for free(). */
+static char *firmware_list(void)
+{
+    char *list = text("one of");
+
+    for (int i = 0; i < FIRMWARES; i++) {
+        char *longer = text("%s %s", list, firmwares[i].name);
+
+        free(list);
+        list = longer;
+    }
+    return list;
+}
+
+static int set_firmware(struct machine *machine, const char *value, char **message)
+{
+    for (int i = 0; i < FIRMWARES; i++) {
+        if (!strcmp(value, firmwares[i].name)) {
+            machine->firmware = (enum firmware)i;
+            return 0;
+        }
+    }
+    char *list = firmware_list();
+    bad(message, "FIRMWARE", value, list);
+    free(list);
+    return -EINVAL;
+}
+
+static int set_devices(struct machine *machine, const char *value, char **message)
+{
+    unsigned set = 0;
+    char *copy = text_copy(value), *rest = copy, *name;
+    int error = 0;
+
+    while (!error && strcmp(value, "none") && (name = strsep(&rest, ","))) {
+        unsigned bit = 0;
+
+        for (size_t i = 0; i < DEVICES; i++) {
+            if (!strcmp(name, devices[i].name))
+                bit = devices[i].bit;
+        }
+        set |= bit;
+        if (!bit)
+            error = bad(message, "DEVICES", value, "some of floppy,ide,edu or none");
+    }
+    free(copy);
+    if (!error)
+        machine->devices = set;
+    return error;
+}
+
+static int set_serial(struct machine *machine, const char *value, char **message)
+{
+    for (size_t i = 0; i < SERIALS; i++) {
+        if (!strcmp(value, serial_names[i])) {
+            machine->serial = (enum serial_port)i;
+            return 0;
+        }
+    }
+    return bad(message, "SERIAL", value, "one of com1 com2 e9");
+}
+
+static int set_seconds(unsigned *seconds, const char *key, const char *value, char **message)
+{
+    int used = 0;
+
+    if (sscanf(value, "%u%n", seconds, &used) != 1 || value[used] || !*seconds)
+        return bad(message, key, value, "a number of seconds");
+    return 0;
+}
+
+/* A name becomes a folder under build/run. */
+static int set_name(struct machine *machine, const char *value, char **message)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "_.-/";
+
+    if (!*value || value[strspn(value, allowed)] || *value == '/' || strstr(value, ".."))
+        return bad(message, "NAME", value, "letters, digits, _ . - and / only");
+    replace(&machine->name, value);
+    return 0;
+}
+
+int machine_set(struct machine *machine, const char *key, const char *value, char **message)
+{
+    const struct {
+        const char *key;
+        char **field;
+    } texts[] = {
+        {"machine", &machine->type},          {"cpu", &machine->cpu},     {"args", &machine->args},
+        {"qemu_extra", &machine->qemu_extra}, {"accel", &machine->accel}, {"vga", &machine->vga},
+    };
+
+    *message = NULL;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (!strcasecmp(key, texts[i].key)) {
+            replace(texts[i].field, value);
+            return 0;
+        }
+    }
+    if (!strcasecmp(key, "firmware"))
+        return set_firmware(machine, value, message);
+    if (!strcasecmp(key, "devices"))
+        return set_devices(machine, value, message);
+    if (!strcasecmp(key, "serial"))
+        return set_serial(machine, value, message);
+    if (!strcasecmp(key, "name"))
+        return set_name(machine, value, message);
+    if (!strcasecmp(key, "timeout"))
+        return set_seconds(&machine->timeout_s, "TIMEOUT", value, message);
+    if (!strcasecmp(key, "silence"))
+        return set_seconds(&machine->silence_s, "SILENCE", value, message);
+    if (!strcasecmp(key, "mem"))
+        return size_parse(value, &machine->mem_bytes)
+                   ? 0
+                   : bad(message, "MEM", value, "a size such as 512M or 6G");
+    if (!strcasecmp(key, "icount")) {
+        machine->icount = !strcmp(value, "yes");
+        return machine->icount || !strcmp(value, "no") ? 0
+                                                       : bad(message, "ICOUNT", value, "yes or no");
+    }
+    return -ENOENT;
+}
+
+/* The memory that a new process could have, in bytes; UINT64_MAX when the host does not say. */
+static uint64_t host_memory_available(void)
+{
+    FILE *file = fopen("/proc/meminfo", "r");
+    uint64_t kib = 0;
+    char line[128];
+
+    if (!file)
+        return UINT64_MAX;
+    while (fgets(line, sizeof(line), file)) {
+        if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
+            break;
+    }
+    fclose(file);
+    return kib ? kib << 10 : UINT64_MAX;
+}
+
+void machine_fit(struct machine *machine)
+{
+    /* Bochs keeps most of a guest's memory in a file. */
+    machine->beyond_host = machine->firmware != FIRMWARE_BOCHS &&
+                           machine->mem_bytes + HOST_OVERHEAD_BYTES > host_memory_available();
+}
+
+/* The value of the last `key=` among the boot options, for free(), or NULL. */
+static char *option_value(const char *args, const char *key)
+{
+    struct words words = {0};
+    char *value = NULL;
+    size_t length = strlen(key);
+
+    words_split(&words, args);
+    for (size_t i = 0; i < words.count; i++) {
+        if (!strncmp(words.at[i], key, length) && words.at[i][length] == '=') {
+            free(value);
+            value = text_copy(words.at[i] + length + 1);
+        }
+    }
+    words_free(&words);
+    return value;
+}
+
+enum leave machine_leave(const struct machine *machine)
+{
+    enum leave leave = machine->firmware == FIRMWARE_BOCHS ? LEAVE_OFF : LEAVE_QEMU;
+
+    if (!machine_takes_options(machine))
+        return LEAVE_HALT;
+    char *asked = option_value(machine->args, "exit");
+    if (asked)
+        leave = !strcmp(asked, "qemu")       ? LEAVE_QEMU
+                : !strcmp(asked, "poweroff") ? LEAVE_OFF
+                : !strcmp(asked, "reboot")   ? LEAVE_OFF
+                                             : LEAVE_HALT;
+    free(asked);
+    return leave;
+}
+
+char *machine_options(const struct machine *machine)
+{
+    char *depth = option_value(machine->args, "depth");
+    char *leave = option_value(machine->args, "exit");
+    const char *add_leave = machine->firmware == FIRMWARE_BOCHS ? " exit=poweroff" : " exit=qemu";
+    char *options;
+
+    if (!machine_takes_options(machine))
+        options = text_copy("");
+    else
+        options = text("%s%s%s", machine->args, leave ? "" : add_leave,
+                       machine->beyond_host && !depth ? " depth=sparse" : "");
+    free(depth);
+    free(leave);
+    if (*options == ' ')
+        memmove(options, options + 1, strlen(options));
+    return options;
+}
+
+static void add_setting(char **command, const char *key, const char *value)
+{
+    if (!value || !*value)
+        return;
+    char *quoted = shell_quote(value);
+    char *longer = text("%s %s=%s", *command, key, quoted);
+
+    free(quoted);
+    free(*command);
+    *command = longer;
+}
+
+/* The devices as the key takes them, or NULL for the default; for free(). */
+static char *devices_text(unsigned set)
+{
+    char *list = text_copy("");
+
+    if (set == ALL_DEVICES) {
+        free(list);
+        return NULL;
+    }
+    for (size_t i = 0; i < DEVICES; i++) {
+        if (!(set & devices[i].bit))
+            continue;
+        char *longer = text("%s%s%s", list, *list ? "," : "", devices[i].name);
+        free(list);
+        list = longer;
+    }
+    if (*list)
+        return list;
+    free(list);
+    return text_copy("none");
+}
+
+char *machine_repeat_command(const struct machine *machine, const char *seed)
+{
+    char *command = text_copy("make run");
+    char *mem = size_text(machine->mem_bytes);
+    char *timeout = text("%u", machine->timeout_s);
+    char *set = devices_text(machine->devices);
+    char *has_seed = option_value(machine->args, "seed");
+    bool add_seed = *seed && !has_seed && machine_takes_options(machine);
+    char *args = add_seed ? text("%s%sseed=%s", machine->args, *machine->args ? " " : "", seed)
+                          : text_copy(machine->args);
+
+    add_setting(&command, "FIRMWARE", firmware_name(machine->firmware));
+    add_setting(&command, "MACHINE", machine->type);
+    add_setting(&command, "CPU", machine->cpu);
+    add_setting(&command, "MEM", mem);
+    add_setting(&command, "DEVICES", set);
+    if (machine->serial != SERIAL_COM1)
+        add_setting(&command, "SERIAL", serial_names[machine->serial]);
+    add_setting(&command, "ARGS", args);
+    add_setting(&command, "QEMU_EXTRA", machine->qemu_extra);
+    if (strcmp(machine->accel, "tcg"))
+        add_setting(&command, "ACCEL", machine->accel);
+    if (strcmp(machine->vga, "std"))
+        add_setting(&command, "VGA", machine->vga);
+    if (machine->icount)
+        add_setting(&command, "ICOUNT", "yes");
+    if (machine->timeout_s != DEFAULT_TIMEOUT_S)
+        add_setting(&command, "TIMEOUT", timeout);
+
+    free(timeout);
+    free(args);
+    free(has_seed);
+    free(set);
+    free(mem);
+    return command;
+}
+
+void machine_free(struct machine *machine)
+{
+    free(machine->name);
+    free(machine->type);
+    free(machine->cpu);
+    free(machine->args);
+    free(machine->qemu_extra);
+    free(machine->accel);
+    free(machine->vga);
+    *machine = (struct machine){0};
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ci/runner/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ci/runner/emulator.h"
+#include "ci/runner/files.h"
+#include "ci/runner/process.h"
+#include "ci/runner/report.h"
+
+#define POLL_MS 50
+#define LEAVE_GRACE_S 10.0 /* from the verdict to the end of the emulator */
+#define STAY_GRACE_S 0.5   /* from the verdict of a payload that stays to its end by us */
+#define LAST_LINES 20
+
+/* What is known while the emulator runs. */
+struct watch {
+    struct process process;
+    struct ktap *ktap;
+    const char *serial_path;
+    int serial; /* file descriptor, or -1 while there is no file */
+    double started, newest_byte, verdict_at;
+};
+
+static void read_serial(struct watch *watch)
+{
+    char bytes[1 << 14];
+    ssize_t length;
+
+    if (watch->serial < 0)
+        watch->serial = open(watch->serial_path, O_RDONLY | O_CLOEXEC);
+    if (watch->serial < 0)
+        return;
+    while ((length = read(watch->serial, bytes, sizeof(bytes))) > 0) {
+        watch->newest_byte = process_clock();
+        ktap_feed(watch->ktap, bytes, (size_t)length, watch->newest_byte);
+    }
+    if (watch->ktap->verdict != VERDICT_NONE && !watch->verdict_at)
+        watch->verdict_at = process_clock();
+}
+
+/* Is there a reason to end the emulator now? */
+static bool must_end(const struct watch *watch, const struct machine *machine, enum ending *ending)
+{
+    double now = process_clock();
+
+    if (process_interrupted())
+        *ending = ENDING_INTERRUPTED;
+    else if (watch->verdict_at && machine_leave(machine) == LEAVE_HALT &&
+             now - watch->verdict_at > STAY_GRACE_S)
+        *ending = ENDING_STOPPED;
+    else if (watch->verdict_at && now - watch->verdict_at > LEAVE_GRACE_S)
+        *ending = ENDING_LINGERED;
+    else if (now - watch->started > machine->timeout_s)
+        *ending = ENDING_TIMEOUT;
+    else if (watch->ktap->started && now - watch->newest_byte > machine->silence_s)
+        *ending = ENDING_SILENCE;
+    else
+        return false;
+    return true;
+}
+
+static enum ending follow(struct watch *watch, const struct machine *machine, struct live *live)
+{
+    enum ending ending = ENDING_SELF;
+
+    for (;;) {
+        bool ended = process_poll(&watch->process);
+
+        /* After the end has been seen, so that nothing that was written before it is missed. */
+        read_serial(watch);
+        if (ended)
+            return ENDING_SELF;
+        live_tick(live, watch->ktap);
+        if (must_end(watch, machine, &ending))
+            break;
+        process_sleep(POLL_MS);
+    }
+    process_end(&watch->process);
+    read_serial(watch);
+    return ending;
+}
+
+static int check_needs(const struct machine *machine, const char *build, char **message)
+{
+    const char *const *needs = machine_needs(machine);
+
+    for (size_t i = 0; needs[i]; i++) {
+        char *path = text("%s/%s", build, needs[i]);
+        bool there = !access(path, R_OK);
+
+        if (!there)
+            *message = text("%s is missing", path);
+        free(path);
+        if (!there)
+            return -ENOENT;
+    }
+    return 0;
+}
+
+static int make_command(const struct machine *machine, const struct run_files *files,
+                        const char *options, struct words *argv, char **message)
+{
+    if (machine->firmware == FIRMWARE_BOCHS) {
+        char *config = bochs_config(machine, files);
+        int error = file_write(files->bochsrc, config);
+
+        if (!error)
+            error = file_write(files->bochs_script, BOCHS_SCRIPT);
+        if (error)
+            *message = text("%s: %s", files->bochsrc, strerror(-error));
+        free(config);
+        bochs_command(files, argv);
+        return error;
+    }
+    if (!qemu_command(machine, files, options, argv)) {
+        *message = text("QEMU_EXTRA: a quote is not closed");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static void keep_command(const struct run_files *files, const struct words *argv)
+{
+    char *line = words_join(argv);
+    char *content = text("%s\n", line);
+
+    file_write(files->command, content);
+    free(content);
+    free(line);
+}
+
+static void announce(const struct machine *machine, const struct run_files *files,
+                     const char *options, struct live *live)
+{
+    char *mem = size_text(machine->mem_bytes);
+
+    live_say(live, "%s: %s, cpu %s, %s, options \"%s\", in %s", machine->name,
+             firmware_name(machine->firmware), machine_cpu(machine), mem, options, files->dir);
+    if (machine->beyond_host)
+        live_say(live,
+                 "%s is more than this host can back: memory is not reserved, and the payload "
+                 "looks at a sample of it (depth=sparse)",
+                 mem);
+    free(mem);
+}
+
+/* Starts the emulator and follows it to its end. Returns 0, or a negative errno with *message. */
+static int play(const struct machine *machine, const struct run_files *files, struct live *live,
+                struct ktap *ktap, struct evidence *evidence, char **message)
+{
+    struct watch watch = {.ktap = ktap, .serial_path = files->serial, .serial = -1};
+    struct words argv = {0};
+    char *options = machine_options(machine);
+
+    int error = files_make_media(files, machine, options, message);
+    if (!error)
+        error = make_command(machine, files, options, &argv, message);
+    if (!error) {
+        keep_command(files, &argv);
+        announce(machine, files, options, live);
+        watch.started = process_clock();
+        error = process_start(&watch.process, &argv, files->emulator_log,
+                              machine->firmware == FIRMWARE_BOCHS);
+        if (error)
+            *message = text("%s: %s", argv.at[0], strerror(-error));
+    }
+    if (!error) {
+        evidence->ending = follow(&watch, machine, live);
+        evidence->status = evidence->ending == ENDING_SELF ? watch.process.status : 0;
+    }
+    if (watch.serial >= 0)
+        close(watch.serial);
+    words_free(&argv);
+    free(options);
+    return error;
+}
+
+static void write_reports(const struct machine *machine, const struct run_files *files,
+                          struct run_result *result)
+{
+    const struct report report = {
+        .ktap = &result->ktap,
+        .judgement = &result->judgement,
+        .name = machine->name,
+        .command = result->command,
+        .seconds = result->seconds,
+    };
+    int error = report_write_junit(&report, files->xml);
+
+    if (!error)
+        error = report_write_json(&report, files->json);
+    if (error) {
+        words_add(&result->judgement.problems, "the reports could not be written to %s: %s",
+                  files->dir, strerror(-error));
+        result->judgement.result = RESULT_CANT;
+    }
+}
+
+void run_machine(struct machine *machine, const char *build, struct live *live,
+                 struct run_result *result)
+{
+    struct run_files files = {.lock = -1};
+    struct evidence evidence = {.machine = machine, .ktap = &result->ktap};
+    char *message = NULL, *media_changed = NULL;
+    double started = process_clock();
+
+    *result = (struct run_result){.result = RESULT_CANT};
+    ktap_init(&result->ktap);
+    result->ktap.listener = live_listen;
+    result->ktap.ctx = live;
+    if (!machine->name)
+        machine->name = text_copy(firmware_name(machine->firmware));
+    machine_fit(machine);
+
+    int error = check_needs(machine, build, &message);
+    if (!error && *machine->args && !machine_takes_options(machine)) {
+        message = text("%s passes no boot options: ARGS can't be given",
+                       firmware_name(machine->firmware));
+        error = -EINVAL;
+    }
+    if (!error)
+        error = files_open(&files, build, machine->name, &message);
+    if (!error)
+        error = play(machine, &files, live, &result->ktap, &evidence, &message);
+    ktap_finish(&result->ktap, process_clock());
+    result->command = machine_repeat_command(machine, result->ktap.seed);
+    result->seconds = process_clock() - started;
+    if (error) {
+        words_add(&result->judgement.problems, "%s", message);
+        result->judgement.result = RESULT_CANT;
+    } else {
+        files_check_media(&files, machine, &media_changed);
+        evidence.media_changed = media_changed;
+        judge(&evidence, &result->judgement);
+        write_reports(machine, &files, result);
+    }
+    result->result = result->judgement.result;
+    if (files.lock >= 0) {
+        result->dir = text_copy(files.dir);
+        result->serial = text_copy(files.serial);
+        /* A run that went wrong may be looked into by hand; its media stay. */
+        if (result->result == RESULT_PASS)
+            files_drop_media(&files);
+    }
+    files_close(&files);
+    free(message);
+    free(media_changed);
+}
+
+/* Shows the last lines of a file, without what could upset a terminal. */
+static void show_tail(const char *path, struct live *live)
+{
+    FILE *file = fopen(path, "r");
+    char *lines[LAST_LINES] = {NULL}, *line = NULL;
+    size_t room = 0, count = 0;
+
+    if (!file)
+        return;
+    while (getline(&line, &room, file) >= 0) {
+        line[strcspn(line, "\r\n")] = '\0';
+        for (char *c = line; *c; c++) {
+            if ((*c < ' ' && *c != '\t') || *c > '~')
+                *c = '?';
+        }
+        free(lines[count % LAST_LINES]);
+        lines[count++ % LAST_LINES] = text_copy(line);
+    }
+    for (size_t i = count > LAST_LINES ? count - LAST_LINES : 0; i < count; i++)
+        live_say(live, "  | %s", lines[i % LAST_LINES]);
+    for (size_t i = 0; i < LAST_LINES; i++)
+        free(lines[i]);
+    free(line);
+    fclose(file);
+}
+
+void run_show_end(const struct machine *machine, const struct run_result *result, struct live *live)
+{
+    const struct words *problems = &result->judgement.problems;
+    const unsigned *counts = result->ktap.counts;
+
+    if (result->judgement.hang && result->dir) {
+        char *log = text("%s/emulator.log", result->dir);
+
+        live_say(live, "the last lines of %s:", result->serial);
+        show_tail(result->serial, live);
+        show_tail(log, live);
+        free(log);
+    }
+    for (size_t i = 0; i < problems->count; i++)
+        live_say(live, "%s: %s", machine->name, problems->at[i]);
+    if (result->result == RESULT_REFUSED)
+        live_say(live, "%s", result->ktap.verdict_line);
+    if (result->result != RESULT_PASS)
+        live_say(live, "again: %s", result->command);
+    if (result->dir)
+        live_say(live, "report: %s/report.xml, %s", result->dir, result->serial);
+    live_say(live, "%s: %s, %u passed, %u failed, %u skipped, %u errors, %.1f s", machine->name,
+             result_name(result->result), counts[OUTCOME_OK], counts[OUTCOME_NOT_OK],
+             counts[OUTCOME_SKIP], counts[OUTCOME_ERROR], result->seconds);
+    live_end(live);
+}
+
+void run_result_free(struct run_result *result)
+{
+    ktap_free(&result->ktap);
+    judgement_free(&result->judgement);
+    free(result->dir);
+    free(result->serial);
+    free(result->command);
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* From settings to an emulator's command line, and to the command that repeats a run. */
+#include "ci/unit/unit.h"
+
+#include <errno.h>
+
+#include "ci/runner/emulator.h"
+#include "ci/runner/machine.h"
+
+static const struct run_files files = {
+    .build = "b",
+    .dir = "b/run/x",
+    .serial = "b/run/x,y/serial.log",
+    .emulator_log = "b/run/x/emulator.log",
+    .floppy = "b/run/x/floppy.img",
+    .disk = "b/run/x/disk.img",
+    .iso = "b/run/x/boot.iso",
+    .tftp = "b/run/x/tftp",
+    .bochsrc = "b/run/x/bochsrc",
+    .bochs_script = "b/run/x/bochs.rc",
+};
+
+static void set(struct machine *machine, const char *key, const char *value)
+{
+    char *message;
+
+    assert_int_equal(machine_set(machine, key, value, &message), 0);
+}
+
+/* The QEMU command line with these settings, as one string with a blank at both ends. */
+static char *qemu_line(const char *const *settings)
+{
+    struct machine machine;
+    struct words argv = {0};
+    char *line = text(" ");
+
+    machine_init(&machine);
+    for (; settings[0]; settings += 2) {
+        if (!strcmp(settings[0], "beyond_host"))
+            machine.beyond_host = true;
+        else
+            set(&machine, settings[0], settings[1]);
+    }
+    char *options = machine_options(&machine);
+    assert_true(qemu_command(&machine, &files, options, &argv));
+    for (size_t i = 0; i < argv.count; i++) {
+        char *longer = text("%s%s ", line, argv.at[i]);
+
+        free(line);
+        line = longer;
+    }
+    free(options);
+    words_free(&argv);
+    machine_free(&machine);
+    return line;
+}
+
+static void assert_has(const char *line, const char *part)
+{
+    if (!strstr(line, part))
+        fail_msg("\"%s\" is not in: %s", part, line);
+}
+
+static void assert_lacks(const char *line, const char *part)
+{
+    if (strstr(line, part))
+        fail_msg("\"%s\" is in: %s", part, line);
+}
+
+static void by_default(void **state)
+{
+    const char *const settings[] = {NULL, NULL};
+    char *line = qemu_line(settings);
+
+    assert_has(line, " -machine pc ");
+    assert_has(line, " -cpu qemu64 ");
+    assert_has(line, " -m 6G ");
+    assert_has(line, " -smp 1 ");
+    assert_has(line, " -no-reboot ");
+    assert_has(line, " -accel tcg ");
+    assert_has(line, " -kernel b/paeload-x64.efi -append exit=qemu ");
+    assert_has(line, "isa-debug-exit,iobase=0xf4,iosize=4");
+    assert_has(line, "if=floppy,");
+    assert_has(line, "if=ide,");
+    assert_has(line, " -device edu ");
+    /* Commas in a path are doubled. */
+    assert_has(line, "path=b/run/x,,y/serial.log");
+    assert_lacks(line, "reserve=off");
+    free(line);
+}
+
+static void q35_gets_the_old_devices(void **state)
+{
+    const char *const settings[] = {"firmware", "ovmf-ia32", NULL, NULL};
+    char *line = qemu_line(settings);
+
+    assert_has(line, " -machine q35,smm=on ");
+    assert_has(line, " -device isa-fdc,");
+    assert_has(line, " -device piix3-ide,");
+    assert_has(line, "property=secure,value=on");
+    assert_has(line, " -cpu coreduo,+pse36,+nx ");
+    free(line);
+}
+
+static void beyond_the_host(void **state)
+{
+    const char *const settings[] = {"firmware",   "bios",        "mem", "64G", "args",
+                                    "tests=kmap", "beyond_host", "",    NULL,  NULL};
+    const char *const deep[] = {"mem", "64G", "args", "depth=full", "beyond_host", "", NULL, NULL};
+    char *line = qemu_line(settings);
+
+    assert_has(line, "memory-backend-ram,id=ram,size=64G,reserve=off");
+    assert_has(line, " -machine pc,memory-backend=ram ");
+    assert_has(line, " -append tests=kmap exit=qemu depth=sparse ");
+    free(line);
+    line = qemu_line(deep);
+    assert_has(line, " depth=full ");
+    assert_lacks(line, "sparse");
+    free(line);
+}
+
+static void exit_is_left_alone(void **state)
+{
+    const char *const settings[] = {"firmware", "bios", "args", "a=b exit=halt", NULL, NULL};
+    char *line = qemu_line(settings);
+
+    assert_has(line, " -append a=b exit=halt ");
+    free(line);
+}
+
+static void extra_words(void **state)
+{
+    const char *const settings[] = {"qemu_extra", "-d 'int,guest errors' -D \"a b\"", NULL, NULL};
+    char *line = qemu_line(settings);
+
+    assert_has(line, " -d int,guest errors -D a b ");
+    free(line);
+}
+
+static void serial_ports(void **state)
+{
+    const char *const com2[] = {"serial", "com2", NULL, NULL};
+    const char *const e9[] = {"serial", "e9", NULL, NULL};
+    char *line = qemu_line(com2);
+
+    assert_has(line, " -serial null -serial chardev:report ");
+    free(line);
+    line = qemu_line(e9);
+    assert_has(line, " -serial none -device isa-debugcon,iobase=0xe9,chardev=report ");
+    free(line);
+}
+
+static void bad_values(void **state)
+{
+    static const char *const bad[][2] = {
+        {"firmware", "coreboot"},   {"mem", "6X"},     {"mem", "0"},        {"mem", "99999999T"},
+        {"devices", "floppy,tape"}, {"serial", "lpt"}, {"timeout", "soon"}, {"timeout", "0"},
+        {"name", "../up"},          {"name", "/etc"},  {"icount", "maybe"},
+    };
+    struct machine machine;
+    char *message;
+
+    machine_init(&machine);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        assert_int_equal(machine_set(&machine, bad[i][0], bad[i][1], &message), -EINVAL);
+        assert_non_null(message);
+        free(message);
+    }
+    assert_int_equal(machine_set(&machine, "colour", "red", &message), -ENOENT);
+    machine_free(&machine);
+}
+
+static void sizes(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } good[] = {
+        {"64M", UINT64_C(64) << 20},
+        {"6G", UINT64_C(6) << 30},
+        {"1t", UINT64_C(1) << 40},
+        {"512k", 512 << 10},
+        {"4096", 4096},
+    };
+    uint64_t bytes;
+
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        assert_true(size_parse(good[i].text, &bytes));
+        assert_true(bytes == good[i].bytes);
+    }
+    char *written = size_text(UINT64_C(3840) << 20);
+    assert_string_equal(written, "3840M");
+    free(written);
+}
+
+/* Whatever the settings are, the command that is printed brings them back. */
+static void repeat_command(void **state)
+{
+    struct machine machine;
+
+    machine_init(&machine);
+    set(&machine, "FIRMWARE", "bios");
+    set(&machine, "MEM", "64G");
+    set(&machine, "CPU", "qemu64");
+    set(&machine, "ARGS", "tests=k*,paging it's");
+    set(&machine, "DEVICES", "floppy,edu");
+    char *command = machine_repeat_command(&machine, "1f");
+    assert_string_equal(command, "make run FIRMWARE=bios CPU=qemu64 MEM=64G DEVICES=floppy,edu "
+                                 "ARGS='tests=k*,paging it'\\''s seed=1f'");
+    free(command);
+    set(&machine, "ARGS", "seed=2");
+    set(&machine, "DEVICES", "none");
+    command = machine_repeat_command(&machine, "1f");
+    assert_string_equal(command,
+                        "make run FIRMWARE=bios CPU=qemu64 MEM=64G DEVICES=none ARGS=seed=2");
+    free(command);
+    machine_free(&machine);
+}
+
+static void bochs(void **state)
+{
+    struct machine machine;
+
+    machine_init(&machine);
+    set(&machine, "firmware", "bochs");
+    set(&machine, "mem", "1G");
+    assert_int_equal(machine_leave(&machine), LEAVE_OFF);
+    char *options = machine_options(&machine);
+    assert_string_equal(options, "exit=poweroff");
+    char *config = bochs_config(&machine, &files);
+    assert_has(config, "memory: guest=1024, host=256\n");
+    assert_has(config, "com1: enabled=1, mode=file, dev=\"b/run/x,y/serial.log\"\n");
+    assert_has(config, "model=core_duo_t2400_yonah");
+    assert_has(config, "1_44=\"b/run/x/floppy.img\"");
+    free(config);
+    free(options);
+    machine_free(&machine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(by_default),      cmocka_unit_test(q35_gets_the_old_devices),
+        cmocka_unit_test(beyond_the_host), cmocka_unit_test(exit_is_left_alone),
+        cmocka_unit_test(extra_words),     cmocka_unit_test(serial_ports),
+        cmocka_unit_test(bad_values),      cmocka_unit_test(sizes),
+        cmocka_unit_test(repeat_command),  cmocka_unit_test(bochs),
+    };
+
+    return cmocka_run_group_tests_name("runner_machine", tests, NULL, NULL);
+}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Unit tests: pure logic of the machine side and of the host side, on the host, under ASan and UBSan.
+# A test is one file ci/unit/test_NAME.c, and one line here that names the sources under test. What
+# these call and the host can't do, the test defines itself.
+
+test_bitmap_SRCS := lib/bitmap.c lib/prng.c
+test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c lib/format.c lib/str_copy.c \
+	lib/prng.c
+test_crc32c_SRCS := lib/crc32c.c lib/prng.c
+test_dma_SRCS := drivers/dma_map.c drivers/dma_pool.c drivers/dma_track.c lib/bitmap.c lib/crc32c.c \
+	lib/finding.c lib/format.c lib/prng.c
+test_format_SRCS := lib/format.c lib/prng.c
+test_list_SRCS := lib/prng.c
+test_kmap_SRCS := paging/kmap.c paging/kmap_local.c paging/layout.c lib/prng.c
+test_memmap_SRCS := paging/memmap.c lib/format.c lib/prng.c
+test_page_alloc_SRCS := paging/page_alloc.c paging/layout.c lib/prng.c
+test_option_SRCS := lib/option.c lib/prng.c
+test_permute_SRCS := lib/permute.c lib/prng.c
+test_prng_SRCS := lib/prng.c
+test_string_SRCS := lib/string.c lib/str_copy.c lib/prng.c
+
+UNIT_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter \
+	-Wno-sign-compare -I.
+
+UNIT_NAMES := $(patsubst ci/unit/%.c,%,$(sort $(wildcard ci/unit/test_*.c)))
+UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/host/%)
+
+$(BUILD)/host/obj/%.o: %.c ci/unit/unit.mk
+	@mkdir -p $(@D)
+	$(HOSTCC) $(UNIT_CFLAGS) $($(notdir $*)_CFLAGS) -MMD -MP -c $< -o $@
+
+# The C library has functions of the same names, so those under test are called own_NAME.
+$(BUILD)/host/obj/lib/string.o: lib/string.c ci/unit/unit.mk
+	@mkdir -p $(@D)
+	$(HOSTCC) $(UNIT_CFLAGS) -ffreestanding -MMD -MP -c $< -o $@.tmp
+	objcopy $(foreach f,memcpy memmove memset memcmp strlen strnlen strcmp strncmp strchr strrchr \
+		strstr,--redefine-sym $(f)=own_$(f)) $@.tmp $@
+	rm $@.tmp
+
+define unit_test
+$(BUILD)/host/$(1): $(patsubst %.c,$(BUILD)/host/obj/%.o,ci/unit/$(1).c $($(1)_SRCS))
+	$(HOSTCC) $(UNIT_CFLAGS) $$^ -lcmocka -o $$@
+endef
+$(foreach name,$(UNIT_NAMES),$(eval $(call unit_test,$(name))))
+
+# Runs all of them, also after one has failed.
+.PHONY: unit
+unit: $(UNIT_TESTS)
+	@failed=0; for test in $^; do \
+		echo "# $${test##*/}"; \
+		CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 $$test || failed=1; \
+	done; exit $$failed

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "drivers/ata.h"
+#include "drivers/clock.h"
+#include "lib/errno.h"
+#include "lib/x86/io.h"
+
+/* Command block registers, as offsets */
+#define REG_DATA 0u
+#define REG_ERROR 1u
+#define REG_FEATURES 1u
+#define REG_COUNT 2u
+#define REG_LBA_LOW 3u
+#define REG_LBA_MID 4u
+#define REG_LBA_HIGH 5u
+#define REG_DEVICE 6u
+#define REG_STATUS 7u
+#define REG_COMMAND 7u
+
+#define DEVICE_LBA BIT(6)
+#define DEVICE_UNIT(unit) ((unit) << 4)
+#define DEVICE_OBSOLETE 0xa0u /* two bits that old drives want set */
+
+#define STATUS_FLOATING 0xffu /* no drive holds the bus */
+
+#define CONTROL_NIEN BIT(1)
+#define CONTROL_SRST BIT(2)
+
+#define COMMAND_IDENTIFY 0xecu
+#define COMMAND_SET_FEATURES 0xefu
+#define FEATURE_TRANSFER_MODE 0x03u
+#define MODE_MULTIWORD_DMA2 0x22u
+
+/* What an ATAPI drive leaves in its registers when it refuses IDENTIFY */
+#define ATAPI_MID 0x14u
+#define ATAPI_HIGH 0xebu
+
+/* IDENTIFY DEVICE data, in words */
+#define ID_WORDS 256u
+#define ID_MODEL 27u
+#define ID_MODEL_CHARS 40u
+#define ID_CAPABILITIES 49u
+#define ID_CAP_DMA BIT(8)
+#define ID_CAP_LBA BIT(9)
+#define ID_SECTORS_LOW 60u
+#define ID_SECTORS_HIGH 61u
+#define ID_MULTIWORD_DMA 63u
+#define ID_ULTRA_DMA 88u
+#define ID_MODE_SELECTED 0xff00u
+
+#define SECTOR_WORDS (ATA_SECTOR_BYTES / 2)
+
+#define READY_LIMIT_MS 200u
+#define IDENTIFY_LIMIT_MS 1000u
+#define RESET_LIMIT_MS 2000u
+#define SRST_HOLD_US 10u
+#define POLL_US 5u
+
+static uint16_t port(const struct ata_channel *ch, unsigned reg)
+{
+    return (uint16_t)(ch->command + reg);
+}
+
+uint8_t ata_status(const struct ata_channel *ch)
+{
+    return inb(ch->control);
+}
+
+uint8_t ata_take_status(const struct ata_channel *ch)
+{
+    return inb(port(ch, REG_STATUS));
+}
+
+uint8_t ata_error(const struct ata_channel *ch)
+{
+    return inb(port(ch, REG_ERROR));
+}
+
+/* The status is valid 400 ns after a write to the device or command register. */
+static void settle(const struct ata_channel *ch)
+{
+    for (unsigned i = 0; i < 4; i++)
+        (void)ata_status(ch);
+}
+
+/* Waits until BSY is 0 and the bits in `wanted` are 1, or an error is shown. */
+static int wait_status(const struct ata_channel *ch, uint8_t wanted, uint32_t limit_ms)
+{
+    deadline_t deadline = deadline_in_ms(limit_ms);
+
+    for (;;) {
+        uint8_t status = ata_status(ch);
+
+        if (!(status & ATA_STATUS_BSY)) {
+            if (status & (ATA_STATUS_ERR | ATA_STATUS_DF))
+                return -EIO;
+            if ((status & wanted) == wanted)
+                return 0;
+        }
+        if (deadline_passed(deadline))
+            return -ETIMEDOUT;
+        delay_us(POLL_US);
+    }
+}
+
+static void select_unit(const struct ata_channel *ch, unsigned unit)
+{
+    outb(ch->control, CONTROL_NIEN);
+    outb(port(ch, REG_DEVICE), (uint8_t)(DEVICE_OBSOLETE | DEVICE_UNIT(unit)));
+    settle(ch);
+}
+
+static void start_command(const struct ata_channel *ch, uint8_t command)
+{
+    outb(port(ch, REG_COMMAND), command);
+    settle(ch);
+}
+
+/* Whether registers are there at all: an absent drive's read as what floats on the bus. */
+static bool registers_keep(const struct ata_channel *ch)
+{
+    static const uint8_t values[] = {0x55, 0xaa};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
+        outb(port(ch, REG_COUNT), values[i]);
+        outb(port(ch, REG_LBA_LOW), (uint8_t)~values[i]);
+        if (inb(port(ch, REG_COUNT)) != values[i] ||
+            inb(port(ch, REG_LBA_LOW)) != (uint8_t)~values[i])
+            return false;
+    }
+    return true;
+}
+
+/* The model's text: bytes swapped in each word, blanks at its end. */
+static void take_model(const uint16_t *words, char *text)
+{
+    unsigned end = 0;
+
+    for (unsigned i = 0; i < ID_MODEL_CHARS; i++) {
+        uint16_t word = words[ID_MODEL + i / 2];
+        char c = (char)(i % 2 ? word : word >> 8);
+
+        text[i] = c < ' ' || c > '~' ? ' ' : c;
+        if (text[i] != ' ')
+            end = i + 1;
+    }
+    text[end] = '\0';
+}
+
+static void take_identity(const uint16_t *words, struct ata_identity *id)
+{
+    uint32_t sectors = words[ID_SECTORS_LOW] | (uint32_t)words[ID_SECTORS_HIGH] << 16;
+
+    _Static_assert(sizeof(id->model) == ID_MODEL_CHARS + 1, "the model's text and its end");
+    take_model(words, id->model);
+    id->sectors = MIN(sectors, ATA_LBA28_SECTORS);
+    id->has_dma = words[ID_CAPABILITIES] & ID_CAP_DMA;
+    id->has_lba = words[ID_CAPABILITIES] & ID_CAP_LBA;
+    id->dma_mode_is_set = (words[ID_MULTIWORD_DMA] | words[ID_ULTRA_DMA]) & ID_MODE_SELECTED;
+}
+
+int ata_identify(const struct ata_channel *ch, unsigned unit, struct ata_identity *id)
+{
+    uint16_t words[ID_WORDS];
+    uint8_t mid, high;
+    int err;
+
+    if (ata_status(ch) == STATUS_FLOATING)
+        return -ENODEV;
+    select_unit(ch, unit);
+    if (!registers_keep(ch))
+        return -ENODEV;
+    if (wait_status(ch, 0, READY_LIMIT_MS) == -ETIMEDOUT)
+        return -ETIMEDOUT;
+    start_command(ch, COMMAND_IDENTIFY);
+    if (ata_status(ch) == 0)
+        return -ENODEV;
+    err = wait_status(ch, ATA_STATUS_DRQ, IDENTIFY_LIMIT_MS);
+    if (!err) {
+        insw(port(ch, REG_DATA), words, ID_WORDS);
+        (void)ata_take_status(ch);
+        take_identity(words, id);
+        return 0;
+    }
+    mid = inb(port(ch, REG_LBA_MID));
+    high = inb(port(ch, REG_LBA_HIGH));
+    (void)ata_take_status(ch);
+    return mid == ATAPI_MID && high == ATAPI_HIGH ? -ENOSYS : err;
+}
+
+void ata_set_dma_mode(const struct ata_channel *ch)
+{
+    outb(port(ch, REG_FEATURES), FEATURE_TRANSFER_MODE);
+    outb(port(ch, REG_COUNT), MODE_MULTIWORD_DMA2);
+    start_command(ch, COMMAND_SET_FEATURES);
+    wait_status(ch, ATA_STATUS_DRDY, READY_LIMIT_MS);
+    (void)ata_take_status(ch);
+}
+
+int ata_command(const struct ata_channel *ch, unsigned unit, uint8_t command, uint32_t lba,
+                uint32_t count)
+{
+    select_unit(ch, unit);
+    /* An error of the command before is no reason not to start this one. */
+    if (wait_status(ch, ATA_STATUS_DRDY, READY_LIMIT_MS) == -ETIMEDOUT)
+        return -ETIMEDOUT;
+    outb(port(ch, REG_COUNT), (uint8_t)count); /* 256 is 0 */
+    outb(port(ch, REG_LBA_LOW), (uint8_t)lba);
+    outb(port(ch, REG_LBA_MID), (uint8_t)(lba >> 8));
+    outb(port(ch, REG_LBA_HIGH), (uint8_t)(lba >> 16));
+    outb(port(ch, REG_DEVICE),
+         (uint8_t)(DEVICE_OBSOLETE | DEVICE_LBA | DEVICE_UNIT(unit) | lba >> 24));
+    settle(ch);
+    start_command(ch, command);
+    return 0;
+}
+
+int ata_read_sectors(const struct ata_channel *ch, unsigned unit, uint32_t lba, uint32_t count,
+                     void *to)
+{
+    uint8_t *sector = to;
+    int err = ata_command(ch, unit, ATA_COMMAND_READ_SECTORS, lba, count);
+
+    for (uint32_t i = 0; !err && i < count; i++) {
+        err = wait_status(ch, ATA_STATUS_DRQ, ATA_TRANSFER_LIMIT_MS);
+        if (err)
+            break;
+        insw(port(ch, REG_DATA), sector, SECTOR_WORDS);
+        sector += ATA_SECTOR_BYTES;
+        settle(ch);
+    }
+    (void)ata_take_status(ch);
+    return err;
+}
+
+void ata_reset(const struct ata_channel *ch)
+{
+    outb(ch->control, CONTROL_SRST | CONTROL_NIEN);
+    delay_us(SRST_HOLD_US);
+    outb(ch->control, CONTROL_NIEN);
+    wait_status(ch, 0, RESET_LIMIT_MS);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DRIVERS_DMA_H
+#define DRIVERS_DMA_H
+
+/*
+ * The DMA mapping API: between a driver that has a buffer and a device that wants a bus address.
+ *
+ * A device reaches only what its mask lets it reach, and many may not cross a boundary within one
+ * transfer. dma_map_*() decides, for [phys, phys + size), whether the device can work on the buffer
+ * itself:
+ *
+ *     0        16 MiB     256 MiB                4 GiB                    2^36
+ *     |--low----|--wide----|-----------------------|------------------------|
+ *       pool       pool                                  buffer (HIGHMEM)
+ *          ^          ^                                     |
+ *          |          +-------- copied page by page --------+   mask of 28 to 35 bits
+ *          +------------------- copied page by page --------+   mask of 24 bits (ISA)
+ *
+ * If it can, the mapping is direct: the DMA address is the physical address and nothing is copied.
+ * If not, the mapping bounces: the device gets a run of 2 KiB slots in a pool under its mask that
+ * does not cross its boundary, and the contents are copied there when the buffer is mapped, and
+ * back when it is unmapped or synced for the CPU, as the direction asks. A driver never sees which
+ * of the two happened: a device that transfers less than was mapped leaves the rest of the buffer
+ * as it was, bounced or not. The buffer may be HIGHMEM; copies go through kmap_local_page().
+ *
+ * Who owns a mapped buffer: the device from map to unmap, except between dma_sync_single_for_cpu()
+ * and dma_sync_single_for_device().
+ *
+ * Every mapping is tracked in a fixed table, with the address it was made from. What breaks a rule
+ * is a finding (lib/finding.h) that names the caller's address, and is counted by kind in the
+ * device's counters. It never stops the work: the tracked truth (size, direction) is used instead
+ * of what the caller claimed.
+ *
+ * Names and meanings are those of Linux (Documentation/core-api/dma-api.rst), except that sizes are
+ * 32 bits, and that dma_alloc_coherent() picks the zone from the mask itself.
+ *
+ * Context: all functions may be called in interrupts too, but for dma_init(), dma_alloc_coherent()
+ * and dma_free_coherent(). Paged phase only.
+ */
+
+#include "lib/types.h"
+
+struct page;
+
+#define DMA_BIT_MASK(n) ((n) >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << (n)) - 1)
+
+/*
+ * segment_boundary_mask of a device whose address counter has 32 bits, and of one that may not
+ * cross 64 KiB (the 8237, an IDE bus master).
+ */
+#define DMA_BOUNDARY_4G UINT32_C(0xffffffff)
+#define DMA_BOUNDARY_64K UINT32_C(0xffff)
+
+/* What a failed mapping returns; ask with dma_mapping_error(). */
+#define DMA_MAPPING_ERROR (~(dma_addr_t)0)
+
+enum dma_data_direction {
+    DMA_BIDIRECTIONAL,
+    DMA_TO_DEVICE,   /* the device reads memory */
+    DMA_FROM_DEVICE, /* the device writes memory */
+};
+
+/* The rules that a user of the API, or a device, can break. */
+enum dma_finding {
+    DMA_FINDING_BAD_ARGUMENT,    /* no size, too large for a segment, no such direction */
+    DMA_FINDING_UNKNOWN,         /* unmap or sync of what was never mapped for this device */
+    DMA_FINDING_DOUBLE_UNMAP,    /* unmap of what was unmapped already */
+    DMA_FINDING_WRONG_SIZE,      /* unmap with another size, sync past the end */
+    DMA_FINDING_WRONG_DIRECTION, /* unmap or sync with another direction */
+    DMA_FINDING_WRONG_KIND,      /* dma_free_coherent() of a mapping, unmap of coherent memory */
+    DMA_FINDING_OVERLAP,         /* two live mappings share bytes and a device may write one */
+    DMA_FINDING_LEAK,            /* still mapped when dma_check_leaks() looked */
+    DMA_FINDING_NOT_SYNCED,      /* the CPU changed a bounced buffer that the device owned */
+    DMA_FINDING_OVERRUN,         /* the device wrote next to a bounced buffer */
+    DMA_NR_FINDINGS
+};
+
+struct dma_counters {
+    uint32_t maps;          /* successful, of every kind but coherent */
+    uint32_t unmaps;        /* that found their mapping */
+    uint32_t direct;        /* maps that needed no copy */
+    uint32_t bounced;       /* maps that went through a pool */
+    uint64_t bounced_bytes; /* copied, both directions */
+    uint32_t errors;        /* maps that failed: no slots, no table entry, out of reach */
+    uint32_t findings;      /* of all kinds */
+    uint32_t finding[DMA_NR_FINDINGS];
+};
+
+/* What the API has to know of a device. Drivers fill the first part in and leave the counters 0. */
+struct device {
+    const char *name;
+    uint64_t dma_mask;              /* highest address it can put on the bus */
+    uint32_t max_segment_bytes;     /* largest single mapping, 0: no limit */
+    uint32_t segment_boundary_mask; /* a mapping lies in one (mask + 1)-byte block, 0: no limit */
+    /*
+     * Notice CPU writes to a bounced buffer while the device owns it (a sync forgotten), by
+     * comparing checksums. Costs a pass over the buffer for each map, sync and unmap.
+     */
+    bool check_ownership;
+    struct dma_counters counters;
+};
+
+/* One piece of a scattered buffer. `page` to `length` are the caller's, the rest is filled in. */
+struct scatterlist {
+    struct page *page;
+    uint32_t offset; /* from the start of `page`; may be larger than a page in an order > 0 block */
+    uint32_t length; /* bytes, all physically contiguous */
+    dma_addr_t dma_address;
+    uint32_t dma_length;
+};
+
+/*
+ * Makes the bounce pools: one below 16 MiB, one as low as possible (below 256 MiB) for wider masks.
+ * Context: once, after the page allocator is up. Returns 0, or -ENOMEM if there is no pool at all
+ * (direct mappings work even then).
+ */
+int dma_init(void);
+
+/*
+ * Maps `size` bytes from `offset` bytes into `page` on (a block of contiguous pages for more than
+ * one page, HIGHMEM or not) for `dev`. Returns the address for the device, or DMA_MAPPING_ERROR:
+ * no slots free, the table full, or a size that the device's rules can't hold.
+ */
+dma_addr_t dma_map_page(struct device *dev, struct page *page, uint32_t offset, uint32_t size,
+                        enum dma_data_direction dir);
+
+/* The same for memory in the direct map of lowmem. */
+dma_addr_t dma_map_single(struct device *dev, const void *ptr, uint32_t size,
+                          enum dma_data_direction dir);
+
+/* True if `addr` is no address but a failure. */
+static inline bool dma_mapping_error(const struct device *dev, dma_addr_t addr)
+{
+    (void)dev;
+    return addr == DMA_MAPPING_ERROR;
+}
+
+/*
+ * Ends a mapping: the CPU owns the buffer again and sees what the device wrote. `size` and `dir`
+ * as they were mapped, anything else is a finding.
+ */
+void dma_unmap_page(struct device *dev, dma_addr_t addr, uint32_t size,
+                    enum dma_data_direction dir);
+void dma_unmap_single(struct device *dev, dma_addr_t addr, uint32_t size,
+                      enum dma_data_direction dir);
+
+/*
+ * Hands a mapped buffer, or `size` bytes of it from `addr` on, to the CPU and back to the device
+ * without ending the mapping. A mapping made DMA_BIDIRECTIONAL may be synced in either direction.
+ */
+void dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr, uint32_t size,
+                             enum dma_data_direction dir);
+void dma_sync_single_for_device(struct device *dev, dma_addr_t addr, uint32_t size,
+                                enum dma_data_direction dir);
+
+/*
+ * Maps every entry by itself. Returns the number of entries mapped (`nents`), or 0, with nothing
+ * mapped, if one of them could not be.
+ */
+unsigned dma_map_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
+                    enum dma_data_direction dir);
+void dma_unmap_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
+                  enum dma_data_direction dir);
+
+/*
+ * Describes one contiguous buffer by entries that each respect the device's boundary and largest
+ * segment, so that a device with a gather list need not bounce a buffer that crosses a boundary.
+ * Returns the number of entries used, or 0 if `max_entries` are too few.
+ */
+unsigned dma_split_sg(const struct device *dev, struct scatterlist *sg, unsigned max_entries,
+                      struct page *page, uint32_t offset, uint32_t size);
+
+/*
+ * Zeroed lowmem that both CPU and device may use at any time, aligned to its size rounded up to a
+ * power of two (at least a page). Returns its lowmem address and sets *handle to the device's, or
+ * NULL. To be freed with the same size and handle.
+ */
+void *dma_alloc_coherent(struct device *dev, uint32_t size, dma_addr_t *handle);
+void dma_free_coherent(struct device *dev, uint32_t size, void *ptr, dma_addr_t handle);
+
+/*
+ * Makes a finding of every live mapping of `dev` (NULL: of any device) and forgets it, its bounce
+ * slots too. Coherent memory does not count. Returns how many there were.
+ */
+unsigned dma_check_leaks(struct device *dev);
+
+/* Live mappings of `dev` (NULL: of any device), coherent memory left out. */
+unsigned dma_live_mappings(const struct device *dev);
+
+/* Where findings are told, one line of text without a line end; NULL for nowhere (the default). */
+/* A finding's short name: "double unmap". */
+const char *dma_finding_name(enum dma_finding kind);
+
+/*
+ * True if [phys, phys + size) is within the mask and within one boundary block: what a map decides
+ * on. The suite compares it with its own arithmetic.
+ */
+bool dma_reaches(const struct device *dev, phys_addr_t phys, uint32_t size);
+
+/* The bounce pools, for reports and tests. `index` from 0; false if there is no such pool. */
+struct dma_pool_info {
+    phys_addr_t base;
+    uint32_t size_bytes;
+    uint32_t used_bytes; /* now */
+    uint32_t peak_bytes; /* most ever in use at once */
+};
+bool dma_pool_info(unsigned index, struct dma_pool_info *info);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DRIVERS_DMA_POOL_H
+#define DRIVERS_DMA_POOL_H
+
+/*
+ * The bounce pools, for drivers/dma_map.c alone: lowmem under a mask, in slots of DMA_SLOT_BYTES.
+ *
+ * A bounced buffer lies at the same offset into its first slot as the original into its 2 KiB, so
+ * that a device sees the alignment that its driver chose. What remains of the first and the last
+ * slot next to the buffer carries a guard pattern, which shows a device that writes too far.
+ */
+
+#include "drivers/dma.h"
+
+#define DMA_SLOT_BYTES 2048u
+
+/* A piece of a pool. */
+struct dma_bounce {
+    dma_addr_t dma;
+    void *virt;
+};
+
+/* True if `size` bytes at `addr` do not lie in one block of the device's boundary. */
+bool dma_crosses_boundary(const struct device *dev, uint64_t addr, uint32_t size);
+
+/*
+ * Gets room for `size` bytes under the device's mask, within its boundary, aligned like `phys`.
+ * Returns 0, -ERANGE when no pool is under the mask, -ENOSPC when there are no slots.
+ */
+int dma_pool_alloc(const struct device *dev, phys_addr_t phys, uint32_t size,
+                   struct dma_bounce *bounce);
+
+/* The lowmem address of what dma_pool_alloc() gave out at `dma`. */
+void *dma_pool_virt(dma_addr_t dma);
+
+/* True if the guards next to the buffer are as dma_pool_alloc() left them. */
+bool dma_pool_guards_intact(dma_addr_t dma, uint32_t size);
+
+/* Gives the slots back. */
+void dma_pool_free(dma_addr_t dma, uint32_t size);
+
+#endif

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "drivers/pci.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/types.h"
+#include "lib/x86/cpu.h"
+#include "lib/x86/io.h"
+
+#define CONFIG_ADDRESS 0xcf8u
+#define CONFIG_DATA 0xcfcu
+#define CONFIG_ENABLE BIT(31)
+
+#define NR_SLOTS 32u
+#define NR_FUNCTIONS 8u
+#define MAX_DEVICES 96u
+#define MAX_BUS_DEPTH 16u
+
+#define NO_VENDOR 0xffffu
+#define ALL_ONES 0xffffffffu
+#define HEADER_DWORDS 16u
+#define HEADER_LAYOUT_MASK 0x7fu
+#define HEADER_LAYOUT_DEVICE 0u
+#define HEADER_LAYOUT_BRIDGE 1u
+
+/* Base address registers (PCI 3.0, 6.2.5.1) */
+#define BAR_IS_IO BIT(0)
+#define BAR_IO_MASK 0xfffffffcu
+#define BAR_MEMORY_MASK 0xfffffff0u
+#define BAR_TYPE_MASK 0x6u
+#define BAR_TYPE_64BIT 0x4u
+#define BAR_PREFETCHABLE BIT(3)
+#define BAR_IO_UPPER 0xffff0000u
+#define NR_BARS_DEVICE 6u
+#define NR_BARS_BRIDGE 2u
+
+/* Written by pci_init() only. */
+static struct pci_device devices[MAX_DEVICES];
+static unsigned nr_devices;
+
+static uint32_t address_of(const struct pci_device *pdev, unsigned reg)
+{
+    return CONFIG_ENABLE | (uint32_t)pdev->bus << 16 | (uint32_t)pdev->slot << 11 |
+           (uint32_t)pdev->function << 8 | (reg & 0xfc);
+}
+
+static uint16_t data_port(unsigned reg)
+{
+    return (uint16_t)(CONFIG_DATA + (reg & 3));
+}
+
+uint8_t pci_read_config8(const struct pci_device *pdev, unsigned reg)
+{
+    uint32_t flags = irq_save();
+    uint8_t value;
+
+    outl(CONFIG_ADDRESS, address_of(pdev, reg));
+    value = inb(data_port(reg));
+    irq_restore(flags);
+    return value;
+}
+
+uint16_t pci_read_config16(const struct pci_device *pdev, unsigned reg)
+{
+    uint32_t flags = irq_save();
+    uint16_t value;
+
+    outl(CONFIG_ADDRESS, address_of(pdev, reg));
+    value = inw(data_port(reg));
+    irq_restore(flags);
+    return value;
+}
+
+uint32_t pci_read_config32(const struct pci_device *pdev, unsigned reg)
+{
+    uint32_t flags = irq_save();
+    uint32_t value;
+
+    outl(CONFIG_ADDRESS, address_of(pdev, reg));
+    value = inl(CONFIG_DATA);
+    irq_restore(flags);
+    return value;
+}
+
+void pci_write_config8(const struct pci_device *pdev, unsigned reg, uint8_t value)
+{
+    uint32_t flags = irq_save();
+
+    outl(CONFIG_ADDRESS, address_of(pdev, reg));
+    outb(data_port(reg), value);
+    irq_restore(flags);
+}
+
+void pci_write_config16(const struct pci_device *pdev, unsigned reg, uint16_t value)
+{
+    uint32_t flags = irq_save();
+
+    outl(CONFIG_ADDRESS, address_of(pdev, reg));
+    outw(data_port(reg), value);
+    irq_restore(flags);
+}
+
+void pci_write_config32(const struct pci_device *pdev, unsigned reg, uint32_t value)
+{
+    uint32_t flags = irq_save();
+
+    outl(CONFIG_ADDRESS, address_of(pdev, reg));
+    outl(CONFIG_DATA, value);
+    irq_restore(flags);
+}
+
+/* The address port keeps what is written to it, and nothing else on a PC does. */
+static bool mechanism1_answers(void)
+{
+    uint32_t flags = irq_save();
+    uint32_t before = inl(CONFIG_ADDRESS);
+    bool kept;
+
+    outl(CONFIG_ADDRESS, CONFIG_ENABLE);
+    kept = inl(CONFIG_ADDRESS) == CONFIG_ENABLE;
+    outl(CONFIG_ADDRESS, before);
+    irq_restore(flags);
+    return kept;
+}
+
+/* A device that lost its power still answers some accesses, but its header is all ones. */
+static bool header_is_gone(const struct pci_device *pdev)
+{
+    for (unsigned i = 0; i < HEADER_DWORDS; i++) {
+        if (pci_read_config32(pdev, i * 4) != ALL_ONES)
+            return false;
+    }
+    return true;
+}
+
+/* Enters the function if it is there. Returns its entry, or NULL. */
+static struct pci_device *add_function(unsigned bus, unsigned slot, unsigned function)
+{
+    struct pci_device *pdev = &devices[nr_devices];
+
+    if (nr_devices == MAX_DEVICES)
+        return NULL;
+    pdev->bus = (uint8_t)bus;
+    pdev->slot = (uint8_t)slot;
+    pdev->function = (uint8_t)function;
+    pdev->vendor = pci_read_config16(pdev, PCI_VENDOR_ID);
+    if (pdev->vendor == NO_VENDOR || pdev->vendor == 0 || header_is_gone(pdev))
+        return NULL;
+    pdev->device = pci_read_config16(pdev, PCI_DEVICE_ID);
+    pdev->class_code = pci_read_config32(pdev, PCI_CLASS_REVISION) >> 8;
+    pdev->header_type = pci_read_config8(pdev, PCI_HEADER_TYPE) & HEADER_LAYOUT_MASK;
+    pdev->irq_line = pci_read_config8(pdev, PCI_INTERRUPT_LINE);
+    pdev->irq_pin = pci_read_config8(pdev, PCI_INTERRUPT_PIN);
+    format(pdev->name, sizeof(pdev->name), "%02x:%02x.%u", bus, slot, function);
+    pdev->dma.name = pdev->name;
+    pdev->dma.dma_mask = DMA_BIT_MASK(32);
+    pdev->dma.segment_boundary_mask = DMA_BOUNDARY_4G;
+    nr_devices++;
+    return pdev;
+}
+
+/* `depth` ends a loop of bridges that point at each other. */
+static void scan_bus(unsigned bus, unsigned depth)
+{
+    for (unsigned slot = 0; slot < NR_SLOTS; slot++) {
+        unsigned nr_functions = 1;
+
+        for (unsigned function = 0; function < nr_functions; function++) {
+            struct pci_device *pdev = add_function(bus, slot, function);
+            unsigned secondary;
+
+            if (!pdev)
+                continue;
+            if (function == 0 &&
+                (pci_read_config8(pdev, PCI_HEADER_TYPE) & PCI_HEADER_MULTIFUNCTION))
+                nr_functions = NR_FUNCTIONS;
+            if (pdev->header_type != HEADER_LAYOUT_BRIDGE)
+                continue;
+            secondary = pci_read_config8(pdev, PCI_SECONDARY_BUS);
+            if (secondary > bus && depth < MAX_BUS_DEPTH)
+                scan_bus(secondary, depth + 1);
+        }
+    }
+}
+
+int pci_init(void)
+{
+    nr_devices = 0;
+    if (!mechanism1_answers())
+        return -ENODEV;
+    scan_bus(0, 0);
+    return (int)nr_devices;
+}
+
+static bool matches(const struct pci_device *pdev, const struct pci_match *match)
+{
+    return (match->vendor == PCI_ANY || match->vendor == pdev->vendor) &&
+           (match->device == PCI_ANY || match->device == pdev->device) &&
+           ((pdev->class_code ^ match->class_code) & match->class_mask) == 0;
+}
+
+void pci_probe_drivers(void)
+{
+    for (unsigned i = 0; i < nr_devices; i++) {
+        table_for_each (pci_driver, struct pci_driver, driver) {
+            bool fits = false;
+
+            for (unsigned m = 0; m < driver->nr_match && !fits; m++)
+                fits = matches(&devices[i], &driver->match[m]);
+            if (fits && driver->probe(&devices[i]) == 0)
+                break;
+        }
+    }
+}
+
+unsigned pci_device_count(void)
+{
+    return nr_devices;
+}
+
+struct pci_device *pci_device_at(unsigned index)
+{
+    return index < nr_devices ? &devices[index] : NULL;
+}
+
+/* Writes ones to a base address register, reads which of them stay, and puts it back. */
+static uint32_t bar_writable_bits(const struct pci_device *pdev, unsigned reg)
+{
+    uint32_t before = pci_read_config32(pdev, reg);
+    uint32_t writable;
+
+    pci_write_config32(pdev, reg, ALL_ONES);
+    writable = pci_read_config32(pdev, reg);
+    pci_write_config32(pdev, reg, before);
+    return writable;
+}
+
+int pci_read_bar(const struct pci_device *pdev, unsigned index, struct pci_bar *bar)
+{
+    unsigned nr_bars = pdev->header_type == HEADER_LAYOUT_DEVICE   ? NR_BARS_DEVICE
+                       : pdev->header_type == HEADER_LAYOUT_BRIDGE ? NR_BARS_BRIDGE
+                                                                   : 0;
+    unsigned reg = PCI_BAR0 + 4 * index;
+    uint32_t low, flags;
+    uint16_t command;
+    uint64_t address_bits;
+
+    if (index >= nr_bars)
+        return -EINVAL;
+    *bar = (struct pci_bar){.kind = PCI_BAR_NONE};
+    low = pci_read_config32(pdev, reg);
+    bar->is_64bit = !(low & BAR_IS_IO) && (low & BAR_TYPE_MASK) == BAR_TYPE_64BIT;
+    if (bar->is_64bit && index + 1 >= nr_bars)
+        return -ENODEV;
+
+    /* The register is briefly wrong: nothing may be decoded meanwhile, no interrupt look at it. */
+    flags = irq_save();
+    command = pci_read_config16(pdev, PCI_COMMAND);
+    pci_write_config16(pdev, PCI_COMMAND,
+                       (uint16_t)(command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY)));
+    address_bits = bar_writable_bits(pdev, reg);
+    if (bar->is_64bit)
+        address_bits |= (uint64_t)bar_writable_bits(pdev, reg + 4) << 32;
+    pci_write_config16(pdev, PCI_COMMAND, command);
+    irq_restore(flags);
+
+    if (low & BAR_IS_IO) {
+        /* A device may hardwire the upper half of an I/O register to 0. */
+        address_bits = (address_bits & BAR_IO_MASK) | BAR_IO_UPPER;
+        bar->base = low & BAR_IO_MASK;
+        bar->size = (uint32_t)(~(uint32_t)address_bits + 1);
+        bar->kind = PCI_BAR_IO;
+        if ((address_bits & ~(uint64_t)BAR_IO_UPPER) == 0)
+            return -ENODEV;
+    } else {
+        address_bits &= ~(uint64_t)~BAR_MEMORY_MASK;
+        if (address_bits == 0)
+            return -ENODEV;
+        bar->base = low & BAR_MEMORY_MASK;
+        if (bar->is_64bit)
+            bar->base |= (uint64_t)pci_read_config32(pdev, reg + 4) << 32;
+        else
+            address_bits |= (uint64_t)ALL_ONES << 32;
+        bar->size = ~address_bits + 1;
+        bar->kind = PCI_BAR_MEMORY;
+        bar->prefetchable = low & BAR_PREFETCHABLE;
+    }
+    return bar->base ? 0 : -ENODEV;
+}
+
+bool pci_set_master(const struct pci_device *pdev, bool on)
+{
+    uint16_t command = pci_read_config16(pdev, PCI_COMMAND);
+    uint16_t wanted = (uint16_t)(on ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER);
+
+    if (wanted != command)
+        pci_write_config16(pdev, PCI_COMMAND, wanted);
+    return command & PCI_COMMAND_MASTER;
+}
+
+uint16_t pci_enable(const struct pci_device *pdev, uint32_t bits)
+{
+    uint16_t command = pci_read_config16(pdev, PCI_COMMAND);
+
+    if ((command & bits) != bits)
+        pci_write_config16(pdev, PCI_COMMAND, (uint16_t)(command | bits));
+    return command;
+}
+
+void pci_restore_command(const struct pci_device *pdev, uint16_t command)
+{
+    pci_write_config16(pdev, PCI_COMMAND, command);
+}

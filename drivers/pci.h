@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DRIVERS_PCI_H
+#define DRIVERS_PCI_H
+
+/*
+ * PCI by configuration mechanism 1 (PCI 3.0, 3.2.2.3.2): ports 0xcf8 and 0xcfc.
+ *
+ * Buses and addresses are as the firmware left them: nothing is assigned here. Enumeration starts
+ * at bus 0 and follows every PCI-to-PCI bridge to its secondary bus. A function whose identity
+ * reads all ones is not there, and one whose whole header reads all ones has fallen off the bus and
+ * is skipped.
+ *
+ * A driver declares itself in its own file, and is offered each device that matches:
+ *
+ *     static const struct pci_match ids[] = {{PCI_ANY, PCI_ANY, 0x010100, 0xffff00}};
+ *     TABLE_ENTRY(pci_driver, struct pci_driver) = {"ide", ids, ARRAY_SIZE(ids), ide_probe};
+ */
+
+#include "drivers/dma.h"
+#include "lib/types.h"
+
+/* Registers of the configuration header (PCI 3.0, 6.1), offsets in bytes */
+#define PCI_VENDOR_ID 0x00
+#define PCI_DEVICE_ID 0x02
+#define PCI_COMMAND 0x04
+#define PCI_COMMAND_IO BIT(0)
+#define PCI_COMMAND_MEMORY BIT(1)
+#define PCI_COMMAND_MASTER BIT(2)
+#define PCI_COMMAND_INTX_DISABLE BIT(10)
+#define PCI_STATUS 0x06
+#define PCI_CLASS_REVISION 0x08
+#define PCI_HEADER_TYPE 0x0e
+#define PCI_HEADER_MULTIFUNCTION BIT(7)
+#define PCI_BAR0 0x10
+#define PCI_SECONDARY_BUS 0x19
+#define PCI_INTERRUPT_LINE 0x3c
+#define PCI_INTERRUPT_PIN 0x3d
+
+#define PCI_ANY 0xffffu
+
+struct pci_device {
+    uint8_t bus, slot, function;
+    uint16_t vendor, device;
+    uint32_t class_code; /* base class, subclass, programming interface: 0x010180 */
+    uint8_t header_type; /* 0 device, 1 bridge */
+    uint8_t irq_line;    /* what the firmware wrote; 0xff: none */
+    uint8_t irq_pin;     /* 1 INTA# to 4 INTD#, 0: none */
+    char name[8];        /* "00:01.1" */
+    struct device dma;   /* mask 32 bits and no limits until the driver says better */
+};
+
+/* PCI_ANY in `vendor` and `device` matches all; the class is compared under its mask. */
+struct pci_match {
+    uint16_t vendor, device;
+    uint32_t class_code, class_mask;
+};
+
+struct pci_driver {
+    const char *name;
+    const struct pci_match *match;
+    unsigned nr_match;
+    /*
+     * Takes the device into use. Bounded in time; leaves one probe_report() (drivers/transfer.h)
+     * for each thing found or refused. Returns 0, or -ENODEV and the like when it leaves it.
+     */
+    int (*probe)(struct pci_device *pdev);
+};
+
+enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEMORY };
+
+struct pci_bar {
+    enum pci_bar_kind kind;
+    phys_addr_t base; /* or the port */
+    uint64_t size;    /* bytes */
+    bool is_64bit;
+    bool prefetchable;
+};
+
+/*
+ * Finds out whether mechanism 1 answers and lists the devices. Context: paged phase, once.
+ * Returns the number of functions found, or -ENODEV.
+ */
+int pci_init(void);
+
+/* Offers each device to each driver whose match fits, in the order of the bus. */
+void pci_probe_drivers(void);
+
+unsigned pci_device_count(void);
+struct pci_device *pci_device_at(unsigned index);
+
+/*
+ * Configuration registers; `reg` is a multiple of the width, below 256. Context: any, interrupts
+ * are off while the address port is in use.
+ */
+uint8_t pci_read_config8(const struct pci_device *pdev, unsigned reg);
+uint16_t pci_read_config16(const struct pci_device *pdev, unsigned reg);
+uint32_t pci_read_config32(const struct pci_device *pdev, unsigned reg);
+void pci_write_config8(const struct pci_device *pdev, unsigned reg, uint8_t value);
+void pci_write_config16(const struct pci_device *pdev, unsigned reg, uint16_t value);
+void pci_write_config32(const struct pci_device *pdev, unsigned reg, uint32_t value);
+
+/*
+ * Decodes base address register `index` (0 to 5) with its size, found by writing ones to it while
+ * decoding is off, and restores it. Returns 0, or -ENODEV for one that is not implemented or not
+ * assigned, -EINVAL for an index that this header type has not.
+ */
+int pci_read_bar(const struct pci_device *pdev, unsigned index, struct pci_bar *bar);
+
+/* Lets the device drive the bus, or not. Returns whether it could before. */
+bool pci_set_master(const struct pci_device *pdev, bool on);
+
+/*
+ * Switches on decoding or mastering (PCI_COMMAND_*) for as long as a driver works with the device:
+ * firmware of the UEFI kind leaves what it did not boot from switched off. Returns the command
+ * register as it was, for pci_restore_command().
+ */
+uint16_t pci_enable(const struct pci_device *pdev, uint32_t bits);
+void pci_restore_command(const struct pci_device *pdev, uint16_t command);
+
+#endif

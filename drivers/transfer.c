@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "drivers/transfer.h"
+#include "drivers/isa_dma.h"
+#include "drivers/pci.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+
+#define MAX_CLIENTS 16u
+#define MAX_RESULTS 24u
+
+/* All written at probe time only, by the one thread that probes. */
+static struct dma_client *clients[MAX_CLIENTS];
+static unsigned nr_clients;
+static struct probe_result results[MAX_RESULTS];
+static unsigned nr_results;
+static void (*result_hook)(const struct probe_result *result);
+
+void dma_client_register(struct dma_client *client)
+{
+    if (nr_clients < MAX_CLIENTS)
+        clients[nr_clients++] = client;
+}
+
+unsigned dma_client_count(void)
+{
+    return nr_clients;
+}
+
+struct dma_client *dma_client_at(unsigned index)
+{
+    return index < nr_clients ? clients[index] : NULL;
+}
+
+int client_error(struct dma_client *client, int error, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vformat(client->reason, sizeof(client->reason), fmt, args);
+    va_end(args);
+    return error;
+}
+
+void probe_report(const char *driver, int result, const char *fmt, ...)
+{
+    struct probe_result overflow;
+    struct probe_result *r = nr_results < MAX_RESULTS ? &results[nr_results++] : &overflow;
+    va_list args;
+
+    r->driver = driver;
+    r->result = result;
+    va_start(args, fmt);
+    vformat(r->text, sizeof(r->text), fmt, args);
+    va_end(args);
+    if (result_hook)
+        result_hook(r);
+}
+
+unsigned probe_result_count(void)
+{
+    return nr_results;
+}
+
+const struct probe_result *probe_result_at(unsigned index)
+{
+    return index < nr_results ? &results[index] : NULL;
+}
+
+void probe_set_hook(void (*hook)(const struct probe_result *result))
+{
+    result_hook = hook;
+}
+
+void devices_probe(void)
+{
+    int found = isa_dma_init();
+
+    if (found < 0)
+        probe_report("isa_dma", found, "no 8237 DMA controller answers at ports 0 to 0xdf");
+    table_for_each (isa_driver, struct isa_driver, driver)
+        driver->probe();
+    found = pci_init();
+    if (found < 0)
+        probe_report("pci", found, "no configuration mechanism 1 at port 0xcf8");
+    else
+        pci_probe_drivers();
+}
+
+void devices_quiet(void)
+{
+    for (unsigned i = 0; i < nr_clients; i++) {
+        if (clients[i]->quiet)
+            clients[i]->quiet(clients[i]);
+    }
+}

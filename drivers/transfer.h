@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DRIVERS_TRANSFER_H
+#define DRIVERS_TRANSFER_H
+
+/*
+ * What every device that moves data by DMA looks like to a test: a DMA client.
+ *
+ * A driver's probe registers one client for each device that works. A client reads from its medium
+ * or device memory into pages, by DMA and through the mapping API, and where that destroys nothing
+ * writes too. Nothing here ever writes to a disk.
+ *
+ * Drivers print nothing. What a probe found is left as one line a device: the payload prints those
+ * lines through its hook, and a suite that finds no client gives them as its reason.
+ */
+
+#include "drivers/dma.h"
+#include "lib/types.h"
+
+#define DMA_CLIENT_REASON_BYTES 96
+#define PROBE_TEXT_BYTES 104
+
+struct dma_client {
+    const char *name;
+    struct device *dev;
+    uint64_t size_bytes;    /* of the readable medium or device memory */
+    uint32_t granule_bytes; /* offsets and lengths are multiples of this: 512 for disks */
+    uint32_t max_bytes;     /* most in one call */
+    uint32_t align_bytes;   /* a buffer's address must be a multiple of this */
+    uint32_t cost_ms;       /* what a transfer costs roughly, for budgets */
+    bool splits_boundary; /* has a gather list: a buffer that crosses a boundary need not bounce */
+    /*
+     * Device to memory, by DMA: `bytes` from `dev_offset` of the device to `offset` bytes into
+     * `page` (a contiguous block when it is more than a page). Returns 0 or a negative errno, and
+     * then `reason` says why.
+     */
+    int (*read)(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
+                uint32_t bytes);
+    /* Memory to device, by DMA. NULL where it would not be safe. */
+    int (*write)(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
+                 uint32_t bytes);
+    /* The same bytes as read() without DMA, to an address that the CPU can use. NULL if none. */
+    int (*read_pio)(struct dma_client *client, uint64_t dev_offset, void *buf, uint32_t bytes);
+    /* Motor off, bus mastering off: the client is not needed for a while. NULL if nothing to do. */
+    void (*quiet)(struct dma_client *client);
+    char reason[DMA_CLIENT_REASON_BYTES];
+};
+
+/* Makes a client known. It stays for ever. Dropped without a word beyond 16. */
+void dma_client_register(struct dma_client *client);
+unsigned dma_client_count(void);
+struct dma_client *dma_client_at(unsigned index);
+
+/* Sets client->reason and returns `error`. */
+int client_error(struct dma_client *client, int error, const char *fmt, ...) __printf(3, 4);
+
+/*
+ * A device that can't be enumerated: its probe looks for it where PCs have it. Bounded in time,
+ * leaves one probe_report().
+ */
+struct isa_driver {
+    const char *name;
+    int (*probe)(void);
+};
+
+/*
+ * Finds every device: 8237, ISA drivers in the table `isa_driver`, then PCI and its drivers in the
+ * table `pci_driver`. Context: paged phase, once, after dma_init() and clock_init().
+ */
+void devices_probe(void);
+
+/* Calls quiet() of every client. */
+void devices_quiet(void);
+
+/* What a probe came to. `result` is 0 for a working device, else the negative errno. */
+struct probe_result {
+    const char *driver;
+    int result;
+    char text[PROBE_TEXT_BYTES];
+};
+void probe_report(const char *driver, int result, const char *fmt, ...) __printf(3, 4);
+unsigned probe_result_count(void);
+const struct probe_result *probe_result_at(unsigned index);
+
+/* Where results are told as they come, one line each without a line end; NULL for nowhere. */
+void probe_set_hook(void (*hook)(const struct probe_result *result));
+
+#endif

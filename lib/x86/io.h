@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef LIB_X86_IO_H
+#define LIB_X86_IO_H
+
+/* Port I/O and memory-mapped I/O, each access of exactly the named width (SDM vol. 1, 19). */
+
+#include "lib/types.h"
+
+static inline uint8_t inb(uint16_t port)
+{
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static inline uint16_t inw(uint16_t port)
+{
+    uint16_t value;
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static inline uint32_t inl(uint16_t port)
+{
+    uint32_t value;
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static inline void outb(uint16_t port, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void outw(uint16_t port, uint16_t value)
+{
+    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void outl(uint16_t port, uint32_t value)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
+}
+
+/* Reads `count` 16-bit words from `port` to `buffer`. */
+static inline void insw(uint16_t port, void *buffer, uint32_t count)
+{
+    __asm__ volatile("rep insw" : "+D"(buffer), "+c"(count) : "d"(port) : "memory");
+}
+
+/* About a microsecond, by a write to the POST port that no PC decodes to anything else. */
+static inline void io_delay(void)
+{
+    outb(0x80, 0);
+}
+
+static inline uint32_t readl(const volatile void *addr)
+{
+    uint32_t value;
+    __asm__ volatile("movl %1, %0" : "=r"(value) : "m"(*(const volatile uint32_t *)addr) : "memory");
+    return value;
+}
+
+static inline void writel(uint32_t value, volatile void *addr)
+{
+    __asm__ volatile("movl %0, %1" : : "r"(value), "m"(*(volatile uint32_t *)addr) : "memory");
+}
+
+#endif

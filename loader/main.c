@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The UEFI loader: starts the Multiboot 2 kernel that is embedded in it.
+ *
+ * Everything that the kernel gets is allocated first (the image at its place, the information
+ * structure, the hand-off page, the map's buffer), then filled, and only then boot services end, so
+ * that whatever can fail fails while the firmware's console can still say so.
+ */
+#include "loader/cpu.h"
+#include "loader/firmware.h"
+#include "loader/handoff.h"
+#include "loader/kernel.h"
+#include "loader/mbi.h"
+#include "loader/multiboot2.h"
+#include "loader/options.h"
+
+#define LOADER_NAME "paeload-loader"
+
+/* With the terminating zero. A longer command line is cut off, with a warning. */
+#define COMMAND_LINE_SIZE 4096
+
+/* All tags but the maps' and the command line's come to some hundred bytes. */
+#define FIXED_TAGS_BYTES 8192
+
+/* The map may change between reading it and leaving (a timer that allocates): then try again. */
+#define EXIT_ATTEMPTS 16
+
+/* From kernel-file.S. */
+extern const uint8_t kernel_file[], kernel_file_end[];
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
+
+static char command_line[COMMAND_LINE_SIZE];
+
+__attribute__((noreturn)) static void give_up(EFI_STATUS status, const char *what, uint64_t value)
+{
+    firmware_say(LOADER_NAME ": stopped: %s %llx\n", what, (unsigned long long)value);
+    firmware_give_up(status);
+}
+
+/* Allocates the kernel's memory. Returns the address of the image's first byte. */
+static uint32_t place_kernel(const struct kernel *kernel, const struct efi_map *map)
+{
+    const struct image *image = &kernel->image;
+    struct place_wish wish = kernel_wish(kernel);
+    uint64_t address = PLACE_FIRST;
+
+    if (!kernel->request.relocatable) {
+        uint64_t first_page = image->base & ~(uint64_t)(EFI_PAGE_BYTES - 1);
+
+        if (!firmware_allocate_at(first_page, image->end - first_page))
+            give_up(EFI_OUT_OF_RESOURCES,
+                    "the kernel can't be moved, and its memory is not free, at", image->base);
+        return (uint32_t)image->base;
+    }
+    while (place_next(map, &wish, &address)) {
+        if (firmware_allocate_at(address, wish.size))
+            return (uint32_t)address;
+    }
+    give_up(EFI_OUT_OF_RESOURCES, "no free memory for the kernel, bytes", wish.size);
+}
+
+/*
+ * Takes the final map and ends boot services. A failed ExitBootServices leaves only the memory
+ * services working, so after it nothing may be allocated or said, just tried again.
+ */
+static void leave_firmware(struct mbi *mbi, struct efi_map *map)
+{
+    const struct mbi before_maps = *mbi;
+    EFI_STATUS status = EFI_SUCCESS;
+
+    for (unsigned attempt = 0; attempt < EXIT_ATTEMPTS; attempt++) {
+        UINTN key;
+
+        status = firmware_map_read(map, &key);
+        if (EFI_ERROR(status))
+            break;
+        *mbi = before_maps;
+        mbi_add_maps(mbi, map);
+        if (!mbi_finish(mbi)) {
+            status = EFI_BUFFER_TOO_SMALL;
+            break;
+        }
+        status = firmware_exit(key);
+        if (!EFI_ERROR(status))
+            return;
+    }
+    give_up(status, "the firmware would not let go, status", status);
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
+{
+    const size_t kernel_bytes = (size_t)(kernel_file_end - kernel_file);
+    struct kernel kernel;
+    struct mbi_screen screen;
+    struct refusal why;
+    struct efi_map map;
+    struct mbi mbi;
+    uint32_t mbi_bytes, base;
+    void *mbi_memory, *handoff_memory;
+    const void *options;
+    size_t options_bytes;
+    UINTN key;
+
+    firmware_begin(image, table);
+    options = firmware_load_options(&options_bytes);
+    if (!options_to_line(options, options_bytes, command_line, sizeof(command_line)))
+        firmware_say(LOADER_NAME ": warning: options cut off after %u characters\n",
+                     (unsigned)sizeof(command_line) - 1);
+
+    if (!cpu_has_pae())
+        give_up(EFI_UNSUPPORTED, "this CPU has no PAE, CPUID.1:EDX bit", 6);
+    if (!kernel_read(kernel_file, kernel_bytes, &kernel, &why))
+        give_up(EFI_LOAD_ERROR, why.check, why.value);
+
+    if (!firmware_map_prepare(&map))
+        give_up(EFI_OUT_OF_RESOURCES, "no memory for the memory map, below", UINT32_MAX);
+    mbi_bytes = FIXED_TAGS_BYTES + COMMAND_LINE_SIZE + mbi_map_bytes(&map);
+    mbi_memory = firmware_allocate(FIRMWARE_DATA, mbi_bytes);
+    handoff_memory = firmware_allocate(FIRMWARE_CODE, HANDOFF_BYTES);
+    if (!mbi_memory || !handoff_memory)
+        give_up(EFI_OUT_OF_RESOURCES, "no memory for the boot information, bytes", mbi_bytes);
+
+    /* The image last, by the map as it is then: its place must not be what the others just took. */
+    if (EFI_ERROR(firmware_map_read(&map, &key)))
+        give_up(EFI_OUT_OF_RESOURCES, "the memory map does not fit into bytes", map.capacity);
+    base = place_kernel(&kernel, &map);
+    image_copy(&kernel.image, kernel_file, (void *)(UINTN)base);
+
+    mbi_begin(&mbi, mbi_memory, mbi_bytes);
+    if (command_line[0])
+        mbi_add_string(&mbi, MULTIBOOT2_TAG_CMDLINE, command_line);
+    mbi_add_string(&mbi, MULTIBOOT2_TAG_LOADER_NAME, LOADER_NAME);
+    mbi_add_load_base(&mbi, base);
+    firmware_add_tables(&mbi);
+    if (firmware_screen(&screen))
+        mbi_add_screen(&mbi, &screen);
+
+    firmware_say(LOADER_NAME ": image at %x, %u KiB, options \"%s\"\n", base,
+                 (unsigned)((kernel.image.end - kernel.image.base) >> 10), command_line);
+    leave_firmware(&mbi, &map);
+    handoff(handoff_memory, kernel.image.entry - (uint32_t)kernel.image.base + base,
+            (uint32_t)(UINTN)mbi_memory, cpu_has_efer() ? HANDOFF_HAS_EFER : 0);
+}

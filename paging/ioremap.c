@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "paging/ioremap.h"
+#include "lib/bitmap.h"
+#include "lib/finding.h"
+#include "paging/layout.h"
+#include "paging/pgtable.h"
+#include "paging/tlb.h"
+
+#define AREA_MAX 256u
+#define VMALLOC_MAX_PAGES (VMALLOC_MAX_BYTES / PAGE_SIZE)
+#define BITS_PER_WORD 32u
+
+/* Guarded by being used in thread context of one processor only. */
+static struct {
+    uint32_t used[VMALLOC_MAX_PAGES / BITS_PER_WORD]; /* a bit a page, guards included */
+    struct {
+        virt_t start; /* 0: free entry */
+        unsigned pages;
+    } area[AREA_MAX];
+} vmalloc;
+
+static unsigned nr_vmalloc_pages(void)
+{
+    return (unsigned)((layout.vmalloc_end - layout.vmalloc_start) >> PAGE_SHIFT);
+}
+
+static bool map_pages(virt_t at, phys_addr_t phys, unsigned pages, uint64_t flags)
+{
+    for (unsigned i = 0; i < pages; i++) {
+        pte_t *entry = pgtable_pte(at + i * PAGE_SIZE, true);
+
+        if (!entry)
+            return false;
+        pte_set(entry, pte_make(phys + (phys_addr_t)i * PAGE_SIZE, flags));
+    }
+    return true;
+}
+
+static void unmap_pages(virt_t at, unsigned pages)
+{
+    for (unsigned i = 0; i < pages; i++) {
+        pte_t *entry = pgtable_pte(at + i * PAGE_SIZE, false);
+
+        if (!entry || !(*entry & PTE_PRESENT))
+            continue;
+        pte_clear(entry);
+        tlb_flush_page(at + i * PAGE_SIZE);
+    }
+}
+
+static void *map_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
+{
+    size_t offset = (size_t)(phys & PAGE_MASK);
+    unsigned pages = (unsigned)((offset + size + PAGE_MASK) >> PAGE_SHIFT);
+    unsigned entry = 0;
+
+    if (size == 0 || size > VMALLOC_MAX_BYTES || (phys + size - 1) >> layout.phys_bits != 0 ||
+        phys + size < phys)
+        return NULL;
+    while (entry < AREA_MAX && vmalloc.area[entry].start)
+        entry++;
+    if (entry == AREA_MAX)
+        return NULL;
+
+    unsigned first = bitmap_find_free_run(vmalloc.used, nr_vmalloc_pages(), 0, pages + 1, 1);
+    if (first >= nr_vmalloc_pages())
+        return NULL;
+
+    virt_t at = layout.vmalloc_start + first * PAGE_SIZE;
+    if (!map_pages(at, phys - offset, pages,
+                   PTE_PRESENT | PTE_WRITE | layout.nx | cache_flags)) {
+        unmap_pages(at, pages);
+        return NULL;
+    }
+    bitmap_set_range(vmalloc.used, first, pages + 1);
+    vmalloc.area[entry].start = at;
+    vmalloc.area[entry].pages = pages;
+    return (void *)(at + offset);
+}
+
+void *ioremap(phys_addr_t phys, size_t size)
+{
+    return map_area(phys, size, PTE_PCD | PTE_PWT);
+}
+
+void *ioremap_cache(phys_addr_t phys, size_t size)
+{
+    return map_area(phys, size, 0);
+}
+
+void iounmap(const void *addr)
+{
+    virt_t start = (virt_t)addr & ~(virt_t)PAGE_MASK;
+
+    if (!addr)
+        return;
+    for (unsigned i = 0; i < AREA_MAX; i++) {
+        if (vmalloc.area[i].start != start)
+            continue;
+        unmap_pages(start, vmalloc.area[i].pages);
+        bitmap_clear_range(vmalloc.used, (unsigned)((start - layout.vmalloc_start) >> PAGE_SHIFT),
+                           vmalloc.area[i].pages + 1);
+        vmalloc.area[i].start = 0;
+        return;
+    }
+    finding("iounmap(0x%lx): no such mapping", (unsigned long)addr);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PAGING_KMAP_H
+#define PAGING_KMAP_H
+
+/*
+ * kmap(): a lasting window to a highmem page, shared by all who ask for the same page.
+ *
+ * LAST_PKMAP windows of one page stand from PKMAP_BASE up, an unmapped guard page after each. A slot
+ * has a count: 0, free and in no TLB; 1, nobody's, but its translation may still be cached; n, in
+ * use n - 1 times. kunmap() never flushes. Slots are handed out in turn, and only when the hand
+ * comes round to the start are all slots of count 1 emptied together, with one flush for them all.
+ *
+ * A lowmem page never takes a slot. Context: thread.
+ */
+
+#include "paging/page.h"
+
+/* Cumulative, for reports. */
+struct kmap_counters {
+    uint32_t hits;    /* the page had a window */
+    uint32_t maps;    /* a slot was taken */
+    uint32_t wraps;   /* the hand came round, one flush each */
+    uint32_t exhausted;
+};
+
+extern struct kmap_counters kmap_counters;
+
+/* The page's window, or its direct-map address; NULL if all windows are in use. */
+void *kmap(struct page *page);
+
+/* Gives one use back. A page that is not mapped is a finding. */
+void kunmap(struct page *page);
+
+/*
+ * For the page allocator: parts a page that goes free from its stale slot, whose translation then
+ * belongs to nobody until the next flush. False if the window is in use. The page has a kmap_slot.
+ */
+bool kmap_forget(struct page *page);
+
+/* How many slots have count 0, and how many are in use. */
+void kmap_usage(unsigned *free_slots, unsigned *used_slots);
+
+/*
+ * Gives every use of every slot back, and flushes: for the framework, after a case that faulted with
+ * windows open. Returns how many slots were in use.
+ */
+unsigned kmap_reset(void);
+
+static inline virt_t pkmap_addr(unsigned slot)
+{
+    return PKMAP_BASE + slot * PKMAP_STRIDE;
+}
+
+#endif

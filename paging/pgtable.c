@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "paging/pgtable.h"
+#include "lib/errno.h"
+#include "lib/inject.h"
+#include "lib/string.h"
+#include "lib/x86/cpu.h"
+#include "paging/page_alloc.h"
+
+#define FOUR_GIB GIB64(4)
+#define CR3_PDPT_MASK 0xffffffe0u /* the pointer table is aligned to 32 bytes */
+
+pte_t *pkmap_ptes;
+pte_t *fixmap_ptes;
+
+static pte_t *table_of(pte_t entry)
+{
+    return phys_to_virt(pte_phys(entry));
+}
+
+/* Where builders get cleared pages for tables: the memory map before paging, the zones after. */
+static phys_addr_t table_page(struct memmap *map)
+{
+    phys_addr_t phys = 0;
+
+    if (map) {
+        phys = memmap_take(map, PAGE_SIZE, PAGE_SIZE, layout.lowmem_end);
+    } else {
+        struct page *page = alloc_page(GFP_KERNEL);
+
+        phys = page ? page_to_phys(page) : 0;
+    }
+    if (phys)
+        memset(phys_to_virt(phys), 0, PAGE_SIZE);
+    return phys;
+}
+
+/* The entry of `addr` in the directory, allocating that if need be. */
+static pte_t *directory_entry(pte_t *pdpt, virt_t addr, struct memmap *map, bool create)
+{
+    pte_t *pointer = &pdpt[pdpt_index(addr)];
+
+    if (!(*pointer & PTE_PRESENT)) {
+        phys_addr_t directory = create ? table_page(map) : 0;
+
+        if (!directory)
+            return NULL;
+        /* Only the present bit and cache bits exist at this level (SDM vol. 3A, table 4-8). */
+        pte_set(pointer, pte_make(directory, PTE_PRESENT));
+    }
+    return &table_of(*pointer)[directory_index(addr)];
+}
+
+static pte_t *table_entry(pte_t *pdpt, virt_t addr, struct memmap *map, bool create)
+{
+    pte_t *directory = directory_entry(pdpt, addr, map, create);
+
+    if (!directory || (*directory & PTE_LARGE))
+        return NULL;
+    if (!(*directory & PTE_PRESENT)) {
+        phys_addr_t table = create ? table_page(map) : 0;
+
+        if (!table)
+            return NULL;
+        pte_set(directory, pte_make(table, PTE_PRESENT | PTE_WRITE));
+    }
+    return &table_of(*directory)[table_index(addr)];
+}
+
+static bool within(phys_addr_t phys, phys_addr_t start, phys_addr_t end)
+{
+    return phys >= start && phys < end;
+}
+
+/* Flags of one page of the direct map: the payload's text and constants are not writable. */
+static uint64_t direct_flags(const struct image_ranges *image, phys_addr_t phys)
+{
+    uint64_t nx = inject(paging_skip_nx, paging) ? 0 : layout.nx;
+    uint64_t write = inject(paging_text_writable, paging) ? PTE_WRITE : 0;
+
+    for (unsigned i = 0; i < image->nr_guards; i++)
+        if (phys == image->guards[i] && !inject(paging_guard_mapped, paging))
+            return 0;
+    if (within(phys, image->text, image->text_end))
+        return PTE_PRESENT | write;
+    if (within(phys, image->rodata, image->rodata_end))
+        return PTE_PRESENT | nx;
+    return PTE_PRESENT | PTE_WRITE | nx;
+}
+
+static bool large_page_fits(const struct image_ranges *image, phys_addr_t at, phys_addr_t end)
+{
+    phys_addr_t next = at + LARGE_PAGE_SIZE;
+
+    if (at == 0 || !IS_ALIGNED(at, LARGE_PAGE_SIZE) || next > end)
+        return false;
+    return next <= image->text || at >= image->data_end;
+}
+
+static int map_direct(pte_t *pdpt, struct memmap *map, const struct image_ranges *image,
+                      phys_addr_t start, phys_addr_t end)
+{
+    for (phys_addr_t at = start; at < end;) {
+        virt_t virt = layout.page_offset + (virt_t)at;
+        phys_addr_t target = at;
+
+        /* One 2 MiB page of the direct map shows the one below it. */
+        if (inject(paging_wrong_frame, paging) && at == ALIGN_DOWN(end, LARGE_PAGE_SIZE) - LARGE_PAGE_SIZE)
+            target = at - LARGE_PAGE_SIZE;
+        if (large_page_fits(image, at, end)) {
+            pte_t *entry = directory_entry(pdpt, virt, map, true);
+
+            if (!entry)
+                return -ENOMEM;
+            pte_set(entry, pte_make(target, direct_flags(image, at) | PTE_LARGE));
+            at += LARGE_PAGE_SIZE;
+            continue;
+        }
+        pte_t *entry = table_entry(pdpt, virt, map, true);
+        uint64_t flags = direct_flags(image, at);
+
+        if (!entry)
+            return -ENOMEM;
+        if (flags)
+            pte_set(entry, pte_make(at, flags));
+        at += PAGE_SIZE;
+    }
+    return 0;
+}
+
+/* A page table that stands by itself, so that its entries can be used as an array. */
+static int reserve_tables(pte_t *pdpt, struct memmap *map, virt_t start, unsigned tables)
+{
+    phys_addr_t phys =
+        memmap_take(map, (uint64_t)tables * PAGE_SIZE, PAGE_SIZE, layout.lowmem_end);
+
+    if (!phys)
+        return -ENOMEM;
+    memset(phys_to_virt(phys), 0, tables * PAGE_SIZE);
+    for (unsigned i = 0; i < tables; i++) {
+        pte_t *entry = directory_entry(pdpt, start + i * LARGE_PAGE_SIZE, map, true);
+
+        if (!entry)
+            return -ENOMEM;
+        pte_set(entry, pte_make(phys + i * PAGE_SIZE, PTE_PRESENT | PTE_WRITE));
+    }
+    return 0;
+}
+
+/* Every directory exists from the start: a pointer entry that never changes needs no CR3 reload. */
+static int reserve_directories(pte_t *pdpt, struct memmap *map)
+{
+    for (uint64_t addr = layout.page_offset; addr < FOUR_GIB; addr += BIT(PDPT_SHIFT))
+        if (!directory_entry(pdpt, (virt_t)addr, map, true))
+            return -ENOMEM;
+    return 0;
+}
+
+static int map_lowmem(pte_t *pdpt, struct memmap *map, const struct image_ranges *image)
+{
+    /* Taking table pages edits the map: walk a copy. What is taken is memory all the same. */
+    static struct memmap before;
+    struct mem_range range;
+
+    before = *map;
+    for (unsigned cursor = 0; memmap_next_ram(&before, &cursor, &range);) {
+        phys_addr_t end = MIN(range.end, layout.lowmem_end);
+        int error = range.start < end ? map_direct(pdpt, map, image, range.start, end) : 0;
+
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+/* The same tables, with the first GiB one to one in 2 MiB pages instead of what is there. */
+static int build_switch_tables(pte_t *pdpt, pte_t *switch_pdpt, struct memmap *map)
+{
+    phys_addr_t directory = table_page(map);
+
+    if (!directory)
+        return -ENOMEM;
+    memcpy(switch_pdpt, pdpt, PTRS_PER_PDPT * sizeof(pte_t));
+    for (unsigned i = 0; i < PTRS_PER_TABLE; i++)
+        pte_set(&((pte_t *)phys_to_virt(directory))[i],
+                pte_make((phys_addr_t)i << LARGE_PAGE_SHIFT, PTE_PRESENT | PTE_WRITE | PTE_LARGE));
+    pte_set(&switch_pdpt[0], pte_make(directory, PTE_PRESENT));
+    if (inject(paging_keep_identity, paging))
+        pte_set(&pdpt[0], pte_make(directory, PTE_PRESENT));
+    return 0;
+}
+
+int pgtable_build(struct memmap *map, const struct image_ranges *image, uint32_t *cr3,
+                  uint32_t *cr3_switch)
+{
+    phys_addr_t pointers = table_page(map);
+    pte_t *pdpt = phys_to_virt(pointers);
+    pte_t *switch_pdpt = pdpt + PTRS_PER_PDPT;
+    int error;
+
+    if (!pointers)
+        return -ENOMEM;
+    error = reserve_directories(pdpt, map);
+    if (!error)
+        error = reserve_tables(pdpt, map, PKMAP_BASE,
+                               LAST_PKMAP * PKMAP_STRIDE / LARGE_PAGE_SIZE);
+    if (!error)
+        error = reserve_tables(pdpt, map, FIXADDR_START, 1);
+    if (!error)
+        error = map_lowmem(pdpt, map, image);
+    if (!error)
+        error = build_switch_tables(pdpt, switch_pdpt, map);
+    if (error)
+        return error;
+    *cr3 = (uint32_t)pointers;
+    *cr3_switch = (uint32_t)pointers + PTRS_PER_PDPT * sizeof(pte_t);
+    return 0;
+}
+
+void pgtable_walk(uint32_t cr3, virt_t addr, struct page_walk *walk)
+{
+    const pte_t *pdpt = phys_to_virt(cr3 & CR3_PDPT_MASK);
+    uint64_t all;
+
+    *walk = (struct page_walk){.levels = 1, .pdpte = pdpt[pdpt_index(addr)]};
+    if (!(walk->pdpte & PTE_PRESENT))
+        return;
+    walk->levels = 2;
+    walk->pde = table_of(walk->pdpte)[directory_index(addr)];
+    if (!(walk->pde & PTE_PRESENT))
+        return;
+    if (walk->pde & PTE_LARGE) {
+        walk->size = LARGE_PAGE_SIZE;
+        walk->phys = (pte_phys(walk->pde) & ~(phys_addr_t)(LARGE_PAGE_SIZE - 1)) |
+                     (addr & (LARGE_PAGE_SIZE - 1));
+        all = walk->pde;
+        walk->no_execute = walk->pde & PTE_NX;
+    } else {
+        walk->levels = 3;
+        walk->pte = table_of(walk->pde)[table_index(addr)];
+        if (!(walk->pte & PTE_PRESENT))
+            return;
+        walk->size = PAGE_SIZE;
+        walk->phys = pte_phys(walk->pte) | (addr & PAGE_MASK);
+        all = walk->pde & walk->pte;
+        walk->no_execute = (walk->pde | walk->pte) & PTE_NX;
+    }
+    walk->present = true;
+    walk->writable = all & PTE_WRITE;
+}
+
+static pte_t *live_pdpt(void)
+{
+    return phys_to_virt(cr3_read() & CR3_PDPT_MASK);
+}
+
+pte_t *pgtable_pte(virt_t addr, bool create)
+{
+    return table_entry(live_pdpt(), addr, NULL, create);
+}
+
+void pgtable_enter_paging(void)
+{
+    pkmap_ptes = table_entry(live_pdpt(), PKMAP_BASE, NULL, false);
+    fixmap_ptes = table_entry(live_pdpt(), FIXADDR_START, NULL, false);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PAGING_PGTABLE_H
+#define PAGING_PGTABLE_H
+
+/*
+ * The kernel's page tables: built once before paging is on, by physical address, and edited
+ * afterwards through the direct map. Both work by the same code, because phys_to_virt() is the
+ * identity until layout.direct_offset is set.
+ */
+
+#include "paging/memmap.h"
+#include "paging/pte.h"
+
+/* Where the parts of the payload's own image lie, physical, page-aligned; [start, end). */
+struct image_ranges {
+    phys_addr_t text, text_end;     /* mapped read-only, executable */
+    phys_addr_t rodata, rodata_end; /* read-only, not executable */
+    phys_addr_t data, data_end;     /* writable, not executable */
+    const phys_addr_t *guards;      /* pages of the image to leave unmapped */
+    unsigned nr_guards;
+};
+
+/*
+ * Builds the tables for `layout`: the direct map of all usable memory below lowmem_end, 2 MiB pages
+ * inside and 4 KiB at the edges, in the first 2 MiB (SDM vol. 3A, 12.11.9: fixed-range MTRRs) and
+ * round the image; empty tables for the fixmap and pkmap. Memory for tables is taken from `map`.
+ * *cr3: what to load for good. *cr3_switch: the same with the first GiB mapped one to one as well,
+ * for the instructions that turn paging on.
+ * Context: paging off. Errors: -ENOMEM.
+ */
+int pgtable_build(struct memmap *map, const struct image_ranges *image, uint32_t *cr3,
+                  uint32_t *cr3_switch);
+
+/* What a walk found at each level, as the processor would see it. */
+struct page_walk {
+    pte_t pdpte, pde, pte;    /* 0 where the walk did not get */
+    unsigned levels;          /* entries read: 1..3 */
+    bool present;             /* the address is mapped */
+    uint64_t size;            /* PAGE_SIZE or LARGE_PAGE_SIZE */
+    phys_addr_t phys;         /* of the address itself */
+    bool writable, no_execute;
+};
+
+/* Walks the tables that CR3 `cr3` names. Context: any, paged phase. */
+void pgtable_walk(uint32_t cr3, virt_t addr, struct page_walk *walk);
+
+/*
+ * The 4 KiB entry that maps `addr`; NULL if there is no table, or a 2 MiB page. With `create`, a
+ * missing table is allocated (context: thread), and NULL means that there is no memory.
+ */
+pte_t *pgtable_pte(virt_t addr, bool create);
+
+/*
+ * Page tables of the kmap windows and the fixmap, as arrays of entries: pkmap_ptes[i] maps
+ * PKMAP_BASE + i * PAGE_SIZE, fixmap_ptes[i] maps fix_to_virt(i).
+ */
+extern pte_t *pkmap_ptes;
+extern pte_t *fixmap_ptes;
+
+/* Sets the two from the live tables. Context: once, when paging is on. */
+void pgtable_enter_paging(void);
+
+#endif

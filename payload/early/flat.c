@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The flat phase: from the loader's structures to page tables. It runs with paging off on any CPU
+ * from the 386 on (this folder is compiled for one), so that it can say clearly what is missing.
+ * It leaves nothing but data without pointers, since the image moves once more.
+ */
+#include "drivers/power.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/inject.h"
+#include "lib/string.h"
+#include "lib/x86/cpu.h"
+#include "paging/layout.h"
+#include "paging/pgtable.h"
+#include "payload/cpu_facts.h"
+#include "payload/report.h"
+#include "payload/setup.h"
+
+#define FOUR_GIB GIB64(4)
+#define LOWEST_MIB MIB64(1)
+
+struct setup setup;
+
+static void open_consoles(void)
+{
+    const struct options *options = &setup.options;
+    unsigned open = 0;
+
+    for (unsigned i = 0; i < options->nr_consoles; i++) {
+        const char *spec = options->console[i];
+        char text[BOOT_NOTE_TEXT_MAX];
+        int error = console_add(spec, strlen(spec), &boot_facts.screen);
+
+        if (error == 0) {
+            open++;
+            continue;
+        }
+        format(text, sizeof(text), "option console=%s: %s", spec,
+               error == -EINVAL ? "not a console, or a speed that a UART can't have"
+                                : "no such device answers");
+        boot_note(text);
+    }
+    if (open == 0)
+        console_default(&boot_facts.screen);
+}
+
+static void say_notes(void)
+{
+    for (unsigned i = 0; i < boot_facts.nr_notes; i++)
+        report_line("# warning: %s", boot_facts.note[i]);
+    if (boot_facts.notes_lost)
+        report_line("# warning: %u more", boot_facts.notes_lost);
+    boot_facts.nr_notes = 0;
+    boot_facts.notes_lost = 0;
+}
+
+static __noreturn void refuse(const char *fmt, ...) __printf(1, 2);
+
+/* The machine can't run the payload: one clear line, and the end. */
+static void refuse(const char *fmt, ...)
+{
+    char text[REPORT_LINE_MAX];
+    va_list args;
+
+    say_notes();
+    va_start(args, fmt);
+    vformat(text, sizeof(text), fmt, args);
+    va_end(args);
+    report_line("# paeload: REFUSED: %s", text);
+    power_leave(setup.options.exit == POWER_QEMU ? POWER_QEMU : POWER_HALT, EXIT_REFUSED);
+}
+
+static void check_cpu(void)
+{
+    cpu_facts_read();
+    if (!cpu_facts.has_cpuid)
+        refuse("this CPU has no PAE (a %s)", cpu_facts.brand);
+    if (!cpu_facts.has_pae)
+        refuse("this CPU has no PAE (%s, signature 0x%x, features 0x%08x)", cpu_facts.brand,
+               cpu_facts.signature, cpu_facts.features);
+    /* Each CPU with PAE has these; an emulator can be told otherwise. */
+    if (!(cpu_facts.features & CPUID1_EDX_CMOV))
+        refuse("this CPU has PAE but no CMOV, which is no i686 (features 0x%08x)",
+               cpu_facts.features);
+    if (!(cpu_facts.features & CPUID1_EDX_TSC))
+        refuse("this CPU has no time-stamp counter (features 0x%08x)", cpu_facts.features);
+}
+
+static void apply_mutations(void)
+{
+    for (unsigned i = 0; i < setup.options.nr_injects; i++) {
+        const char *name = setup.options.inject[i];
+        unsigned sites = inject_enable(name);
+
+        if (sites)
+            report_line("# inject: %s broken on purpose, in %u place%s", name, sites,
+                        sites == 1 ? "" : "s");
+        else
+            report_line("# warning: option inject=%s: no such mutation", name);
+    }
+}
+
+/* The map as we will use it: trusted, within what the CPU and the options allow, without ourselves. */
+static void take_memory_map(uint32_t image)
+{
+    struct memmap *map = &setup.map;
+    char why[48];
+
+    *map = boot_facts.map;
+    memmap_sanitise(map, boot_note);
+    format(why, sizeof(why), "the CPU has %u physical address bits", cpu_facts.phys_bits);
+    memmap_clip(map, BIT64(cpu_facts.phys_bits), why, boot_note);
+    setup.firmware_usable = memmap_usable_bytes(map, 0, UINT64_MAX);
+    if (setup.options.mem)
+        memmap_clip(map, setup.options.mem, "option mem=", NULL);
+    setup.image = image;
+    if (memmap_mark(map, image, image + (uint32_t)(image_end - image_start), MEM_TAKEN) != 0)
+        refuse("the memory map has %u ranges, no room for one more", map->count);
+    say_notes();
+}
+
+static void build_tables(void)
+{
+    const phys_addr_t guards[] = {(virt_t)boot_stack_guard, (virt_t)fault_stack_guard,
+                                  (virt_t)last_stack_guard};
+    /* Paging is off: the symbols are physical addresses. */
+    const struct image_ranges image = {
+        .text = (virt_t)image_start,
+        .text_end = (virt_t)rodata_start,
+        .rodata = (virt_t)rodata_start,
+        .rodata_end = (virt_t)data_start,
+        .data = (virt_t)data_start,
+        .data_end = (virt_t)image_end,
+        .guards = guards,
+        .nr_guards = ARRAY_SIZE(guards),
+    };
+    phys_addr_t ram_end = memmap_usable_end(&setup.map, FOUR_GIB);
+
+    layout_init(setup.options.page_offset, MAX(ram_end, setup.image + (image_end - image_start)));
+    layout.nx = cpu_facts.has_nx ? PTE_NX : 0;
+    layout.phys_bits = (uint8_t)cpu_facts.phys_bits;
+    if (setup.image + (image_end - image_start) > layout.lowmem_end)
+        refuse("the image was loaded at 0x%llx, beyond lowmem", (unsigned long long)setup.image);
+    if (pgtable_build(&setup.map, &image, &setup.paging.cr3, &setup.paging.cr3_temporary) != 0)
+        refuse("no memory for page tables: %llu KiB usable below 0x%llx",
+               (unsigned long long)memmap_usable_bytes(&setup.map, 0, layout.lowmem_end) >> 10,
+               (unsigned long long)layout.lowmem_end);
+    setup.paging.page_offset = layout.page_offset;
+}
+
+struct paging_switch *flat_main(uint32_t magic, uint32_t info, uint32_t image)
+{
+    int error = boot_facts_read(magic, (const void *)info);
+
+    options_parse(&setup.options, boot_facts.command_line, boot_note);
+    open_consoles();
+    report_begin(setup.options.report);
+    if (error)
+        refuse("started by no Multiboot loader: EAX is 0x%08x", magic);
+    check_cpu();
+    say_notes();
+    apply_mutations();
+    take_memory_map(image);
+    build_tables();
+
+    cr4_write(CR4_PAE);
+    if (cpu_facts.has_nx)
+        wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
+    /* From the jump on, lowmem is at PAGE_OFFSET; nothing reads this before. */
+    layout.direct_offset = layout.page_offset;
+    return &setup.paging;
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "payload/options.h"
+#include "lib/errno.h"
+#include "lib/format.h"
+#include "lib/option.h"
+#include "lib/string.h"
+#include "paging/layout.h"
+
+#define NOTE_MAX 112
+#define VALUE_SHOWN_MAX 48
+
+/* One option: takes the value, or says with a negative errno that it is none. */
+struct option_rule {
+    const char *key;
+    int (*take)(struct options *options, const struct option_word *word);
+    const char *wants; /* for the warning */
+};
+
+/* A word and what it stands for. */
+struct choice {
+    const char *word;
+    uint32_t value;
+};
+
+static int take_text(char *to, size_t size, const struct option_word *word)
+{
+    if (!word->has_value || word->value_len == 0)
+        return -EINVAL;
+    if (word->value_len >= size)
+        return -ERANGE;
+    memcpy(to, word->value, word->value_len);
+    to[word->value_len] = '\0';
+    return 0;
+}
+
+static int take_choice(const struct choice *choices, unsigned count, const struct option_word *word,
+                       uint32_t *out)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (strlen(choices[i].word) == word->value_len &&
+            memcmp(choices[i].word, word->value, word->value_len) == 0) {
+            *out = choices[i].value;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+static int take_u32(const struct option_word *word, uint32_t *out)
+{
+    uint64_t value;
+    int error = parse_u64(word->value, word->value_len, 0, &value);
+
+    if (error)
+        return error;
+    if (value > UINT32_MAX)
+        return -ERANGE;
+    *out = (uint32_t)value;
+    return 0;
+}
+
+static int take_tests(struct options *options, const struct option_word *word)
+{
+    return take_text(options->tests, sizeof(options->tests), word);
+}
+
+static int take_split(struct options *options, const struct option_word *word)
+{
+    static const struct choice splits[] = {{"3g", SPLIT_3G}, {"2g", SPLIT_2G}, {"1g", SPLIT_1G}};
+
+    return take_choice(splits, ARRAY_SIZE(splits), word, &options->page_offset);
+}
+
+static int take_mem(struct options *options, const struct option_word *word)
+{
+    uint64_t size;
+    int error = parse_size(word->value, word->value_len, &size);
+
+    if (error)
+        return error;
+    if (size < MIB64(16))
+        return -ERANGE;
+    options->mem = size;
+    return 0;
+}
+
+static int take_passes(struct options *options, const struct option_word *word)
+{
+    return take_u32(word, &options->passes);
+}
+
+static int take_time(struct options *options, const struct option_word *word)
+{
+    return take_u32(word, &options->time_s);
+}
+
+static int take_seed(struct options *options, const struct option_word *word)
+{
+    int error = parse_u64(word->value, word->value_len, 16, &options->seed);
+
+    if (!error)
+        options->seed_given = true;
+    return error;
+}
+
+static int take_console(struct options *options, const struct option_word *word)
+{
+    int error;
+
+    if (options->nr_consoles == OPTION_CONSOLES_MAX)
+        return -ENOSPC;
+    error = take_text(options->console[options->nr_consoles], OPTION_CONSOLE_TEXT_MAX, word);
+    if (!error)
+        options->nr_consoles++;
+    return error;
+}
+
+static int take_report(struct options *options, const struct option_word *word)
+{
+    static const struct choice formats[] = {{"ktap", REPORT_KTAP}, {"lava", REPORT_LAVA}};
+    uint32_t value;
+    int error = take_choice(formats, ARRAY_SIZE(formats), word, &value);
+
+    if (!error)
+        options->report = (enum report_format)value;
+    return error;
+}
+
+static int take_exit(struct options *options, const struct option_word *word)
+{
+    static const struct choice actions[] = {{"halt", POWER_HALT},
+                                            {"reboot", POWER_REBOOT},
+                                            {"poweroff", POWER_OFF},
+                                            {"qemu", POWER_QEMU}};
+    uint32_t value;
+    int error = take_choice(actions, ARRAY_SIZE(actions), word, &value);
+
+    if (!error)
+        options->exit = (enum power_action)value;
+    return error;
+}
+
+static int take_inject(struct options *options, const struct option_word *word)
+{
+    int error;
+
+    if (options->nr_injects == OPTION_INJECT_MAX)
+        return -ENOSPC;
+    error = take_text(options->inject[options->nr_injects], sizeof(options->inject[0]), word);
+    if (!error)
+        options->nr_injects++;
+    return error;
+}
+
+static int take_destructive(struct options *options, const struct option_word *word)
+{
+    return take_text(options->destructive, sizeof(options->destructive), word);
+}
+
+static int take_trace(struct options *options, const struct option_word *word)
+{
+    if (word->has_value)
+        return -EINVAL;
+    options->trace = true;
+    return 0;
+}
+
+static int take_depth(struct options *options, const struct option_word *word)
+{
+    static const struct choice depths[] = {
+        {"sparse", DEPTH_SPARSE}, {"smoke", DEPTH_SMOKE}, {"full", DEPTH_FULL}};
+    uint32_t value;
+    int error = take_choice(depths, ARRAY_SIZE(depths), word, &value);
+
+    if (!error)
+        options->depth = (enum depth)value;
+    return error;
+}
+
+static const struct option_rule rules[] = {
+    {"tests", take_tests, "comma-separated globs of at most 159 characters"},
+    {"split", take_split, "3g, 2g or 1g"},
+    {"mem", take_mem, "a size of at least 16M, as 512M or 4G"},
+    {"passes", take_passes, "a number; 0: for ever"},
+    {"time", take_time, "a number of seconds"},
+    {"seed", take_seed, "a hexadecimal number of at most 64 bits"},
+    {"console", take_console, "at most 4 of ttySN[,BAUD], 0xPORT[,BAUD], screen, e9"},
+    {"report", take_report, "ktap or lava"},
+    {"exit", take_exit, "halt, reboot, poweroff or qemu"},
+    {"inject", take_inject, "at most 4 names of mutations"},
+    {"destructive", take_destructive, "names of devices"},
+    {"trace", take_trace, "no value"},
+    {"depth", take_depth, "sparse, smoke or full"},
+};
+
+static void warn(option_note_t note, const struct option_word *word, const char *why,
+                 const char *wants)
+{
+    char text[NOTE_MAX];
+    /* Show the whole word as it was typed, value and all, as far as there is room. */
+    const char *end = word->has_value ? word->value + word->value_len : word->key + word->key_len;
+    int shown = (int)MIN((size_t)(end - word->key), (size_t)VALUE_SHOWN_MAX);
+
+    if (!note)
+        return;
+    format(text, sizeof(text), "option %.*s: %s%s", shown, word->key, why, wants);
+    note(text);
+}
+
+static bool key_has_slash(const struct option_word *word)
+{
+    for (size_t i = 0; i < word->key_len; i++)
+        if (word->key[i] == '/')
+            return true;
+    return false;
+}
+
+static void take_word(struct options *options, const struct option_word *word, bool first,
+                      option_note_t note)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(rules); i++) {
+        if (!option_is(word, rules[i].key))
+            continue;
+        if (rules[i].take(options, word) != 0)
+            warn(note, word, "not taken, wants ", rules[i].wants);
+        return;
+    }
+    /* The loader's own word: a path, a URL (which may hold a "="), a file name. */
+    if (first && (!word->has_value || key_has_slash(word)))
+        return;
+    warn(note, word, "unknown, ignored", "");
+}
+
+void options_parse(struct options *options, const char *command_line, option_note_t note)
+{
+    struct option_word word;
+    bool first = true;
+
+    memset(options, 0, sizeof(*options));
+    options->page_offset = SPLIT_3G;
+    options->passes = 1;
+    options->report = REPORT_KTAP;
+    options->exit = POWER_HALT;
+    options->depth = DEPTH_SMOKE;
+    for (; option_next(&command_line, &word); first = false)
+        take_word(options, &word, first, note);
+}

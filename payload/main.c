@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The paged phase: everything from the first instruction at PAGE_OFFSET to the end of the run. */
+#include "drivers/acpi.h"
+#include "drivers/clock.h"
+#include "drivers/console.h"
+#include "drivers/dma.h"
+#include "drivers/irq.h"
+#include "drivers/transfer.h"
+#include "lib/prng.h"
+#include "lib/x86/cpu.h"
+#include "paging/layout.h"
+#include "paging/pgtable.h"
+#include "payload/cpu_facts.h"
+#include "payload/entry.h"
+#include "payload/fault_report.h"
+#include "payload/memory.h"
+#include "payload/report.h"
+#include "payload/run.h"
+#include "payload/setup.h"
+#include "payload/traps.h"
+
+static void say_notes(void)
+{
+    for (unsigned i = 0; i < boot_facts.nr_notes; i++)
+        report_line("# warning: %s", boot_facts.note[i]);
+    boot_facts.nr_notes = 0;
+}
+
+static void settle_seed(void)
+{
+    if (!setup.options.seed_given)
+        setup.options.seed = hash64(rdtsc());
+}
+
+static void say_machine(void)
+{
+    static const char *const depths[] = {
+        [DEPTH_SPARSE] = "sparse", [DEPTH_SMOKE] = "smoke", [DEPTH_FULL] = "full"};
+
+    report_line("# paeload %s seed=%llx depth=%s loader=\"%s\"", PAELOAD_VERSION,
+                (unsigned long long)setup.options.seed, depths[setup.options.depth],
+                boot_facts.loader_name);
+    report_line("# cpu: %s, signature 0x%x, %u physical address bits, %s", cpu_facts.brand,
+                cpu_facts.signature, layout.phys_bits, layout.nx ? "NX" : "no NX");
+    report_line("# image: physical 0x%llx, text at %p, %llu MHz TSC%s",
+                (unsigned long long)setup.image, image_start,
+                (unsigned long long)(clock_tsc_hz() / 1000000),
+                clock_tsc_counts_instructions() ? " that counts instructions" : "");
+    if (setup.options.destructive[0])
+        report_line("# warning: option destructive=%s: no driver here writes to any medium",
+                    setup.options.destructive);
+}
+
+static void start_devices(void)
+{
+    phys_addr_t rsdp = boot_facts.rsdp_size ? virt_to_phys(boot_facts.rsdp) : 0;
+
+    if (acpi_init(rsdp) != 0)
+        report_line("# ACPI: no usable root table%s", rsdp ? " where the loader pointed" : "");
+    irq_init();
+    irq_enable();
+    if (dma_init() != 0) {
+        report_line("# error: no memory for the DMA bounce pools");
+        report_count_error();
+    }
+}
+
+static void say_probe(const struct probe_result *result)
+{
+    report_line("# device: %s: %s", result->driver, result->text);
+}
+
+void paged_main(void)
+{
+    bool clock_is_measured;
+
+    pgtable_enter_paging();
+    traps_init();
+    if (!memory_init()) {
+        console_enter_paging();
+        fault_stop("no memory for page descriptors");
+    }
+    console_enter_paging();
+    say_notes();
+    clock_is_measured = clock_init();
+    settle_seed();
+    say_machine();
+    if (!clock_is_measured)
+        report_line("# warning: the PIT does not answer; the TSC is taken for %llu MHz",
+                    (unsigned long long)(clock_tsc_hz() / 1000000));
+    memory_report();
+    start_devices();
+    probe_set_hook(say_probe);
+    devices_probe();
+    run_suites();
+    run_leave();
+}

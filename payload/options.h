@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PAYLOAD_OPTIONS_H
+#define PAYLOAD_OPTIONS_H
+
+/*
+ * Boot options, kernel style: `key=value` words separated by spaces. What a loader puts in front
+ * of them (a path, a URL, a file name) is passed over. A word that is not understood is told to a
+ * note function, its default stands, and the run goes on.
+ */
+
+#include "drivers/power.h"
+#include "lib/types.h"
+
+enum depth {
+    DEPTH_SPARSE, /* some pages in every 2 MiB of RAM */
+    DEPTH_SMOKE,  /* some words in every page */
+    DEPTH_FULL,   /* every word */
+};
+
+enum report_format { REPORT_KTAP, REPORT_LAVA };
+
+#define OPTION_TEXT_MAX 160
+#define OPTION_CONSOLES_MAX 4
+#define OPTION_CONSOLE_TEXT_MAX 32
+#define OPTION_INJECT_MAX 4
+
+struct options {
+    char tests[OPTION_TEXT_MAX]; /* comma-separated globs; empty: all */
+    uint32_t page_offset;        /* from split=, SPLIT_3G and so on */
+    uint64_t mem;                /* RAM from this physical address up is left alone; 0: no limit */
+    uint32_t passes;             /* 0: for ever */
+    uint32_t time_s;             /* 0: no limit */
+    uint64_t seed;
+    bool seed_given;
+    char console[OPTION_CONSOLES_MAX][OPTION_CONSOLE_TEXT_MAX];
+    unsigned nr_consoles;
+    enum report_format report;
+    enum power_action exit;
+    char inject[OPTION_INJECT_MAX][OPTION_TEXT_MAX / 4];
+    unsigned nr_injects;
+    char destructive[OPTION_TEXT_MAX];
+    bool trace;
+    enum depth depth;
+};
+
+/* Is told each word that was not taken, in one line. */
+typedef void (*option_note_t)(const char *text);
+
+/* Defaults, then the words of `command_line`. Context: any phase. */
+void options_parse(struct options *options, const char *command_line, option_note_t note);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "payload/report.h"
+#include "drivers/console.h"
+#include "lib/crc32c.h"
+#include "lib/format.h"
+#include "lib/string.h"
+
+#define CASE_INDENT 4
+
+static struct {
+    enum report_format format;
+    uint32_t lines;
+    uint32_t crc;
+    struct report_totals totals;
+} state;
+
+/* `line` has room for one character more than REPORT_LINE_MAX - 1. Cuts, cleans, counts, writes. */
+static void put_line(char *line, size_t wanted)
+{
+    size_t len = MIN(wanted, (size_t)REPORT_LINE_MAX - 1);
+
+    if (wanted > len)
+        line[len - 1] = '~';
+    for (size_t i = 0; i < len; i++)
+        if (line[i] < ' ' || line[i] > '~')
+            line[i] = '?';
+    line[len++] = '\n';
+    state.crc = crc32c_update(state.crc, line, len);
+    state.lines++;
+    console_write(line, len);
+}
+
+static size_t clamp_length(int wanted)
+{
+    return wanted > 0 ? (size_t)wanted : 0;
+}
+
+static void notices(void)
+{
+    char line[REPORT_LINE_MAX + 1] = "# ";
+    const size_t prefix = 2;
+
+    while (console_take_notice(line + prefix, REPORT_LINE_MAX - prefix))
+        put_line(line, strlen(line));
+}
+
+void report_line(const char *fmt, ...)
+{
+    char line[REPORT_LINE_MAX + 1];
+    va_list args;
+
+    va_start(args, fmt);
+    size_t wanted = clamp_length(vformat(line, REPORT_LINE_MAX, fmt, args));
+    va_end(args);
+    put_line(line, wanted);
+    notices();
+}
+
+void report_note(unsigned indent, const char *fmt, ...)
+{
+    char line[REPORT_LINE_MAX + 1];
+    va_list args;
+    size_t prefix = clamp_length(format(line, REPORT_LINE_MAX, "%*s# ", (int)indent, ""));
+
+    va_start(args, fmt);
+    size_t wanted = clamp_length(vformat(line + prefix, REPORT_LINE_MAX - prefix, fmt, args));
+    va_end(args);
+    put_line(line, prefix + wanted);
+    notices();
+}
+
+void report_begin(enum report_format format)
+{
+    memset(&state, 0, sizeof(state));
+    state.format = format;
+    /* What firmware left on the line must not run into ours. */
+    console_write("\n", 1);
+    report_line("KTAP version 1");
+}
+
+void report_metric(const char *group, const char *name, uint64_t value, const char *unit)
+{
+    report_line("# metric %s.%s %llu %s", group, name, (unsigned long long)value, unit);
+    if (state.format == REPORT_LAVA)
+        report_line("<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=%s.%s RESULT=pass UNITS=%s MEASUREMENT=%llu>",
+                    group, name, unit, (unsigned long long)value);
+}
+
+void report_progress(const char *suite, uint32_t done, uint32_t total)
+{
+    report_line("# progress %s %u/%u", suite, done, total);
+}
+
+void report_suite_begin(const char *suite, unsigned nr_cases)
+{
+    report_line("%*sKTAP version 1", CASE_INDENT, "");
+    report_line("%*s# Subtest: %s", CASE_INDENT, "", suite);
+    report_line("%*s1..%u", CASE_INDENT, "", nr_cases);
+}
+
+static void count(enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_OK:
+        state.totals.pass++;
+        break;
+    case OUTCOME_SKIP:
+        state.totals.skip++;
+        break;
+    case OUTCOME_ERROR:
+        state.totals.error++;
+        break;
+    case OUTCOME_NOT_OK:
+        state.totals.fail++;
+        break;
+    }
+}
+
+static const char *lava_result(enum outcome outcome)
+{
+    if (outcome == OUTCOME_OK)
+        return "pass";
+    if (outcome == OUTCOME_SKIP)
+        return "skip";
+    return outcome == OUTCOME_ERROR ? "unknown" : "fail";
+}
+
+void report_case(const char *suite, unsigned number, const char *name, enum outcome outcome,
+                 const char *reason)
+{
+    const char *result = outcome == OUTCOME_OK || outcome == OUTCOME_SKIP ? "ok" : "not ok";
+
+    count(outcome);
+    if (outcome == OUTCOME_SKIP || outcome == OUTCOME_ERROR)
+        report_line("%*s%s %u %s # %s %s", CASE_INDENT, "", result, number, name,
+                    outcome == OUTCOME_SKIP ? "SKIP" : "ERROR", reason ? reason : "");
+    else
+        report_line("%*s%s %u %s", CASE_INDENT, "", result, number, name);
+    if (state.format == REPORT_LAVA)
+        report_line("<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=%s.%s RESULT=%s>", suite, name,
+                    lava_result(outcome));
+}
+
+void report_suite_end(unsigned number, const char *suite, enum outcome outcome, bool all_skipped)
+{
+    if (outcome == OUTCOME_ERROR)
+        report_line("not ok %u %s # ERROR", number, suite);
+    else if (outcome == OUTCOME_NOT_OK)
+        report_line("not ok %u %s", number, suite);
+    else
+        report_line("ok %u %s%s", number, suite, all_skipped ? " # SKIP every case" : "");
+}
+
+void report_count_error(void)
+{
+    state.totals.error++;
+}
+
+const struct report_totals *report_totals(void)
+{
+    return &state.totals;
+}
+
+enum outcome report_end(void)
+{
+    const struct report_totals *t = &state.totals;
+    enum outcome outcome = OUTCOME_OK;
+    static const char *const words[] = {
+        [OUTCOME_OK] = "PASS", [OUTCOME_ERROR] = "ERROR", [OUTCOME_NOT_OK] = "FAIL"};
+
+    if (t->pass + t->fail + t->skip + t->error == 0) {
+        report_line("# no case was run");
+        state.totals.error++;
+    }
+    if (t->fail)
+        outcome = OUTCOME_NOT_OK;
+    else if (t->error)
+        outcome = OUTCOME_ERROR;
+    report_line("# paeload: %s pass=%u fail=%u skip=%u error=%u lines=%u crc32c=%08x",
+                words[outcome], t->pass, t->fail, t->skip, t->error, state.lines, state.crc);
+    return outcome;
+}

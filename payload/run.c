@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "payload/run.h"
+#include "drivers/clock.h"
+#include "drivers/power.h"
+#include "drivers/transfer.h"
+#include "lib/option.h"
+#include "lib/string.h"
+#include "payload/report.h"
+#include "payload/setup.h"
+#include "payload/suite_run.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+#define SUITES_MAX 64u
+
+extern const struct suite *const suite_table_start[], *const suite_table_end[];
+
+static bool out_of_time(void)
+{
+    return setup.options.time_s && clock_ns() >= setup.options.time_s * NS_PER_S;
+}
+
+static bool is_wanted(const struct suite *suite)
+{
+    const char *list = setup.options.tests;
+
+    return list[0] == '\0' || list_match(list, strlen(list), suite->name);
+}
+
+/* All wanted suites, lowest rank first; among equals the linker's order, that of file names. */
+static unsigned sort_wanted(const struct suite **order)
+{
+    unsigned count = 0;
+
+    for (const struct suite *const *s = suite_table_start; s < suite_table_end; s++) {
+        unsigned at = count;
+
+        if (!is_wanted(*s) || count == SUITES_MAX)
+            continue;
+        for (; at > 0 && order[at - 1]->rank > (*s)->rank; at--)
+            order[at] = order[at - 1];
+        order[at] = *s;
+        count++;
+    }
+    return count;
+}
+
+/* A debugger's mark: Bochs stops at it (magic_break), everything else takes it for a no-op. */
+static void trace_mark(void)
+{
+    if (setup.options.trace)
+        __asm__ volatile("xchgw %bx, %bx");
+}
+
+static void say_unknown_tests(void)
+{
+    report_line("# error: option tests=%s matches no suite; there are:", setup.options.tests);
+    for (const struct suite *const *s = suite_table_start; s < suite_table_end; s++)
+        report_line("#   %s: %s", (*s)->name, (*s)->about);
+}
+
+void run_suites(void)
+{
+    const struct options *options = &setup.options;
+    const struct suite *order[SUITES_MAX];
+    unsigned wanted = sort_wanted(order), number = 0;
+    bool counted = options->passes != 0 && options->time_s == 0;
+
+    suites_init();
+    if (wanted == 0)
+        say_unknown_tests();
+    /* With an open end the plan stands behind the results, which TAP allows. */
+    if (counted)
+        report_line("1..%u", wanted * options->passes);
+    for (unsigned pass = 0; wanted && (options->passes == 0 || pass < options->passes); pass++) {
+        if (pass && out_of_time())
+            break;
+        if (options->passes != 1)
+            report_line("# pass %u", pass + 1);
+        for (unsigned i = 0; i < wanted; i++) {
+            trace_mark();
+            suite_run(order[i], ++number, pass, out_of_time);
+            trace_mark();
+        }
+    }
+    if (!counted)
+        report_line("1..%u", number);
+}
+
+void run_leave(void)
+{
+    static const unsigned values[] = {[OUTCOME_OK] = EXIT_PASS,
+                                      [OUTCOME_ERROR] = EXIT_ERROR,
+                                      [OUTCOME_NOT_OK] = EXIT_FAIL};
+
+    devices_quiet();
+    power_leave(setup.options.exit, values[report_end()]);
+}

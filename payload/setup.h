@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PAYLOAD_SETUP_H
+#define PAYLOAD_SETUP_H
+
+/* What the flat phase decided and the paged phase goes on with. */
+
+#include "payload/boot_facts.h"
+#include "payload/entry.h"
+#include "payload/options.h"
+
+#define PAELOAD_VERSION "0.1"
+
+/* For isa-debug-exit; the emulator's status is 2 * value + 1. */
+enum exit_value { EXIT_PASS = 0x10, EXIT_FAIL = 0x11, EXIT_ERROR = 0x12, EXIT_REFUSED = 0x13 };
+
+struct setup {
+    struct options options;
+    struct memmap map;        /* sanitised; what we took is reserved */
+    phys_addr_t image;        /* physical address of image_start */
+    uint64_t firmware_usable; /* bytes of RAM that the map gave us, all of it */
+    struct paging_switch paging;
+};
+
+extern struct setup setup;
+
+#endif

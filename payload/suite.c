@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "payload/suite.h"
+#include "drivers/clock.h"
+#include "lib/crc32c.h"
+#include "lib/finding.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "lib/x86/cpu.h"
+#include "paging/kmap.h"
+#include "paging/kmap_local.h"
+#include "payload/report.h"
+#include "payload/setup.h"
+#include "payload/suite_run.h"
+#include "payload/traps.h"
+
+#define CASE_INDENT 4
+#define MESSAGES_SHOWN_MAX 10
+#define REASON_MAX 80
+#define NAME_MAX 64
+#define PROGRESS_INTERVAL_NS 500000000u
+#define PROGRESS_PER_CASE 100u
+
+struct test {
+    const struct suite *suite;
+    const struct test_case *test_case;
+    unsigned instance;
+    unsigned number, nr_all; /* of the case in the suite, from 1, and how many there are */
+    enum outcome outcome;
+    char reason[REASON_MAX];
+    unsigned messages;
+    struct prng prng;
+    bool findings_wanted;
+    unsigned findings_seen;
+};
+
+static struct test *running;
+static uint64_t last_progress_ns;
+
+static void message(struct test *t, enum outcome outcome, const char *fmt, va_list args)
+{
+    char text[REPORT_LINE_MAX];
+
+    if (outcome > t->outcome)
+        t->outcome = outcome;
+    if (++t->messages > MESSAGES_SHOWN_MAX)
+        return;
+    vformat(text, sizeof(text), fmt, args);
+    report_note(CASE_INDENT, "%s", text);
+}
+
+void test_fail(struct test *t, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    message(t, OUTCOME_NOT_OK, fmt, args);
+    va_end(args);
+}
+
+void test_error(struct test *t, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    if (t->outcome < OUTCOME_ERROR) {
+        t->outcome = OUTCOME_ERROR;
+        vformat(t->reason, sizeof(t->reason), fmt, args);
+    } else {
+        message(t, OUTCOME_ERROR, fmt, args);
+    }
+    va_end(args);
+}
+
+void test_skip(struct test *t, const char *fmt, ...)
+{
+    va_list args;
+
+    if (t->outcome >= OUTCOME_SKIP)
+        return;
+    t->outcome = OUTCOME_SKIP;
+    va_start(args, fmt);
+    vformat(t->reason, sizeof(t->reason), fmt, args);
+    va_end(args);
+}
+
+void test_log(struct test *t, const char *fmt, ...)
+{
+    char text[REPORT_LINE_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    vformat(text, sizeof(text), fmt, args);
+    va_end(args);
+    report_note(CASE_INDENT, "%s", text);
+}
+
+void test_metric(struct test *t, const char *name, uint64_t value, const char *unit)
+{
+    report_metric(t->suite->name, name, value, unit);
+}
+
+void test_progress(struct test *t, uint32_t done, uint32_t total)
+{
+    uint64_t now = clock_ns();
+    uint32_t part;
+
+    if (now - last_progress_ns < PROGRESS_INTERVAL_NS || total == 0)
+        return;
+    last_progress_ns = now;
+    part = (uint32_t)((uint64_t)MIN(done, total) * PROGRESS_PER_CASE / total);
+    report_progress(t->suite->name, (t->number - 1) * PROGRESS_PER_CASE + part,
+                    t->nr_all * PROGRESS_PER_CASE);
+}
+
+unsigned test_instance(const struct test *t)
+{
+    return t->instance;
+}
+
+struct prng *test_prng(struct test *t)
+{
+    return &t->prng;
+}
+
+enum depth test_depth(const struct test *t)
+{
+    (void)t;
+    return setup.options.depth;
+}
+
+bool test_saturated(const struct test *t)
+{
+    return t->messages >= MESSAGES_SHOWN_MAX;
+}
+
+void test_findings_begin(struct test *t)
+{
+    t->findings_wanted = true;
+    t->findings_seen = 0;
+}
+
+void test_findings_end(struct test *t, unsigned wanted, const char *what)
+{
+    t->findings_wanted = false;
+    TEST_CHECK(t, t->findings_seen == wanted, "%s: noticed %u times, %u wanted", what,
+               t->findings_seen, wanted);
+}
+
+static void on_finding(const char *text)
+{
+    if (!running) {
+        report_line("# error: %s", text);
+        report_count_error();
+        return;
+    }
+    if (running->findings_wanted)
+        running->findings_seen++;
+    else
+        test_fail(running, "%s", text);
+}
+
+static void seed_prng(struct test *t, unsigned pass)
+{
+    uint32_t mix = crc32c_update(0, t->suite->name, strlen(t->suite->name));
+
+    mix = crc32c_update(mix, t->test_case->name, strlen(t->test_case->name));
+    mix = crc32c_update(mix, &t->instance, sizeof(t->instance));
+    mix = crc32c_update(mix, &pass, sizeof(pass));
+    prng_seed(&t->prng, setup.options.seed ^ ((uint64_t)mix << 32 | mix));
+}
+
+/* Windows that the case left open, or lost in a fault, must not harm the next. */
+static void check_left_behind(struct test *t, bool faulted)
+{
+    unsigned locals = kmap_local_depth(), free_slots, used_slots;
+
+    kmap_usage(&free_slots, &used_slots);
+    if (locals)
+        kmap_local_unwind(0);
+    if (used_slots)
+        kmap_reset();
+    if (faulted)
+        return;
+    TEST_CHECK(t, locals == 0, "the case left %u kmap_local windows open", locals);
+    TEST_CHECK(t, used_slots == 0, "the case left %u kmap windows open", used_slots);
+    if (!TEST_CHECK(t, eflags_read() & EFLAGS_IF, "the case left interrupts off"))
+        irq_enable();
+}
+
+static void call_case(void *ctx)
+{
+    struct test *t = ctx;
+
+    t->test_case->run(t);
+}
+
+static void run_case(struct test *t)
+{
+    char what[NAME_MAX];
+    bool faulted;
+
+    running = t;
+    faulted = !fault_guard(call_case, t, what, sizeof(what));
+    t->findings_wanted = false;
+    if (faulted && !fault_was_expected())
+        test_fail(t, "ended by a %s", what);
+    check_left_behind(t, faulted);
+    running = NULL;
+    if (t->messages > MESSAGES_SHOWN_MAX)
+        report_note(CASE_INDENT, "and %u more messages", t->messages - MESSAGES_SHOWN_MAX);
+}
+
+static const char *case_name(const struct test *t, char *buf, size_t size)
+{
+    if (!t->suite->instance_name)
+        return t->test_case->name;
+    format(buf, size, "%s.%s", t->test_case->name, t->suite->instance_name(t->instance));
+    return buf;
+}
+
+void suites_init(void)
+{
+    finding_set_hook(on_finding);
+}
+
+static void skip_suite(const struct suite *suite, unsigned number)
+{
+    report_suite_begin(suite->name, 1);
+    report_case(suite->name, 1, "instances", OUTCOME_SKIP, suite->no_instance);
+    report_suite_end(number, suite->name, OUTCOME_SKIP, true);
+}
+
+void suite_run(const struct suite *suite, unsigned number, unsigned pass, bool (*out_of_time)(void))
+{
+    unsigned instances = suite->nr_instances ? suite->nr_instances() : 1;
+    unsigned all = suite->nr_cases * instances, skipped = 0;
+    enum outcome worst = OUTCOME_OK;
+
+    if (instances == 0) {
+        skip_suite(suite, number);
+        return;
+    }
+    report_suite_begin(suite->name, all);
+    report_progress(suite->name, 0, all * PROGRESS_PER_CASE);
+    last_progress_ns = clock_ns();
+    if (suite->setup)
+        suite->setup();
+    for (unsigned i = 0; i < all; i++) {
+        struct test t = {.suite = suite,
+                         .test_case = &suite->cases[i / instances],
+                         .instance = i % instances,
+                         .number = i + 1,
+                         .nr_all = all};
+        char name[NAME_MAX];
+
+        seed_prng(&t, pass);
+        if (out_of_time())
+            test_skip(&t, "time= is over");
+        else
+            run_case(&t);
+        report_case(suite->name, i + 1, case_name(&t, name, sizeof(name)), t.outcome, t.reason);
+        worst = MAX(worst, t.outcome);
+        skipped += t.outcome == OUTCOME_SKIP;
+    }
+    if (suite->teardown)
+        suite->teardown();
+    report_suite_end(number, suite->name, worst, skipped == all);
+}

@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * DMA through the mapping API, for each device found and for four models of devices in software.
+ *
+ * What can break on a real machine: a chipset or firmware that gives a device fewer address lines
+ * than it says, an 8237 page register that does not keep its bits, a bus master that wraps at
+ * 64 KiB or loses the last bytes of a descriptor, caches that do not see what a device wrote (or
+ * the device not what they hold), memory above 4 GiB that answers at its lower address as well. And
+ * in our own layer: a buffer bounced that need not be, or not bounced that must be, a copy left
+ * out, a highmem page copied through the wrong window.
+ *
+ * How: transfers in random order, with a buffer in every kind of memory, in every class of
+ * alignment (any byte of a cache line, across a page, across 64 KiB), from one byte or sector up to
+ * 128 KiB. Before each the buffer is filled with what is not to come; around it lies a pattern that
+ * must survive; afterwards contents are compared with a reference that came another way: the known
+ * sectors of the runner's images, a read by the processor, or a DMA to memory that every device
+ * reaches. The counters of the API tell whether a transfer was bounced, and the addresses whether
+ * it had to be.
+ *
+ * How a break shows: the buffer's physical address, the first wrong byte, what it was and what it
+ * should have been.
+ */
+#include "drivers/clock.h"
+#include "drivers/transfer.h"
+#include "lib/format.h"
+#include "lib/permute.h"
+#include "lib/string.h"
+#include "paging/highmem.h"
+#include "paging/page_alloc.h"
+#include "payload/suite.h"
+#include "payload/tests/dma_arena.h"
+#include "payload/tests/dma_misuse.h"
+#include "payload/tests/dma_model.h"
+#include "payload/tests/sector_pattern.h"
+
+#define MAX_BYTES KIB(128)
+#define FAR_ORDER 5u /* MAX_BYTES */
+#define MIN_TRANSFERS 16u
+#define MAX_TRANSFERS 160u
+#define CASE_BUDGET_MS 1600u
+#define FULL_FACTOR 8u
+#define RATE_MIN_BYTES KIB(16) /* smaller transfers say little about a rate */
+#define CACHE_LINE 64u
+#define BOUNDARY KIB(64)
+
+static const uint32_t sizes[] = {
+    1,
+    2,
+    3,
+    4,
+    7,
+    8,
+    15,
+    16,
+    31,
+    63,
+    64,
+    65,
+    127,
+    511,
+    512,
+    513,
+    1024,
+    1536,
+    2047,
+    2048,
+    2049,
+    3072,
+    4095,
+    4096,
+    4097,
+    5120,
+    8192,
+    9216,
+    9728,
+    18432,
+    36864,
+    65024,
+    KIB(64),
+    KIB(64) + 512,
+    KIB(128) - 512,
+    KIB(128),
+    20480,
+};
+
+enum placement { PLACE_LINE, PLACE_IN_PAGE, PLACE_CROSS_PAGE, PLACE_CROSS_64K, NR_PLACEMENTS };
+
+enum reference { REFERENCE_SHADOW, REFERENCE_PATTERN, REFERENCE_PIO, REFERENCE_DMA };
+
+/* What a case works with. One at a time, static because of its size. */
+static struct bench {
+    struct test *t;
+    struct dma_client *client;
+    struct dma_arena arena[DMA_NR_ARENAS];
+    struct page *far; /* MAX_BYTES that every device reaches */
+    uint8_t *wanted;  /* MAX_BYTES: what a transfer should give */
+    uint8_t *shadow;  /* MAX_BYTES: contents of a device that can be written */
+    enum reference reference;
+    uint32_t image_id;
+    struct dma_counters before; /* of the device, at the start of the case */
+    uint64_t direct_bytes, direct_ns, bounced_bytes, bounced_ns; /* of large reads */
+    uint64_t bytes;
+} bench;
+
+/* A transfer to be made. */
+struct plan {
+    struct dma_arena *arena;
+    unsigned kind;
+    uint32_t offset; /* of the buffer in the arena */
+    uint32_t bytes;
+    uint64_t dev_offset;
+    bool must_bounce, may_bounce;
+};
+
+static unsigned nr_instances(void)
+{
+    return MAX(dma_client_count(), 1u) + DMA_NR_MODELS;
+}
+
+static const char *instance_name(unsigned index)
+{
+    unsigned nr_devices = MAX(dma_client_count(), 1u);
+
+    if (index >= nr_devices)
+        return dma_model_name(index - nr_devices);
+    return dma_client_count() ? dma_client_at(index)->name : "device";
+}
+
+/* The client of the running instance, or NULL after a skip or an error. */
+static struct dma_client *open_client(struct test *t)
+{
+    unsigned index = test_instance(t);
+    unsigned nr_devices = MAX(dma_client_count(), 1u);
+    struct dma_client *client;
+
+    if (index < dma_client_count())
+        return dma_client_at(index);
+    if (index < nr_devices) {
+        const struct probe_result *first = probe_result_at(0);
+
+        test_skip(t, "no DMA device found (%s: %s)", first ? first->driver : "drivers",
+                  first ? first->text : "nothing probed");
+        return NULL;
+    }
+    client = dma_model_open(index - nr_devices);
+    if (!client)
+        test_error(t, "no memory for the model device");
+    return client;
+}
+
+static void close_bench(struct bench *b)
+{
+    struct dma_client *client = b->client;
+
+    dma_arenas_close(b->arena);
+    if (b->far)
+        __free_pages(b->far, FAR_ORDER);
+    if (b->wanted)
+        free_pages(b->wanted, FAR_ORDER);
+    if (b->shadow)
+        free_pages(b->shadow, FAR_ORDER);
+    if (client && client->quiet)
+        client->quiet(client);
+    if (client && test_instance(b->t) >= MAX(dma_client_count(), 1u))
+        dma_model_close(client);
+}
+
+static struct bench *open_bench(struct test *t)
+{
+    struct bench *b = &bench;
+
+    memset(b, 0, sizeof(*b));
+    b->t = t;
+    b->client = open_client(t);
+    if (!b->client)
+        return NULL;
+    b->far = alloc_pages(GFP_DMA, FAR_ORDER);
+    b->wanted = __get_free_pages(GFP_KERNEL, FAR_ORDER);
+    b->shadow = __get_free_pages(GFP_KERNEL, FAR_ORDER);
+    b->before = b->client->dev->counters;
+    if (!b->far || !b->wanted || !b->shadow || dma_arenas_open(b->arena, test_prng(t)) == 0) {
+        test_error(t, "no memory for buffers of %u bytes", MAX_BYTES);
+        close_bench(b);
+        return NULL;
+    }
+    return b;
+}
+
+static uint32_t largest(const struct dma_client *client)
+{
+    uint32_t bytes = MIN(client->max_bytes, MAX_BYTES);
+
+    return client->size_bytes < bytes ? (uint32_t)client->size_bytes : bytes;
+}
+
+static void randomise(struct prng *prng, uint8_t *to, uint32_t bytes)
+{
+    for (uint32_t i = 0; i < bytes; i++)
+        to[i] = (uint8_t)(prng_u32(prng) >> 24);
+}
+
+/* Where in the arena the buffer goes, in the plan's class of alignment. */
+static uint32_t place(struct prng *prng, enum placement where, uint32_t bytes, uint32_t align)
+{
+    uint32_t first = ALIGN_UP(DMA_ARENA_GUARD, PAGE_SIZE);
+    uint32_t room = DMA_ARENA_BYTES - first - DMA_ARENA_GUARD - bytes;
+    uint32_t offset = first + prng_below(prng, room);
+    uint32_t before; /* bytes of the buffer in front of the border that it crosses */
+
+    switch (where) {
+    case PLACE_LINE:
+        offset = ALIGN_DOWN(offset, PAGE_SIZE) + prng_below(prng, CACHE_LINE);
+        break;
+    case PLACE_CROSS_PAGE:
+        before = 1 + prng_below(prng, MIN(bytes, PAGE_SIZE - 1));
+        offset = MAX(ALIGN_DOWN(offset, PAGE_SIZE), 2 * first) - before;
+        break;
+    case PLACE_CROSS_64K:
+        before = 1 + prng_below(prng, MIN(bytes, BOUNDARY - first));
+        offset = BOUNDARY - before;
+        break;
+    default:
+        break;
+    }
+    return ALIGN_DOWN(offset, align);
+}
+
+/*
+ * Whether the transfer has to be bounced, from addresses alone: a device that splits at its
+ * boundary need not, one that does not may bounce only what crosses.
+ */
+static void judge_reach(const struct dma_client *client, struct plan *p)
+{
+    phys_addr_t first = p->arena->phys + p->offset;
+    phys_addr_t last = first + p->bytes - 1;
+    uint64_t boundary = client->dev->segment_boundary_mask;
+    bool crosses = boundary && (first & ~boundary) != (last & ~boundary);
+
+    p->must_bounce = last > client->dev->dma_mask;
+    p->may_bounce = p->must_bounce || (crosses && !client->splits_boundary);
+}
+
+/*
+ * The n-th transfer: all pairs of memory and placement come once in each sixteen, in random order,
+ * and all sizes once in each round of theirs. False if the machine has no such memory.
+ */
+static bool make_plan(struct bench *b, uint32_t n, const struct permutation *pairs,
+                      const struct permutation *order, struct plan *p)
+{
+    const struct dma_client *client = b->client;
+    struct prng *prng = test_prng(b->t);
+    uint32_t pair = permute_at(pairs, n % (DMA_NR_ARENAS * NR_PLACEMENTS));
+    uint32_t bytes = sizes[permute_at(order, n % ARRAY_SIZE(sizes))];
+    uint32_t limit = largest(client);
+    uint32_t units;
+
+    p->kind = pair % DMA_NR_ARENAS;
+    p->arena = &b->arena[p->kind];
+    if (!p->arena->page)
+        return false;
+    bytes = MIN(bytes, limit);
+    p->bytes = MAX(ALIGN_DOWN(bytes, client->granule_bytes), client->granule_bytes);
+    p->offset = place(prng, (enum placement)(pair / DMA_NR_ARENAS), p->bytes, client->align_bytes);
+    /* The far ends of a large disk take longer to reach than the budget allows for: 1 GiB will do.
+     */
+    units = (uint32_t)(MIN(client->size_bytes, GIB64(1)) / client->granule_bytes) -
+            p->bytes / client->granule_bytes;
+    p->dev_offset = (uint64_t)prng_below(prng, units + 1) * client->granule_bytes;
+    judge_reach(client, p);
+    return true;
+}
+
+static void fail_call(struct bench *b, const struct plan *p, const char *what, int err)
+{
+    test_fail(b->t, "%s of %u bytes at %llu, buffer 0x%llx: error %d: %s", what, p->bytes,
+              (unsigned long long)p->dev_offset, (unsigned long long)(p->arena->phys + p->offset),
+              -err, b->client->reason);
+}
+
+/* Fills b->wanted with what `bytes` from `dev_offset` of the device should be. */
+static bool make_reference(struct bench *b, uint64_t dev_offset, uint32_t bytes)
+{
+    struct dma_client *client = b->client;
+    int err = 0;
+
+    switch (b->reference) {
+    case REFERENCE_SHADOW:
+        memcpy(b->wanted, b->shadow + (uint32_t)dev_offset, bytes);
+        break;
+    case REFERENCE_PATTERN:
+        for (uint32_t i = 0; i < bytes; i += SECTOR_PATTERN_BYTES)
+            sector_pattern_make((struct sector_pattern *)(b->wanted + i),
+                                (dev_offset + i) / SECTOR_PATTERN_BYTES, b->image_id);
+        break;
+    case REFERENCE_PIO:
+        err = client->read_pio(client, dev_offset, b->wanted, bytes);
+        break;
+    case REFERENCE_DMA:
+        err = client->read(client, dev_offset, b->far, 0, bytes);
+        memcpy_from_page(b->wanted, b->far, 0, bytes);
+        break;
+    }
+    if (err)
+        test_fail(b->t, "reference of %u bytes at %llu: error %d: %s", bytes,
+                  (unsigned long long)dev_offset, -err, client->reason);
+    return !err;
+}
+
+/* Finds the best reference that the client has. */
+static bool choose_reference(struct bench *b)
+{
+    struct dma_client *client = b->client;
+    const struct sector_pattern *first = (const struct sector_pattern *)b->wanted;
+    int err;
+
+    if (client->write && client->size_bytes <= MAX_BYTES) {
+        b->reference = REFERENCE_SHADOW;
+        randomise(test_prng(b->t), b->shadow, (uint32_t)client->size_bytes);
+        memcpy_to_page(b->far, 0, b->shadow, (uint32_t)client->size_bytes);
+        err = client->write(client, 0, b->far, 0, (uint32_t)client->size_bytes);
+        if (err)
+            test_fail(b->t, "filling the device: error %d: %s", -err, client->reason);
+        return !err;
+    }
+    b->reference = client->read_pio ? REFERENCE_PIO : REFERENCE_DMA;
+    if (client->granule_bytes != SECTOR_PATTERN_BYTES)
+        return true;
+    if (!make_reference(b, 0, SECTOR_PATTERN_BYTES))
+        return false;
+    if (sector_pattern_is(first, 0, &b->image_id))
+        b->reference = REFERENCE_PATTERN;
+    return true;
+}
+
+/* The pattern around the buffer must be whole. */
+static void check_guards(struct bench *b, const struct plan *p)
+{
+    int32_t damage = dma_arena_find_damage(p->arena, p->offset - DMA_ARENA_GUARD, DMA_ARENA_GUARD);
+
+    if (damage < 0)
+        damage = dma_arena_find_damage(p->arena, p->offset + p->bytes, DMA_ARENA_GUARD);
+    TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, outside of the buffer 0x%llx+%u, was overwritten",
+               dma_arena_name(p->kind), (unsigned long long)(p->arena->phys + (uint32_t)damage),
+               (unsigned long long)(p->arena->phys + p->offset), p->bytes);
+}
+
+static void check_contents(struct bench *b, const struct plan *p, const char *what)
+{
+    int32_t at = dma_arena_find_difference(p->arena, p->offset, b->wanted, p->bytes);
+
+    TEST_CHECK(b->t, at < 0, "%s: %s: buffer 0x%llx+%u: byte %u is 0x%02x, not 0x%02x",
+               dma_arena_name(p->kind), what, (unsigned long long)(p->arena->phys + p->offset),
+               p->bytes, (uint32_t)at - p->offset, dma_arena_byte(p->arena, (uint32_t)MAX(at, 0)),
+               b->wanted[MAX((int64_t)at - p->offset, 0)]);
+}
+
+/* Bounced where the device can't reach, direct where it can, and nothing left behind. */
+static void check_counters(struct bench *b, const struct plan *p, const struct dma_counters *was)
+{
+    struct device *dev = b->client->dev;
+    uint32_t bounced = dev->counters.bounced - was->bounced;
+    uint32_t direct = dev->counters.direct - was->direct;
+    phys_addr_t phys = p->arena->phys + p->offset;
+
+    TEST_CHECK(b->t, bounced + direct > 0, "0x%llx+%u was never mapped", (unsigned long long)phys,
+               p->bytes);
+    TEST_CHECK(b->t, bounced == 0 || p->may_bounce, "0x%llx+%u was bounced within mask 0x%llx",
+               (unsigned long long)phys, p->bytes, (unsigned long long)dev->dma_mask);
+    TEST_CHECK(b->t, bounced > 0 || !p->must_bounce, "0x%llx+%u was not bounced at mask 0x%llx",
+               (unsigned long long)phys, p->bytes, (unsigned long long)dev->dma_mask);
+    TEST_CHECK(b->t, dma_live_mappings(dev) == 0, "0x%llx+%u: %u mappings left after it",
+               (unsigned long long)phys, p->bytes, dma_live_mappings(dev));
+}
+
+static void count_rate(struct bench *b, const struct plan *p, uint64_t ns)
+{
+    b->bytes += p->bytes;
+    if (p->bytes < RATE_MIN_BYTES)
+        return;
+    if (p->must_bounce) {
+        b->bounced_bytes += p->bytes;
+        b->bounced_ns += ns;
+    } else if (!p->may_bounce) {
+        b->direct_bytes += p->bytes;
+        b->direct_ns += ns;
+    }
+}
+
+static void do_read(struct bench *b, struct plan *p)
+{
+    struct dma_client *client = b->client;
+    struct dma_counters was;
+    uint64_t start;
+    int err;
+
+    if (!make_reference(b, p->dev_offset, p->bytes))
+        return;
+    /* At least the first byte differs from what is to come. */
+    memset_page(p->arena->page, p->offset, (uint8_t)~b->wanted[0], p->bytes);
+    was = client->dev->counters;
+    start = clock_ns();
+    err = client->read(client, p->dev_offset, p->arena->page, p->offset, p->bytes);
+    count_rate(b, p, clock_ns() - start);
+    if (err) {
+        fail_call(b, p, "read", err);
+    } else {
+        check_contents(b, p, "read");
+        check_counters(b, p, &was);
+    }
+    check_guards(b, p);
+    dma_arena_paint(p->arena, p->offset, p->bytes);
+}
+
+/* The device's whole memory, by way of memory that it reaches, against what it should hold. */
+static void check_far_side(struct bench *b, const struct plan *p)
+{
+    struct dma_client *client = b->client;
+    uint32_t bytes = (uint32_t)client->size_bytes;
+    uint32_t at = 0;
+    int err;
+
+    memset_page(b->far, 0, (uint8_t)~b->shadow[0], bytes);
+    if (client->read_pio)
+        err = client->read_pio(client, 0, b->wanted, bytes);
+    else
+        err = client->read(client, 0, b->far, 0, bytes);
+    if (err) {
+        fail_call(b, p, "reading back", err);
+        return;
+    }
+    if (!client->read_pio)
+        memcpy_from_page(b->wanted, b->far, 0, bytes);
+    if (memcmp(b->wanted, b->shadow, bytes) == 0)
+        return;
+    while (b->wanted[at] == b->shadow[at])
+        at++;
+    test_fail(b->t, "write from 0x%llx+%u to device %llu: its byte %u is 0x%02x, not 0x%02x",
+              (unsigned long long)(p->arena->phys + p->offset), p->bytes,
+              (unsigned long long)p->dev_offset, at, b->wanted[at], b->shadow[at]);
+    /* Only what this transfer broke is its fault. */
+    memcpy(b->shadow, b->wanted, bytes);
+}
+
+static void do_write(struct bench *b, struct plan *p)
+{
+    struct dma_client *client = b->client;
+    uint8_t *target = b->shadow + (uint32_t)p->dev_offset;
+    uint8_t old_first = target[0];
+    struct dma_counters was = client->dev->counters;
+    int err;
+
+    randomise(test_prng(b->t), target, p->bytes);
+    if (target[0] == old_first)
+        target[0] ^= UINT8_MAX;
+    memcpy(b->wanted, target, p->bytes);
+    memcpy_to_page(p->arena->page, p->offset, target, p->bytes);
+    err = client->write(client, p->dev_offset, p->arena->page, p->offset, p->bytes);
+    b->bytes += p->bytes;
+    if (err) {
+        fail_call(b, p, "write", err);
+    } else {
+        check_contents(b, p, "write changed its source");
+        check_counters(b, p, &was);
+        check_far_side(b, p);
+    }
+    check_guards(b, p);
+    dma_arena_paint(p->arena, p->offset, p->bytes);
+}
+
+/* transfer_ms: what one transfer of the case costs. */
+static uint32_t nr_transfers(const struct bench *b, uint32_t transfer_ms)
+{
+    uint32_t count = transfer_ms ? CASE_BUDGET_MS / transfer_ms : MAX_TRANSFERS;
+
+    count = MIN(MAX(count, MIN_TRANSFERS), MAX_TRANSFERS);
+    return test_depth(b->t) == DEPTH_FULL ? count * FULL_FACTOR : count;
+}
+
+static void run_transfers(struct bench *b, uint32_t count,
+                          void (*transfer)(struct bench *b, struct plan *p))
+{
+    struct permutation pairs, order;
+    struct plan p;
+
+    permute_init(&pairs, DMA_NR_ARENAS * NR_PLACEMENTS, prng_u64(test_prng(b->t)));
+    permute_init(&order, ARRAY_SIZE(sizes), prng_u64(test_prng(b->t)));
+    for (uint32_t n = 0; n < count && !test_saturated(b->t); n++) {
+        test_progress(b->t, n, count);
+        if (make_plan(b, n, &pairs, &order, &p))
+            transfer(b, &p);
+    }
+}
+
+/* What must hold at the end of a case. */
+static void check_end(struct bench *b)
+{
+    struct device *dev = b->client->dev;
+    struct dma_pool_info pool;
+
+    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
+        int32_t damage =
+            b->arena[i].page ? dma_arena_find_damage(&b->arena[i], 0, DMA_ARENA_BYTES) : -1;
+
+        TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, in no buffer, was overwritten", dma_arena_name(i),
+                   (unsigned long long)(b->arena[i].phys + (uint32_t)damage));
+    }
+    TEST_CHECK(b->t, dma_check_leaks(dev) == 0, "%s: mappings were leaked", dev->name);
+    for (unsigned i = 0; dma_pool_info(i, &pool); i++)
+        TEST_CHECK(b->t, pool.used_bytes == 0, "bounce pool at 0x%llx: %u bytes still in use",
+                   (unsigned long long)pool.base, pool.used_bytes);
+}
+
+static void metric(struct bench *b, const char *what, uint64_t value, const char *unit)
+{
+    char name[40];
+
+    format(name, sizeof(name), "%s_%s", b->client->name, what);
+    test_metric(b->t, name, value, unit);
+}
+
+static uint64_t mib_per_s(uint64_t bytes, uint64_t ns)
+{
+    uint64_t us = ns / 1000;
+
+    return us ? bytes * 1000000 / us >> 20 : 0;
+}
+
+static void give_metrics(struct bench *b, const char *direction)
+{
+    const struct dma_counters *now = &b->client->dev->counters;
+    char name[24];
+    uint64_t rate;
+
+    format(name, sizeof(name), "%s_direct", direction);
+    metric(b, name, now->direct - b->before.direct, "count");
+    format(name, sizeof(name), "%s_bounced", direction);
+    metric(b, name, now->bounced - b->before.bounced, "count");
+    format(name, sizeof(name), "%s_bytes", direction);
+    metric(b, name, b->bytes, "bytes");
+    rate = mib_per_s(b->direct_bytes, b->direct_ns);
+    if (rate)
+        metric(b, "read_rate_direct", rate, "MiB/s");
+    rate = mib_per_s(b->bounced_bytes, b->bounced_ns);
+    if (rate)
+        metric(b, "read_rate_bounced", rate, "MiB/s");
+}
+
+static void case_read(struct test *t)
+{
+    struct bench *b = open_bench(t);
+
+    if (!b)
+        return;
+    if (choose_reference(b)) {
+        run_transfers(b, nr_transfers(b, b->client->cost_ms), do_read);
+        give_metrics(b, "read");
+    }
+    check_end(b);
+    close_bench(b);
+}
+
+static void case_write(struct test *t)
+{
+    struct bench *b = open_bench(t);
+
+    if (!b)
+        return;
+    if (!b->client->write || b->client->size_bytes > MAX_BYTES) {
+        test_skip(t, "%s is not written to", b->client->name);
+    } else if (choose_reference(b)) {
+        run_transfers(b, nr_transfers(b, 2 * b->client->cost_ms), do_write);
+        give_metrics(b, "write");
+    }
+    check_end(b);
+    close_bench(b);
+}
+
+static void case_many(struct test *t)
+{
+    struct bench *b = open_bench(t);
+
+    if (!b)
+        return;
+    dma_check_many(t, b->client->dev, b->arena);
+    check_end(b);
+    close_bench(b);
+}
+
+static void case_misuse(struct test *t)
+{
+    struct bench *b = open_bench(t);
+
+    if (!b)
+        return;
+    dma_check_misuse(t, b->client->dev, b->arena);
+    check_end(b);
+    close_bench(b);
+}
+
+static const struct test_case cases[] = {
+    {"read", case_read},
+    {"write", case_write},
+    {"many", case_many},
+    {"misuse", case_misuse},
+};
+
+SUITE(dma_bounce)
+= {
+    .name = "dma_bounce",
+    .rank = SUITE_RANK_STRESS,
+    .about = "transfers of every device through the mapping API, direct and bounced",
+    .cases = cases,
+    .nr_cases = ARRAY_SIZE(cases),
+    .nr_instances = nr_instances,
+    .instance_name = instance_name,
+};

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "payload/tests/dma_misuse.h"
+#include "lib/string.h"
+#include "paging/highmem.h"
+#include "paging/kmap_local.h"
+
+/* Devices with the limits of the one under test, but counters and mappings of their own. */
+static struct device fake;  /* breaks rules */
+static struct device crowd; /* keeps them, with many mappings at once */
+
+static struct device made_like(const char *name, const struct device *like)
+{
+    return (struct device){
+        .name = name,
+        .dma_mask = like->dma_mask,
+        .max_segment_bytes = like->max_segment_bytes,
+        .segment_boundary_mask = like->segment_boundary_mask,
+        .check_ownership = true,
+    };
+}
+
+/* What the device would do: bytes at a bus address, in one page. */
+static void bus_fill(dma_addr_t addr, uint8_t value, uint32_t bytes)
+{
+    while (bytes > 0) {
+        uint32_t in_page = (uint32_t)addr & PAGE_MASK;
+        uint32_t part = MIN(bytes, PAGE_SIZE - in_page);
+        uint8_t *window = kmap_local_pfn(phys_to_pfn(addr));
+
+        memset(window + in_page, value, part);
+        kunmap_local(window);
+        addr += part;
+        bytes -= part;
+    }
+}
+
+static bool bus_holds(dma_addr_t addr, uint8_t value)
+{
+    const uint8_t *window = kmap_local_pfn(phys_to_pfn(addr));
+    bool same = window[(uint32_t)addr & PAGE_MASK] == value;
+
+    kunmap_local(window);
+    return same;
+}
+
+#define MISUSE_BYTES 600u /* leaves room in its 2 KiB slot on both sides */
+#define MISUSE_OFFSET 100u
+
+static dma_addr_t map_at(struct page *page, uint32_t offset, enum dma_data_direction dir)
+{
+    return dma_map_page(&fake, page, offset, MISUSE_BYTES, dir);
+}
+
+static void unmap_twice(struct page *page)
+{
+    dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_TO_DEVICE);
+
+    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_TO_DEVICE);
+    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_TO_DEVICE);
+}
+
+static void unmap_wrong_size(struct page *page)
+{
+    dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_TO_DEVICE);
+
+    dma_unmap_page(&fake, addr, MISUSE_BYTES - 1, DMA_TO_DEVICE);
+}
+
+static void unmap_wrong_direction(struct page *page)
+{
+    dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_TO_DEVICE);
+
+    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_FROM_DEVICE);
+}
+
+static void unmap_inside(struct page *page)
+{
+    dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_TO_DEVICE);
+
+    dma_unmap_page(&fake, addr + 1, MISUSE_BYTES - 1, DMA_TO_DEVICE);
+    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_TO_DEVICE);
+}
+
+static void unmap_of_other_device(struct page *page)
+{
+    static struct device other = {.name = "other", .dma_mask = DMA_BIT_MASK(64)};
+    /* Where the fake never had a mapping, or it would be a double unmap. */
+    dma_addr_t addr = dma_map_page(&other, page, MISUSE_OFFSET + 7, MISUSE_BYTES, DMA_TO_DEVICE);
+
+    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_TO_DEVICE);
+    dma_unmap_page(&other, addr, MISUSE_BYTES, DMA_TO_DEVICE);
+}
+
+static void map_nothing(struct page *page)
+{
+    dma_map_page(&fake, page, MISUSE_OFFSET, 0, DMA_TO_DEVICE);
+}
+
+static void map_twice(struct page *page)
+{
+    dma_addr_t first = map_at(page, MISUSE_OFFSET, DMA_FROM_DEVICE);
+    dma_addr_t second = map_at(page, MISUSE_OFFSET + MISUSE_BYTES - 1, DMA_TO_DEVICE);
+
+    dma_unmap_page(&fake, second, MISUSE_BYTES, DMA_TO_DEVICE);
+    dma_unmap_page(&fake, first, MISUSE_BYTES, DMA_FROM_DEVICE);
+}
+
+static void forget_unmap(struct page *page)
+{
+    map_at(page, MISUSE_OFFSET, DMA_FROM_DEVICE);
+    dma_check_leaks(&fake);
+}
+
+static void sync_past_end(struct page *page)
+{
+    dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_FROM_DEVICE);
+
+    dma_sync_single_for_cpu(&fake, addr + 1, MISUSE_BYTES, DMA_FROM_DEVICE);
+    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_FROM_DEVICE);
+}
+
+static void sync_wrong_direction(struct page *page)
+{
+    dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_FROM_DEVICE);
+
+    dma_sync_single_for_device(&fake, addr, MISUSE_BYTES, DMA_TO_DEVICE);
+    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_FROM_DEVICE);
+}
+
+static void unmap_coherent(struct page *page)
+{
+    dma_addr_t handle;
+    void *memory = dma_alloc_coherent(&fake, MISUSE_BYTES, &handle);
+
+    (void)page;
+    if (!memory)
+        return;
+    dma_unmap_page(&fake, handle, MISUSE_BYTES, DMA_BIDIRECTIONAL);
+    dma_free_coherent(&fake, MISUSE_BYTES, memory, handle);
+}
+
+static void forget_sync(struct page *page)
+{
+    dma_addr_t addr;
+
+    memset_page(page, MISUSE_OFFSET, 0, MISUSE_BYTES);
+    addr = map_at(page, MISUSE_OFFSET, DMA_TO_DEVICE);
+    memset_page(page, MISUSE_OFFSET + MISUSE_BYTES - 1, 1, 1);
+    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_TO_DEVICE);
+}
+
+static void overrun(struct page *page)
+{
+    dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_FROM_DEVICE);
+
+    bus_fill(addr, 0, MISUSE_BYTES + 1);
+    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_FROM_DEVICE);
+}
+
+struct misuse {
+    const char *what;
+    void (*commit)(struct page *page);
+    enum dma_finding kind;
+    bool only_bounced; /* can't be noticed where the device works on the buffer itself */
+};
+
+static const struct misuse misuses[] = {
+    {"unmapped twice", unmap_twice, DMA_FINDING_DOUBLE_UNMAP, false},
+    {"unmapped with another size", unmap_wrong_size, DMA_FINDING_WRONG_SIZE, false},
+    {"unmapped in another direction", unmap_wrong_direction, DMA_FINDING_WRONG_DIRECTION, false},
+    {"unmapped from the second byte on", unmap_inside, DMA_FINDING_UNKNOWN, false},
+    {"unmapped by another device", unmap_of_other_device, DMA_FINDING_UNKNOWN, false},
+    {"nothing mapped", map_nothing, DMA_FINDING_BAD_ARGUMENT, false},
+    {"a byte mapped twice", map_twice, DMA_FINDING_OVERLAP, false},
+    {"never unmapped", forget_unmap, DMA_FINDING_LEAK, false},
+    {"synced past its end", sync_past_end, DMA_FINDING_WRONG_SIZE, false},
+    {"synced in another direction", sync_wrong_direction, DMA_FINDING_WRONG_DIRECTION, false},
+    {"coherent memory unmapped", unmap_coherent, DMA_FINDING_WRONG_KIND, false},
+    {"written without a sync", forget_sync, DMA_FINDING_NOT_SYNCED, true},
+    {"written past its end by the device", overrun, DMA_FINDING_OVERRUN, true},
+};
+
+static void check_one_misuse(struct test *t, const struct misuse *m, struct page *page,
+                             const char *memory)
+{
+    struct dma_counters was = fake.counters;
+
+    test_findings_begin(t);
+    m->commit(page);
+    test_findings_end(t, 1, m->what);
+    TEST_CHECK(t, fake.counters.finding[m->kind] == was.finding[m->kind] + 1,
+               "%s (%s): not noticed as \"%s\"", m->what, memory, dma_finding_name(m->kind));
+}
+
+void dma_check_misuse(struct test *t, const struct device *like, const struct dma_arena *arenas)
+{
+    fake = made_like("fake", like);
+    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
+        bool bounces = arenas[i].page && arenas[i].phys + PAGE_SIZE > fake.dma_mask;
+
+        for (unsigned k = 0; arenas[i].page && k < ARRAY_SIZE(misuses); k++) {
+            if (bounces || !misuses[k].only_bounced)
+                check_one_misuse(t, &misuses[k], arenas[i].page, dma_arena_name(i));
+        }
+        if (arenas[i].page)
+            dma_arena_paint(&arenas[i], 0, PAGE_SIZE);
+    }
+    TEST_CHECK(t, dma_live_mappings(&fake) == 0, "%u mappings left", dma_live_mappings(&fake));
+}
+
+#define MANY_PLACE_BYTES KIB(8) /* each mapping has a place of its own in its arena */
+#define MANY_PLACES (DMA_ARENA_BYTES / MANY_PLACE_BYTES)
+#define MANY_MAPPINGS 32u
+#define MANY_STEPS 700u
+
+/* One mapping: its buffer holds `value`, and so does what its device sees. */
+struct mapping {
+    bool live;
+    uint8_t value;
+    struct page *page;
+    phys_addr_t phys;
+    uint32_t offset; /* of the buffer, from `page` */
+    uint32_t bytes;
+    enum dma_data_direction dir;
+    dma_addr_t addr;
+};
+
+static bool buffer_holds(const struct mapping *m)
+{
+    uint8_t ends[2];
+
+    /* Whole contents are what the transfers of this suite compare; here the ends will do. */
+    memcpy_from_page(&ends[0], m->page, m->offset, 1);
+    memcpy_from_page(&ends[1], m->page, m->offset + m->bytes - 1, 1);
+    return ends[0] == m->value && ends[1] == m->value;
+}
+
+static void check_address(struct test *t, const struct mapping *all, const struct mapping *m)
+{
+    uint64_t boundary = crowd.segment_boundary_mask;
+    dma_addr_t last = m->addr + m->bytes - 1;
+
+    TEST_CHECK(t, last <= crowd.dma_mask, "0x%llx+%u mapped to 0x%llx, mask 0x%llx",
+               (unsigned long long)m->phys, m->bytes, (unsigned long long)m->addr,
+               (unsigned long long)crowd.dma_mask);
+    TEST_CHECK(t, boundary == 0 || (m->addr & ~boundary) == (last & ~boundary),
+               "0x%llx+%u mapped to 0x%llx, across the boundary", (unsigned long long)m->phys,
+               m->bytes, (unsigned long long)m->addr);
+    for (const struct mapping *other = all; other < all + MANY_MAPPINGS; other++) {
+        if (other != m && other->live)
+            TEST_CHECK(t, last < other->addr || other->addr + other->bytes <= m->addr,
+                       "0x%llx+%u and 0x%llx+%u share device address 0x%llx",
+                       (unsigned long long)m->phys, m->bytes, (unsigned long long)other->phys,
+                       other->bytes, (unsigned long long)m->addr);
+    }
+}
+
+static void begin_mapping(struct test *t, const struct dma_arena *arenas, struct mapping *all,
+                          struct mapping *m)
+{
+    struct prng *prng = test_prng(t);
+    unsigned place = (unsigned)(m - all);
+    const struct dma_arena *arena = &arenas[place % DMA_NR_ARENAS];
+
+    if (!arena->page)
+        return;
+    m->page = arena->page;
+    m->bytes = 1 + prng_below(prng, MANY_PLACE_BYTES / 2);
+    m->offset = place / DMA_NR_ARENAS % MANY_PLACES * MANY_PLACE_BYTES +
+                prng_below(prng, MANY_PLACE_BYTES - m->bytes);
+    m->phys = arena->phys + m->offset;
+    m->dir = (enum dma_data_direction)prng_below(prng, DMA_FROM_DEVICE + 1);
+    m->value = (uint8_t)prng_u32(prng);
+    memset_page(m->page, m->offset, m->value, m->bytes);
+    m->addr = dma_map_page(&crowd, m->page, m->offset, m->bytes, m->dir);
+    m->live = !dma_mapping_error(&crowd, m->addr);
+    if (!TEST_CHECK(t, m->live, "mapping 0x%llx+%u failed", (unsigned long long)m->phys, m->bytes))
+        return;
+    check_address(t, all, m);
+    TEST_CHECK(t, bus_holds(m->addr, m->value) && bus_holds(m->addr + m->bytes - 1, m->value),
+               "0x%llx+%u: device sees other contents at 0x%llx", (unsigned long long)m->phys,
+               m->bytes, (unsigned long long)m->addr);
+}
+
+static void end_mapping(struct test *t, struct mapping *m)
+{
+    if (m->dir != DMA_TO_DEVICE) {
+        m->value++;
+        bus_fill(m->addr, m->value, m->bytes);
+    }
+    dma_unmap_page(&crowd, m->addr, m->bytes, m->dir);
+    m->live = false;
+    TEST_CHECK(t, buffer_holds(m), "0x%llx+%u %s: wrong contents after the unmap",
+               (unsigned long long)m->phys, m->bytes,
+               m->dir == DMA_TO_DEVICE ? "to device" : "from device");
+}
+
+/* To the CPU, which looks and writes, and back to the device, which looks. */
+static void sync_mapping(struct test *t, struct mapping *m)
+{
+    if (m->dir != DMA_TO_DEVICE) {
+        m->value++;
+        bus_fill(m->addr, m->value, m->bytes);
+    }
+    dma_sync_single_for_cpu(&crowd, m->addr, m->bytes, m->dir);
+    TEST_CHECK(t, buffer_holds(m), "0x%llx+%u: wrong contents after the sync for the CPU",
+               (unsigned long long)m->phys, m->bytes);
+    m->value ^= UINT8_MAX;
+    memset_page(m->page, m->offset, m->value, m->bytes);
+    dma_sync_single_for_device(&crowd, m->addr, m->bytes, m->dir);
+    TEST_CHECK(t, bus_holds(m->addr + m->bytes - 1, m->value),
+               "0x%llx+%u: device does not see what was synced for it", (unsigned long long)m->phys,
+               m->bytes);
+}
+
+void dma_check_many(struct test *t, const struct device *like, const struct dma_arena *arenas)
+{
+    static struct mapping all[MANY_MAPPINGS];
+    struct prng *prng = test_prng(t);
+
+    crowd = made_like("crowd", like);
+    memset(all, 0, sizeof(all));
+    for (uint32_t step = 0; step < MANY_STEPS && !test_saturated(t); step++) {
+        struct mapping *m = &all[prng_below(prng, MANY_MAPPINGS)];
+
+        if (!m->live)
+            begin_mapping(t, arenas, all, m);
+        else if (prng_below(prng, 3) == 0)
+            sync_mapping(t, m);
+        else
+            end_mapping(t, m);
+    }
+    for (struct mapping *m = all; m < all + MANY_MAPPINGS; m++) {
+        if (m->live)
+            end_mapping(t, m);
+    }
+    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
+        if (arenas[i].page)
+            dma_arena_paint(&arenas[i], 0, DMA_ARENA_BYTES);
+    }
+    TEST_CHECK(t, dma_check_leaks(&crowd) == 0, "mappings were leaked");
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lowmem_frag: lowmem in pieces, the way 32-bit systems died of it, and whole again afterwards.
+ *
+ * Lowmem is filled with what a kernel under load keeps there: 8 KiB stacks (order 1), pages of
+ * 128-byte heads, page tables, slabs of several orders. Some of it is freed here and there, and then
+ * stacks, or order-3 slabs, are wanted until they can't be had, although a good deal of memory is
+ * free. Every page carries its owner's stamp, which is looked at when it is freed. In the end all is
+ * given back, and every block must have merged: the free lists are then just what they were before.
+ *
+ * Why it can break: nothing here depends on the machine but memory itself, so a break is either a
+ * mistake of the allocator (a merge left out, a block given out twice) or a cell that changed. It
+ * shows as the order whose count differs, or the physical address of the changed stamp.
+ */
+#include "lib/string.h"
+#include "paging/page_alloc.h"
+#include "payload/suite.h"
+
+#define HEAD_BYTES 128u
+#define HEADS_PER_PAGE (PAGE_SIZE / HEAD_BYTES)
+#define FREED_PERMILLE_STEP 60u
+#define ORDER_SHIFT 28u
+#define PFN_MASK (BIT(ORDER_SHIFT) - 1)
+#define TORTURE_OPS 40000u
+#define TORTURE_CHECK_EVERY 4096u
+#define TORTURE_HELD 4096u
+
+/* What lies in lowmem. The order says what it costs to get, the weight how often it is wanted. */
+struct kind {
+    const char *name;
+    unsigned order;
+    unsigned weight;
+};
+
+static const struct kind mix[] = {
+    {"heads", 0, 40}, {"page tables", 0, 20}, {"stacks", 1, 20}, {"slab", 0, 10},
+    {"slab-1", 1, 6}, {"slab-3", 3, 4},
+};
+
+/* Every block that is held, as frame and order in a word. The table itself is lowmem too. */
+static struct {
+    uint32_t *entry;
+    unsigned table_order;
+    uint32_t count, max;
+} held;
+
+struct zone_state {
+    uint32_t free_pages;
+    uint32_t nr_free[NR_ORDERS];
+};
+
+static struct zone_state before[MAX_NR_ZONES];
+
+static void remember(void)
+{
+    for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
+        const struct zone *zone = zone_get((enum zone_type)z);
+
+        before[z].free_pages = zone->free_pages;
+        for (unsigned order = 0; order < NR_ORDERS; order++)
+            before[z].nr_free[order] = zone->free_area[order].nr_free;
+    }
+}
+
+static void check_lists(struct test *t)
+{
+    for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
+        pfn_t where = 0;
+        const char *wrong = zone_check(zone_get((enum zone_type)z), &where);
+
+        TEST_CHECK(t, wrong == NULL, "zone %s: %s, at physical 0x%llx",
+                   zone_get((enum zone_type)z)->name, wrong,
+                   (unsigned long long)pfn_to_phys(where));
+    }
+}
+
+/* Free buddies never stay apart, so equal free memory means equal lists, block for block. */
+static void check_merged(struct test *t)
+{
+    check_lists(t);
+    for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
+        const struct zone *zone = zone_get((enum zone_type)z);
+
+        TEST_CHECK(t, zone->free_pages == before[z].free_pages,
+                   "zone %s: %u pages free, %u before", zone->name, zone->free_pages,
+                   before[z].free_pages);
+        for (unsigned order = 0; order < NR_ORDERS; order++)
+            TEST_CHECK(t, zone->free_area[order].nr_free == before[z].nr_free[order],
+                       "zone %s: %u blocks of order %u, %u before: not all merged back",
+                       zone->name, zone->free_area[order].nr_free, order,
+                       before[z].nr_free[order]);
+    }
+}
+
+static uint32_t lowmem_free(void)
+{
+    return nr_free_pages(ZONE_DMA) + nr_free_pages(ZONE_NORMAL);
+}
+
+/* Each page of a block is stamped at both ends with a word that only its owner would write. */
+static uint32_t stamp_of(pfn_t pfn)
+{
+    return hash32(pfn ^ 0x66726167);
+}
+
+static void stamp(struct page *page, unsigned order)
+{
+    for (pfn_t i = 0; i < 1u << order; i++) {
+        volatile uint32_t *words = lowmem_page_address(page + i);
+
+        words[0] = stamp_of(page_to_pfn(page) + i);
+        words[PAGE_SIZE / sizeof(uint32_t) - 1] = ~words[0];
+    }
+}
+
+static void check_stamp(struct test *t, struct page *page, unsigned order)
+{
+    for (pfn_t i = 0; i < 1u << order; i++) {
+        volatile uint32_t *words = lowmem_page_address(page + i);
+        uint32_t wanted = stamp_of(page_to_pfn(page) + i);
+
+        TEST_CHECK(t,
+                   words[0] == wanted && words[PAGE_SIZE / sizeof(uint32_t) - 1] == ~wanted,
+                   "stamp of physical 0x%llx: 0x%08x and 0x%08x, 0x%08x and 0x%08x wanted",
+                   (unsigned long long)page_to_phys(page + i), words[0],
+                   words[PAGE_SIZE / sizeof(uint32_t) - 1], wanted, ~wanted);
+    }
+}
+
+static bool table_begin(struct test *t)
+{
+    uint32_t wanted = lowmem_free();
+
+    held.table_order = 0;
+    held.count = 0;
+    while ((PAGE_SIZE << held.table_order) / sizeof(uint32_t) < wanted &&
+           held.table_order < MAX_ORDER)
+        held.table_order++;
+    held.max = (PAGE_SIZE << held.table_order) / sizeof(uint32_t);
+    held.entry = __get_free_pages(GFP_KERNEL, held.table_order);
+    if (!held.entry)
+        test_error(t, "no lowmem block of order %u for the table", held.table_order);
+    return held.entry != NULL;
+}
+
+static bool take(unsigned order)
+{
+    struct page *page = held.count < held.max ? alloc_pages(GFP_KERNEL, order) : NULL;
+
+    if (!page)
+        return false;
+    stamp(page, order);
+    held.entry[held.count++] = page_to_pfn(page) | order << ORDER_SHIFT;
+    return true;
+}
+
+static void give_back(struct test *t, uint32_t index)
+{
+    uint32_t entry = held.entry[index];
+    struct page *page = pfn_to_page(entry & PFN_MASK);
+    unsigned order = entry >> ORDER_SHIFT;
+
+    check_stamp(t, page, order);
+    held.entry[index] = held.entry[--held.count];
+    __free_pages(page, order);
+}
+
+static void table_end(struct test *t)
+{
+    while (held.count)
+        give_back(t, prng_below(test_prng(t), held.count));
+    free_pages(held.entry, held.table_order);
+}
+
+static const struct kind *pick(struct test *t)
+{
+    unsigned total = 0, draw;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(mix); i++)
+        total += mix[i].weight;
+    draw = prng_below(test_prng(t), total);
+    for (unsigned i = 0; i < ARRAY_SIZE(mix); i++) {
+        if (draw < mix[i].weight)
+            return &mix[i];
+        draw -= mix[i].weight;
+    }
+    return &mix[0];
+}
+
+/* Fills lowmem with the mix until not even a page is left. */
+static void fill(struct test *t)
+{
+    uint32_t start = lowmem_free();
+
+    for (;;) {
+        unsigned order = pick(t)->order;
+
+        while (!take(order)) {
+            if (order == 0)
+                return;
+            order--;
+        }
+        if (held.count % 1024 == 0)
+            test_progress(t, start - lowmem_free(), start);
+    }
+}
+
+static void log_zones(struct test *t, const char *when)
+{
+    for (unsigned z = ZONE_DMA; z <= ZONE_NORMAL; z++) {
+        const struct zone *zone = zone_get((enum zone_type)z);
+        const struct free_area *a = zone->free_area;
+
+        test_log(t, "%s, %s: %u %u %u %u %u %u %u %u %u %u %u, unusable for order 1: %u, 3: %u permille",
+                 when, zone->name, a[0].nr_free, a[1].nr_free, a[2].nr_free, a[3].nr_free,
+                 a[4].nr_free, a[5].nr_free, a[6].nr_free, a[7].nr_free, a[8].nr_free, a[9].nr_free,
+                 a[10].nr_free, zone_unusable_index(zone, 1), zone_unusable_index(zone, 3));
+    }
+}
+
+/* Frees some blocks of order 0, chosen at random: what a cache gives back under pressure. */
+static void free_singles(struct test *t, uint32_t count)
+{
+    for (uint32_t tries = 0; count && held.count && tries < 64 * held.max; tries++) {
+        uint32_t index = prng_below(test_prng(t), held.count);
+
+        if (held.entry[index] >> ORDER_SHIFT)
+            continue;
+        give_back(t, index);
+        count--;
+    }
+}
+
+/*
+ * Fills lowmem, frees single pages here and there, and asks for blocks of `order` until there is
+ * none: with memory free, in pieces too small.
+ */
+static void fragment(struct test *t, unsigned order, const char *metric)
+{
+    uint32_t freed, got = 0, left;
+
+    remember();
+    if (!table_begin(t))
+        return;
+    fill(t);
+    log_zones(t, "full");
+    freed = held.count * FREED_PERMILLE_STEP / 1000;
+    free_singles(t, freed);
+    log_zones(t, "freed");
+    while (take(order))
+        got++;
+    left = lowmem_free();
+    log_zones(t, "wedged");
+    test_log(t, "%u pages freed one by one gave %u blocks of order %u; then none, with %u pages free",
+             freed, got, order, left);
+    TEST_CHECK(t, left > 0, "an allocation of order %u failed only when nothing was free", order);
+    for (unsigned z = ZONE_DMA; z <= ZONE_NORMAL; z++) {
+        const struct zone *zone = zone_get((enum zone_type)z);
+
+        if (zone->free_pages)
+            TEST_CHECK(t, zone_unusable_index(zone, order) == 1000,
+                       "zone %s: order %u failed, but its unusable index is %u", zone->name, order,
+                       zone_unusable_index(zone, order));
+    }
+    test_metric(t, metric, left, "pages");
+    table_end(t);
+    check_merged(t);
+}
+
+static void case_order1_fails(struct test *t)
+{
+    fragment(t, 1, "free_when_order1_failed");
+}
+
+static void case_order3_fails(struct test *t)
+{
+    fragment(t, 3, "free_when_order3_failed");
+}
+
+/* 32 heads keep a page: all but one of them freed, and it is still not free. */
+static void case_heads_pin_pages(struct test *t)
+{
+    uint32_t pages, kept, free_before;
+
+    remember();
+    if (!table_begin(t))
+        return;
+    free_before = lowmem_free();
+    while (lowmem_free() > free_before / 4 && take(0))
+        ;
+    pages = held.count;
+    /* Each page's heads go at random; a page is free only when its last head is. */
+    for (uint32_t i = 0; i < held.count;) {
+        bool pinned = false;
+
+        for (unsigned head = 0; head < HEADS_PER_PAGE && !pinned; head++)
+            pinned = prng_below(test_prng(t), HEADS_PER_PAGE) == 0;
+        if (pinned)
+            i++;
+        else
+            give_back(t, i);
+    }
+    kept = held.count;
+    log_zones(t, "heads");
+    test_log(t, "%u pages of heads, 1 head in %u still used: %u pages are kept", pages,
+             HEADS_PER_PAGE, kept);
+    TEST_CHECK(t, kept > pages / 2, "only %u of %u pages are kept by their last head", kept, pages);
+    table_end(t);
+    check_merged(t);
+}
+
+/* NORMAL falls back to DMA when it is empty, and never with __GFP_THISZONE; DMA never upwards. */
+static void case_fallback(struct test *t)
+{
+    struct page *page;
+
+    remember();
+    if (zone_get(ZONE_NORMAL)->present_pages == 0) {
+        test_skip(t, "lowmem is all ZONE_DMA");
+        return;
+    }
+    if (!table_begin(t))
+        return;
+    while (nr_free_pages(ZONE_NORMAL) && take(0))
+        ;
+    page = alloc_pages(GFP_KERNEL | __GFP_THISZONE, 0);
+    TEST_CHECK(t, page == NULL, "the empty zone Normal still gave frame 0x%x",
+               page ? page_to_pfn(page) : 0);
+    if (page)
+        __free_page(page);
+    page = alloc_pages(GFP_KERNEL, 0);
+    if (TEST_CHECK(t, page != NULL, "no fallback from the empty zone Normal")) {
+        TEST_CHECK(t, page_zonenum(page) == ZONE_DMA, "the fallback gave frame 0x%x",
+                   page_to_pfn(page));
+        __free_page(page);
+    }
+    while (take(0))
+        ;
+    page = alloc_pages(GFP_DMA, 0);
+    TEST_CHECK(t, page == NULL, "the empty zone DMA fell back upwards to frame 0x%x",
+               page ? page_to_pfn(page) : 0);
+    if (page)
+        __free_page(page);
+    table_end(t);
+    check_merged(t);
+}
+
+static void case_misuse(struct test *t)
+{
+    struct page *page = alloc_pages(GFP_KERNEL, 1);
+
+    remember();
+    if (!page) {
+        test_error(t, "no block to try");
+        return;
+    }
+    test_findings_begin(t);
+    __free_pages(page, 0);
+    test_findings_end(t, 1, "a block freed with another order");
+    test_findings_begin(t);
+    __free_pages(page + 1, 0);
+    test_findings_end(t, 1, "the second page of a block freed");
+    __free_pages(page, 1);
+    test_findings_begin(t);
+    __free_pages(page, 1);
+    test_findings_end(t, 1, "a block freed twice");
+    TEST_CHECK(t, alloc_pages(GFP_KERNEL, NR_ORDERS) == NULL, "a block of order %u", NR_ORDERS);
+    check_lists(t);
+}
+
+/* Any order, any time, up to thousands of blocks held; every rule of the lists checked on the way. */
+static void case_torture(struct test *t)
+{
+    remember();
+    if (!table_begin(t))
+        return;
+    for (uint32_t op = 0; op < TORTURE_OPS && !test_saturated(t); op++) {
+        bool more = held.count < TORTURE_HELD && prng_below(test_prng(t), 100) < 55;
+
+        if (more || held.count == 0) {
+            /* Small orders more often: each is half as likely as the one below. */
+            unsigned order = 0;
+
+            while (order < MAX_ORDER && prng_u32(test_prng(t)) & 1)
+                order++;
+            take(order);
+        } else {
+            give_back(t, prng_below(test_prng(t), held.count));
+        }
+        if (op % TORTURE_CHECK_EVERY == 0) {
+            check_lists(t);
+            test_progress(t, op, TORTURE_OPS);
+        }
+    }
+    table_end(t);
+    check_merged(t);
+}
+
+static const struct test_case cases[] = {
+    {"order1_fails", case_order1_fails}, {"order3_fails", case_order3_fails},
+    {"heads_pin_pages", case_heads_pin_pages}, {"fallback", case_fallback},
+    {"misuse", case_misuse}, {"torture", case_torture},
+};
+
+SUITE(lowmem_frag) = {
+    .name = "lowmem_frag",
+    .about = "lowmem in pieces, and whole again afterwards",
+    .rank = SUITE_RANK_STRESS,
+    .cases = cases,
+    .nr_cases = ARRAY_SIZE(cases),
+};
