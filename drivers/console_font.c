@@ -4,11 +4,12 @@
 #define FIRST_CHAR ' '
 #define LAST_CHAR '~'
 #define GLYPH_WIDTH (FONT_CELL_WIDTH - 1)
+#define GLYPH_HEIGHT (FONT_CELL_HEIGHT - 1)
 #define BAND_GLYPHS 14u
 #define NR_BANDS 7u
 
 /* Drawn as they look, in ASCII order, a column free between neighbours. */
-static const char drawing[NR_BANDS][FONT_CELL_HEIGHT][BAND_GLYPHS * FONT_CELL_WIDTH] = {
+static const char drawing[NR_BANDS][GLYPH_HEIGHT][BAND_GLYPHS * FONT_CELL_WIDTH] = {
     {
         "        #    # #   # #    #   ##  #  ##     #      #   #                           ",
         "        #    # #   # #   #### ##  # #  #    #     #     #     #     #              ",
@@ -83,7 +84,7 @@ static const char drawing[NR_BANDS][FONT_CELL_HEIGHT][BAND_GLYPHS * FONT_CELL_WI
 
 bool font_pixel(char c, unsigned x, unsigned y)
 {
-    if (c < FIRST_CHAR || c > LAST_CHAR || x >= GLYPH_WIDTH || y >= FONT_CELL_HEIGHT)
+    if (c < FIRST_CHAR || c > LAST_CHAR || x >= GLYPH_WIDTH || y >= GLYPH_HEIGHT)
         return false;
 
     unsigned glyph = (unsigned)(c - FIRST_CHAR);

@@ -157,7 +157,7 @@ static int rgb_open(const char *spec, size_t len, const struct screen_info *scre
 
     uint32_t rows = screen->height / (FONT_CELL_HEIGHT * rgb.scale);
 
-    grid_init(&rgb.grid, screen->width / (FONT_CELL_WIDTH * rgb.scale), rows, rows / 2);
+    grid_init(&rgb.grid, screen->width / (FONT_CELL_WIDTH * rgb.scale), rows, rows / 3);
     /* Without paging no pointer reaches above 4 GiB; such a screen waits for enter_paging. */
     if (screen->base <= UINT32_MAX - rgb.bytes)
         rgb.memory = (virt_t)screen->base;

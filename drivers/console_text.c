@@ -54,9 +54,8 @@ static void draw(void)
         return;
     grid_draw(&text.grid, draw_cell);
 
-    uint32_t row = MIN(text.grid.row, text.grid.rows - 1);
-    uint32_t column = MIN(text.grid.column, text.grid.columns - 1);
-    uint32_t cursor = row * (text.pitch_bytes / CELL_BYTES) + column;
+    /* While the last row is full it stands behind the screen, and is not seen. */
+    uint32_t cursor = text.grid.row * (text.pitch_bytes / CELL_BYTES) + text.grid.column;
 
     crtc_write(CRTC_CURSOR_HIGH, cursor >> 8);
     crtc_write(CRTC_CURSOR_LOW, cursor);

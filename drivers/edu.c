@@ -80,7 +80,8 @@ static int run_engine(struct edu *edu, uint32_t offset, dma_addr_t addr, uint32_
     if (!err) {
         writel(to_ram ? inside : (uint32_t)addr, edu->regs + REG_DMA_SOURCE);
         writel(to_ram ? (uint32_t)addr : inside, edu->regs + REG_DMA_DESTINATION);
-        writel(bytes, edu->regs + REG_DMA_COUNT);
+        writel(bytes > 1 && inject(edu_short_count, dma_bounce) ? bytes - 1 : bytes,
+               edu->regs + REG_DMA_COUNT);
         writel(DMA_COMMAND_START | (to_ram ? DMA_COMMAND_TO_RAM : 0), edu->regs + REG_DMA_COMMAND);
         err = wait_idle(edu);
     }

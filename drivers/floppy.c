@@ -249,7 +249,7 @@ static int seek(struct floppy *fd, uint8_t cylinder)
 {
     uint8_t command[] = {COMMAND_SEEK, DRIVE, cylinder};
 
-    if (fd->cylinder == cylinder || inject(floppy_skip_seek, dma_bounce))
+    if (fd->cylinder == cylinder)
         return 0;
     return move_heads(fd, command, sizeof(command), cylinder);
 }
@@ -285,12 +285,13 @@ static int start_drive(struct floppy *fd)
 static int read_run_once(struct floppy *fd, uint8_t cylinder, uint8_t head, uint8_t sector,
                          dma_addr_t addr, uint32_t bytes)
 {
+    const uint8_t side = inject(floppy_other_side, dma_bounce) ? head ^ 1 : head;
     const char *refused = isa_dma_refusal(DMA_CHANNEL, addr, bytes);
     const uint8_t command[] = {
         COMMAND_READ_DATA,
-        (uint8_t)(head << 2 | DRIVE),
+        (uint8_t)(side << 2 | DRIVE),
         cylinder,
-        head,
+        side,
         sector,
         SECTOR_SIZE_CODE,
         fd->format->sectors,

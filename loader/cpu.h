@@ -10,6 +10,7 @@
 
 #include <cpuid.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define CPUID_FEATURES 1
 #define CPUID_FEATURES_EDX_PAE (1u << 6)
@@ -18,11 +19,12 @@
 #define CPUID_EXTENDED_FEATURES_EDX_NX (1u << 20)
 #define CPUID_EXTENDED_FEATURES_EDX_LM (1u << 29)
 
-static inline bool cpu_has_pae(void)
+/* CPUID.1:EDX */
+static inline uint32_t cpu_features(void)
 {
     unsigned eax, ebx, ecx, edx;
 
-    return __get_cpuid(CPUID_FEATURES, &eax, &ebx, &ecx, &edx) && (edx & CPUID_FEATURES_EDX_PAE);
+    return __get_cpuid(CPUID_FEATURES, &eax, &ebx, &ecx, &edx) ? edx : 0;
 }
 
 /* EFER exists where one of its bits does; reading it elsewhere is a fault. */

@@ -13,7 +13,8 @@
 #ifndef LOADER_HANDOFF_H
 #define LOADER_HANDOFF_H
 
-/* Bytes of the memory for the copy, and of the copy; the rest is a stack that grows down from the end. */
+/* Bytes of the memory for the copy, and of the copy; the rest is a stack that grows down from the
+ * end. */
 #define HANDOFF_BYTES 4096
 #define HANDOFF_CODE_BYTES 512
 

@@ -33,10 +33,7 @@ L_LDS_ia32 := /usr/lib32/elf_ia32_efi.lds
 L_PE_ia32 := efi-app-ia32
 
 # gnu-efi's way: a shared object that relocates itself, whose sections objcopy puts into a PE file.
-# Its time stamp is that of SOURCE_DATE_EPOCH, so that the same sources make the same file.
 L_SECTIONS := $(addprefix -j ,.text .sdata .data .dynamic .dynsym .rel .rela .rel.* .rela.* .reloc)
-SOURCE_DATE_EPOCH ?= 315532800
-export SOURCE_DATE_EPOCH
 
 define loader_rules
 L_OBJS_$(1) := $$(L_SRCS:loader/%=$(BUILD)/loader/$(1)/%.o) $(BUILD)/loader/$(1)/handoff-$(1).S.o
@@ -86,7 +83,10 @@ $(BUILD)/iso/boot/paeload.elf: $(BUILD)/paeload.elf
 
 # The ISO starts by BIOS and by both kinds of UEFI, from a disc or copied to a USB stick. grub-mkrescue
 # would make one too, but five times as big and never twice the same: it bakes in the time of day.
-# What is made here follows SOURCE_DATE_EPOCH. A platform whose GRUB is not installed is left out.
+# Here every date is SOURCE_DATE_EPOCH (by default the first that FAT can tell). A platform whose GRUB is not installed is left out.
+SOURCE_DATE_EPOCH ?= 315532800
+L_DATED := TZ=UTC SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)
+L_DATE := $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%Y%m%d%H%M%S00)
 L_GRUB := /usr/lib/grub
 L_GRUB_MODULES := boot cat configfile echo halt iso9660 ls lsmmap multiboot multiboot2 normal part_gpt \
 	part_msdos reboot search search_fs_file serial sleep test all_video
@@ -107,18 +107,19 @@ $(BUILD)/loader/grub/bootia32.efi: loader/grub-early.cfg loader/loader.mk
 # A floppy's file system: what UEFI looks for on a disc or stick.
 $(BUILD)/iso/boot/grub/efi.img: $(L_GRUB_EFI)
 	@rm -f $@
-	mformat -C -i $@ -f 2880 -N 0 ::
-	mmd -i $@ ::efi ::efi/boot
-	mcopy -i $@ $^ ::efi/boot
+	$(L_DATED) mformat -C -i $@ -f 2880 -N 0 ::
+	$(L_DATED) mmd -i $@ ::efi ::efi/boot
+	$(L_DATED) mcopy -i $@ $^ ::efi/boot
 
 $(BUILD)/paeload.iso: $(BUILD)/iso/boot/grub/grub.cfg $(BUILD)/iso/boot/paeload.elf $(L_GRUB_BIOS) \
 		$(if $(strip $(L_GRUB_EFI)),$(BUILD)/iso/boot/grub/efi.img)
-	xorriso -report_about sorry -as mkisofs -quiet -R -V PAELOAD -o $@ \
+	$(L_DATED) xorriso -as mkisofs -quiet -R -V PAELOAD -o $@ \
+		--set_all_file_dates $(L_DATE) \
 		$(if $(L_GRUB_BIOS),-b boot/grub/bios.img -no-emul-boot -boot-load-size 4 \
 			-boot-info-table --grub2-boot-info --grub2-mbr $(L_GRUB)/i386-pc/boot_hybrid.img) \
 		$(if $(strip $(L_GRUB_EFI)),--efi-boot boot/grub/efi.img -efi-boot-part --efi-boot-image \
 			--protective-msdos-label) \
-		$(BUILD)/iso
+		$(BUILD)/iso >$(BUILD)/loader/iso.log 2>&1 || { cat $(BUILD)/loader/iso.log; exit 1; }
 
 .PHONY: netboot
 L_NETBOOT := $(BUILD)/netboot

@@ -61,8 +61,9 @@ static uint32_t place_kernel(const struct kernel *kernel, const struct efi_map *
 }
 
 /*
- * Takes the final map and ends boot services. A failed ExitBootServices leaves only the memory
- * services working, so after it nothing may be allocated or said, just tried again.
+ * Takes the final map and ends boot services. After a failed ExitBootServices only the memory
+ * services are sure to work, so that nothing else is called before the last attempt has failed,
+ * too.
  */
 static void leave_firmware(struct mbi *mbi, struct efi_map *map)
 {
@@ -108,8 +109,9 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
         firmware_say(LOADER_NAME ": warning: options cut off after %u characters\n",
                      (unsigned)sizeof(command_line) - 1);
 
-    if (!cpu_has_pae())
-        give_up(EFI_UNSUPPORTED, "this CPU has no PAE, CPUID.1:EDX bit", 6);
+    if (!(cpu_features() & CPUID_FEATURES_EDX_PAE))
+        give_up(EFI_UNSUPPORTED, "this CPU has no PAE (bit 6 of CPUID.1:EDX), which reads",
+                cpu_features());
     if (!kernel_read(kernel_file, kernel_bytes, &kernel, &why))
         give_up(EFI_LOAD_ERROR, why.check, why.value);
 

@@ -104,7 +104,7 @@ static int map_direct(pte_t *pdpt, struct memmap *map, const struct image_ranges
         phys_addr_t target = at;
 
         /* One 2 MiB page of the direct map shows the one below it. */
-        if (inject(paging_wrong_frame, paging) && at == ALIGN_DOWN(end, LARGE_PAGE_SIZE) - LARGE_PAGE_SIZE)
+        if (inject(paging_wrong_frame, paging) && at == ALIGN_DOWN(start + (end - start) / 2, LARGE_PAGE_SIZE))
             target = at - LARGE_PAGE_SIZE;
         if (large_page_fits(image, at, end)) {
             pte_t *entry = directory_entry(pdpt, virt, map, true);

@@ -18,7 +18,7 @@
 #define REASON_MAX 80
 #define NAME_MAX 64
 #define PROGRESS_INTERVAL_NS 500000000u
-#define PROGRESS_PER_CASE 100u
+#define PROGRESS_PER_CASE 1000u
 
 struct test {
     const struct suite *suite;

@@ -168,10 +168,10 @@ static void sizes(void **state)
     static const struct {
         uint32_t width, height, scale, columns, rows;
     } sizes[] = {
-        {6, 8, 1, 1, 1},          {640, 480, 1, 106, 60},    {800, 600, 1, 133, 75},
-        {1024, 768, 1, 170, 96},  {1279, 1100, 1, 213, 128}, {1280, 800, 2, 106, 50},
-        {1920, 1080, 2, 160, 67}, {2560, 1440, 3, 142, 60},  {3840, 2160, 4, 160, 67},
-        {1920, 9, 1, 240, 1},
+        {6, 9, 1, 1, 1},          {640, 480, 1, 106, 53},    {800, 600, 1, 133, 66},
+        {1024, 768, 1, 170, 85},  {1279, 1200, 1, 213, 128}, {1280, 800, 2, 106, 44},
+        {1920, 1080, 2, 160, 60}, {2560, 1440, 3, 142, 53},  {3840, 2160, 4, 160, 60},
+        {1920, 10, 1, 240, 1},
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -207,7 +207,7 @@ static void bad_screens(void **state)
     REFUSED(pitch_bytes = 640 * 4 - 1);
     REFUSED(width = 5);
     REFUSED(width = 0x40000001);
-    REFUSED(height = 7);
+    REFUSED(height = 8);
     REFUSED(height = 0x200000);
     REFUSED(red_shift = 25);
     REFUSED(green_bits = 33);
@@ -245,7 +245,7 @@ static void appears_when_mapped(void **state)
 
 static void control_characters(void **state)
 {
-    struct screen_info screen = screen_of(&formats[3], 120, 80, 0); /* 20 columns, 10 rows */
+    struct screen_info screen = screen_of(&formats[3], 120, 90, 0); /* 20 columns, 10 rows */
 
     start_screen(&screen);
     say("a\tb\n\033[0m\x80\nabc\rX\n12345678901234567890\n123456789012345678901\n\n");
@@ -273,7 +273,7 @@ static void random_text(void **state)
     prng_seed(&prng, 7);
     for (unsigned round = 0; round < 20; round++) {
         struct screen_info screen =
-            screen_of(&formats[2], between(&prng, 6, 200), between(&prng, 8, 90), 1);
+            screen_of(&formats[2], between(&prng, 6, 200), between(&prng, 9, 90), 1);
         char(*lines)[GRID_MAX_COLUMNS + 1] = calloc(2000, sizeof(*lines));
         unsigned line = 0, column = 0;
 

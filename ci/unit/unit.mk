@@ -7,6 +7,9 @@
 test_bitmap_SRCS := lib/bitmap.c lib/prng.c
 test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c lib/format.c lib/str_copy.c \
 	lib/prng.c
+test_console_SRCS := drivers/console_grid.c drivers/console_font.c lib/prng.c
+test_console_16550_SRCS := lib/format.c lib/option.c lib/prng.c
+test_boot_options_SRCS := payload/early/options.c lib/option.c lib/format.c lib/prng.c
 test_crc32c_SRCS := lib/crc32c.c lib/prng.c
 test_dma_SRCS := drivers/dma_map.c drivers/dma_pool.c drivers/dma_track.c lib/bitmap.c lib/crc32c.c \
 	lib/finding.c lib/format.c lib/prng.c
@@ -18,6 +21,7 @@ test_page_alloc_SRCS := paging/page_alloc.c paging/layout.c lib/prng.c
 test_option_SRCS := lib/option.c lib/prng.c
 test_permute_SRCS := lib/permute.c lib/prng.c
 test_prng_SRCS := lib/prng.c
+test_report_SRCS := payload/report.c lib/crc32c.c lib/format.c lib/prng.c
 test_string_SRCS := lib/string.c lib/str_copy.c lib/prng.c
 
 UNIT_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \

@@ -327,7 +327,7 @@ static bool choose_reference(struct bench *b)
         return true;
     if (!make_reference(b, 0, SECTOR_PATTERN_BYTES))
         return false;
-    if (sector_pattern_is(first, 0, &b->image_id))
+    if (sector_pattern_is(first, &b->image_id))
         b->reference = REFERENCE_PATTERN;
     return true;
 }

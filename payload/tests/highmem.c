@@ -4,9 +4,9 @@
  *
  * Own address: every page is filled with words that name it, then all are read back: two physical
  * addresses that lead to the same cells show, whichever address lines are at fault, and the word
- * that is found names the other one. Moving inversions: a pattern is inverted word by word on the way
- * up and inverted back on the way down, so that a cell that is changed by a neighbour is read before
- * it is written again.
+ * that is found names the other one. Moving inversions: a pattern is inverted word by word on the
+ * way up and inverted back on the way down, so that a cell that is changed by a neighbour is read
+ * before it is written again.
  *
  * Why it can break: a chipset or emulator that drops address bits at 4 GiB; a firmware map that
  * shows memory behind the PCI hole twice; processors with fewer physical address bits than CPUID
@@ -30,7 +30,7 @@
 #define OWN_PAGE_INVERSE 0xe8b2f51u
 #define OWN_WORD_FACTOR 0x85ebca6bu
 
-_Static_assert(OWN_PAGE_FACTOR * OWN_PAGE_INVERSE == 1, "");
+_Static_assert(OWN_PAGE_FACTOR *OWN_PAGE_INVERSE == 1, "");
 
 static struct page_set set;
 
@@ -127,7 +127,8 @@ static void flip_one_bit(void)
     kunmap_local((const void *)window);
 }
 
-/* Visits each page of the set once, in an order of the seed, in blocks so that the TLB has a part. */
+/* Visits each page of the set once, in an order of the seed, in blocks so that the TLB has a part.
+ */
 static void visit(struct test *t, void (*fn)(struct test *, pfn_t), uint32_t step, uint32_t steps)
 {
     uint32_t blocks = (set.nr_visited + BLOCK_PAGES - 1) / BLOCK_PAGES;
@@ -140,8 +141,8 @@ static void visit(struct test *t, void (*fn)(struct test *, pfn_t), uint32_t ste
 
         for (uint32_t page = first; page < end; page++)
             fn(t, page_set_pfn(&set, page));
-        test_progress(t, (uint32_t)(((uint64_t)step * blocks + i) * 1000 / ((uint64_t)steps * blocks)),
-                      1000);
+        test_progress(
+            t, (uint32_t)(((uint64_t)step * blocks + i) * 1000 / ((uint64_t)steps * blocks)), 1000);
     }
 }
 
@@ -220,8 +221,9 @@ static void case_moving_inversions(struct test *t)
 }
 
 /*
- * Address lines, one at a time: pages whose numbers differ in a single bit, the pairs that a dropped
- * or shorted line confuses. Short, and so run at every depth over the whole of physical memory.
+ * Address lines, one at a time: pages whose numbers differ in a single bit, the pairs that a
+ * dropped or shorted line confuses. Short, and so run at every depth over the whole of physical
+ * memory.
  */
 static void case_address_lines(struct test *t)
 {
@@ -251,7 +253,8 @@ static const struct test_case cases[] = {
     {"moving_inversions", case_moving_inversions},
 };
 
-SUITE(highmem) = {
+SUITE(highmem)
+= {
     .name = "highmem",
     .about = "all memory above the direct map holds what is written to it",
     .rank = SUITE_RANK_STRESS,

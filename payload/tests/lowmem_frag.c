@@ -3,10 +3,11 @@
  * lowmem_frag: lowmem in pieces, the way 32-bit systems died of it, and whole again afterwards.
  *
  * Lowmem is filled with what a kernel under load keeps there: 8 KiB stacks (order 1), pages of
- * 128-byte heads, page tables, slabs of several orders. Some of it is freed here and there, and then
- * stacks, or order-3 slabs, are wanted until they can't be had, although a good deal of memory is
- * free. Every page carries its owner's stamp, which is looked at when it is freed. In the end all is
- * given back, and every block must have merged: the free lists are then just what they were before.
+ * 128-byte heads, page tables, slabs of several orders. Some of it is freed here and there, and
+ * then stacks, or order-3 slabs, are wanted until they can't be had, although a good deal of memory
+ * is free. Every page carries its owner's stamp, which is looked at when it is freed. In the end
+ * all is given back, and every block must have merged: the free lists are then just what they were
+ * before.
  *
  * Why it can break: nothing here depends on the machine but memory itself, so a break is either a
  * mistake of the allocator (a merge left out, a block given out twice) or a cell that changed. It
@@ -33,8 +34,8 @@ struct kind {
 };
 
 static const struct kind mix[] = {
-    {"heads", 0, 40}, {"page tables", 0, 20}, {"stacks", 1, 20}, {"slab", 0, 10},
-    {"slab-1", 1, 6}, {"slab-3", 3, 4},
+    {"heads", 0, 40}, {"page tables", 0, 20}, {"stacks", 1, 20},
+    {"slab", 0, 10},  {"slab-1", 1, 6},       {"slab-3", 3, 4},
 };
 
 /* Every block that is held, as frame and order in a word. The table itself is lowmem too. */
@@ -81,14 +82,12 @@ static void check_merged(struct test *t)
     for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
         const struct zone *zone = zone_get((enum zone_type)z);
 
-        TEST_CHECK(t, zone->free_pages == before[z].free_pages,
-                   "zone %s: %u pages free, %u before", zone->name, zone->free_pages,
-                   before[z].free_pages);
+        TEST_CHECK(t, zone->free_pages == before[z].free_pages, "zone %s: %u pages free, %u before",
+                   zone->name, zone->free_pages, before[z].free_pages);
         for (unsigned order = 0; order < NR_ORDERS; order++)
             TEST_CHECK(t, zone->free_area[order].nr_free == before[z].nr_free[order],
-                       "zone %s: %u blocks of order %u, %u before: not all merged back",
-                       zone->name, zone->free_area[order].nr_free, order,
-                       before[z].nr_free[order]);
+                       "zone %s: %u blocks of order %u, %u before: not all merged back", zone->name,
+                       zone->free_area[order].nr_free, order, before[z].nr_free[order]);
     }
 }
 
@@ -119,8 +118,7 @@ static void check_stamp(struct test *t, struct page *page, unsigned order)
         volatile uint32_t *words = lowmem_page_address(page + i);
         uint32_t wanted = stamp_of(page_to_pfn(page) + i);
 
-        TEST_CHECK(t,
-                   words[0] == wanted && words[PAGE_SIZE / sizeof(uint32_t) - 1] == ~wanted,
+        TEST_CHECK(t, words[0] == wanted && words[PAGE_SIZE / sizeof(uint32_t) - 1] == ~wanted,
                    "stamp of physical 0x%llx: 0x%08x and 0x%08x, 0x%08x and 0x%08x wanted",
                    (unsigned long long)page_to_phys(page + i), words[0],
                    words[PAGE_SIZE / sizeof(uint32_t) - 1], wanted, ~wanted);
@@ -211,10 +209,11 @@ static void log_zones(struct test *t, const char *when)
         const struct zone *zone = zone_get((enum zone_type)z);
         const struct free_area *a = zone->free_area;
 
-        test_log(t, "%s, %s: %u %u %u %u %u %u %u %u %u %u %u, unusable for order 1: %u, 3: %u permille",
-                 when, zone->name, a[0].nr_free, a[1].nr_free, a[2].nr_free, a[3].nr_free,
-                 a[4].nr_free, a[5].nr_free, a[6].nr_free, a[7].nr_free, a[8].nr_free, a[9].nr_free,
-                 a[10].nr_free, zone_unusable_index(zone, 1), zone_unusable_index(zone, 3));
+        test_log(
+            t, "%s, %s: %u %u %u %u %u %u %u %u %u %u %u, unusable for order 1: %u, 3: %u permille",
+            when, zone->name, a[0].nr_free, a[1].nr_free, a[2].nr_free, a[3].nr_free, a[4].nr_free,
+            a[5].nr_free, a[6].nr_free, a[7].nr_free, a[8].nr_free, a[9].nr_free, a[10].nr_free,
+            zone_unusable_index(zone, 1), zone_unusable_index(zone, 3));
     }
 }
 
@@ -251,7 +250,8 @@ static void fragment(struct test *t, unsigned order, const char *metric)
         got++;
     left = lowmem_free();
     log_zones(t, "wedged");
-    test_log(t, "%u pages freed one by one gave %u blocks of order %u; then none, with %u pages free",
+    test_log(t,
+             "%u pages freed one by one gave %u blocks of order %u; then none, with %u pages free",
              freed, got, order, left);
     TEST_CHECK(t, left > 0, "an allocation of order %u failed only when nothing was free", order);
     for (unsigned z = ZONE_DMA; z <= ZONE_NORMAL; z++) {
@@ -368,7 +368,8 @@ static void case_misuse(struct test *t)
     check_lists(t);
 }
 
-/* Any order, any time, up to thousands of blocks held; every rule of the lists checked on the way. */
+/* Any order, any time, up to thousands of blocks held; every rule of the lists checked on the way.
+ */
 static void case_torture(struct test *t)
 {
     remember();
@@ -397,12 +398,16 @@ static void case_torture(struct test *t)
 }
 
 static const struct test_case cases[] = {
-    {"order1_fails", case_order1_fails}, {"order3_fails", case_order3_fails},
-    {"heads_pin_pages", case_heads_pin_pages}, {"fallback", case_fallback},
-    {"misuse", case_misuse}, {"torture", case_torture},
+    {"order1_fails", case_order1_fails},
+    {"order3_fails", case_order3_fails},
+    {"heads_pin_pages", case_heads_pin_pages},
+    {"fallback", case_fallback},
+    {"misuse", case_misuse},
+    {"torture", case_torture},
 };
 
-SUITE(lowmem_frag) = {
+SUITE(lowmem_frag)
+= {
     .name = "lowmem_frag",
     .about = "lowmem in pieces, and whole again afterwards",
     .rank = SUITE_RANK_STRESS,

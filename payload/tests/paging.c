@@ -105,7 +105,8 @@ static void case_direct_map(struct test *t)
         check_direct(t, addr, more && phys >= ram.start && phys < ram.end);
         if (test_saturated(t))
             return;
-        test_progress(t, (uint32_t)(phys >> PAGE_SHIFT), (uint32_t)(layout.lowmem_end >> PAGE_SHIFT));
+        test_progress(t, (uint32_t)(phys >> PAGE_SHIFT),
+                      (uint32_t)(layout.lowmem_end >> PAGE_SHIFT));
     }
 }
 
@@ -205,8 +206,8 @@ static void case_text_read_only(struct test *t)
     check_write_faults(t, (volatile uint32_t *)text_start);
     check_write_faults(t, (volatile uint32_t *)rodata_start);
     for (unsigned i = 0; i < PROBES_RANDOM; i++)
-        check_write_faults(t, (volatile uint32_t *)(image_start +
-                                                    (prng_below(test_prng(t), size) & ~3u)));
+        check_write_faults(
+            t, (volatile uint32_t *)(image_start + (prng_below(test_prng(t), size) & ~3u)));
 }
 
 static void check_exec_faults(struct test *t, const char *what, uint8_t *code)
@@ -482,7 +483,8 @@ static const struct test_case cases[] = {
     {"crossing", case_crossing},
 };
 
-SUITE(paging) = {
+SUITE(paging)
+= {
     .name = "paging",
     .about = "the page tables are what the layout says, and the processor obeys them",
     .rank = SUITE_RANK_FOUNDATION,

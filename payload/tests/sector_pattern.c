@@ -38,10 +38,9 @@ void sector_pattern_make(struct sector_pattern *sector, uint64_t lba, uint32_t i
     sector->crc = crc_of(sector);
 }
 
-bool sector_pattern_is(const struct sector_pattern *sector, uint64_t lba, uint32_t *image_id)
+bool sector_pattern_is(const struct sector_pattern *sector, uint32_t *image_id)
 {
-    if (memcmp(sector->magic, magic, sizeof(magic)) != 0 || sector->lba != lba ||
-        sector->crc != crc_of(sector))
+    if (memcmp(sector->magic, magic, sizeof(magic)) != 0)
         return false;
     *image_id = sector->image_id;
     return true;

@@ -4,8 +4,8 @@
 
 /*
  * Disk images whose every sector is known, so that what a device reads can be checked without
- * trusting any device. The runner makes them; a disk is taken for one if its sector 0 is as it
- * should be. All numbers are little-endian:
+ * trusting any device. The runner makes them; a disk is taken for one if its sector 0 begins
+ * as it should. All numbers are little-endian:
  *
  *      0  "PAELOAD-SECTOR\0\0"
  *     16  u64 LBA
@@ -32,7 +32,10 @@ _Static_assert(sizeof(struct sector_pattern) == SECTOR_PATTERN_BYTES, "a sector 
 /* Makes the sector `lba` of the image. */
 void sector_pattern_make(struct sector_pattern *sector, uint64_t lba, uint32_t image_id);
 
-/* True if `sector` is sector `lba` of some image; then *image_id is which. */
-bool sector_pattern_is(const struct sector_pattern *sector, uint64_t lba, uint32_t *image_id);
+/*
+ * True if `sector` comes from such an image; then *image_id is which. Whether it is the right
+ * sector, and whole, shows when it is compared.
+ */
+bool sector_pattern_is(const struct sector_pattern *sector, uint32_t *image_id);
 
 #endif
