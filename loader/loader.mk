@@ -93,15 +93,23 @@ L_GRUB_MODULES := boot cat configfile echo halt iso9660 ls lsmmap multiboot mult
 L_GRUB_BIOS := $(if $(wildcard $(L_GRUB)/i386-pc),$(BUILD)/iso/boot/grub/bios.img)
 L_GRUB_EFI := $(if $(wildcard $(L_GRUB)/x86_64-efi),$(BUILD)/loader/grub/bootx64.efi) \
 	$(if $(wildcard $(L_GRUB)/i386-efi),$(BUILD)/loader/grub/bootia32.efi)
-L_MKIMAGE = @mkdir -p $(@D) && grub-mkimage -p /boot/grub -c loader/grub-early.cfg -o $@
+L_MKIMAGE = grub-mkimage -p /boot/grub -c $(BUILD)/loader/grub/early.cfg -o $@
 
-$(BUILD)/iso/boot/grub/bios.img: loader/grub-early.cfg loader/loader.mk
+# GRUB's first parser knows no comments.
+$(BUILD)/loader/grub/early.cfg: loader/grub-early.cfg loader/loader.mk
+	@mkdir -p $(@D)
+	grep -v '^#' $< >$@
+
+$(BUILD)/iso/boot/grub/bios.img: $(BUILD)/loader/grub/early.cfg
+	@mkdir -p $(@D)
 	$(L_MKIMAGE) -O i386-pc-eltorito biosdisk $(L_GRUB_MODULES)
 
-$(BUILD)/loader/grub/bootx64.efi: loader/grub-early.cfg loader/loader.mk
+$(BUILD)/loader/grub/bootx64.efi: $(BUILD)/loader/grub/early.cfg
+	@mkdir -p $(@D)
 	$(L_MKIMAGE) -O x86_64-efi $(L_GRUB_MODULES)
 
-$(BUILD)/loader/grub/bootia32.efi: loader/grub-early.cfg loader/loader.mk
+$(BUILD)/loader/grub/bootia32.efi: $(BUILD)/loader/grub/early.cfg
+	@mkdir -p $(@D)
 	$(L_MKIMAGE) -O i386-efi $(L_GRUB_MODULES)
 
 # A floppy's file system: what UEFI looks for on a disc or stick.

@@ -15,7 +15,7 @@ P_CFLAGS := -std=gnu11 -ffreestanding -O2 -g -I. \
 	-ffile-prefix-map=$(CURDIR)=. -Wstack-usage=3072 $(WARNINGS)
 
 # What runs before the CPU check must run on any 386, or the refusal itself would die there.
-P_ANY_CPU := lib/% drivers/console% drivers/power.c payload/early/% payload/report.c
+P_ANY_CPU := lib/% drivers/console% drivers/power.c paging/memmap.c payload/early/% payload/report.c
 p_march = $(if $(filter $(P_ANY_CPU),$(1)),-march=i386,-march=i686) -mtune=generic
 p_strict = $(if $(filter paging/% drivers/dma%,$(1)),-Wconversion)
 

@@ -11,6 +11,7 @@
  * map shows RAM where there is none; and our own mistakes, which would make every other suite's
  * result worthless. A break shows as the address, the entry found and the entry wanted.
  */
+#include "lib/inject.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "paging/ioremap.h"
@@ -29,6 +30,7 @@
 #define TAG 0x50a6e5edu
 #define PROBES_RANDOM 64u
 #define OVERFLOW_CHUNK 512u
+#define WILD_POINTER 0x00badbadu
 
 static struct memmap firmware; /* what the firmware said, put in order */
 
@@ -413,6 +415,10 @@ static void case_absent_not_cached(struct test *t)
 {
     struct page *page = alloc_page(GFP_KERNEL);
     uint32_t value = 0;
+
+    /* The fault that nobody expected: reported with all that is known, and the run goes on. */
+    if (inject(paging_wild_pointer, paging))
+        (void)*(volatile uint32_t *)WILD_POINTER;
 
     if (!page) {
         test_error(t, "no page to try");
