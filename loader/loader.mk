@@ -46,7 +46,7 @@ $(BUILD)/loader/$(1)/%.S.o: loader/%.S loader/loader.mk
 	@mkdir -p $$(@D)
 	$$(L_CC_$(1)) -I. -MMD -MP -DKERNEL_FILE='"$$(LOADER_KERNEL)"' -c $$< -o $$@
 
-$(BUILD)/loader/$(1)/kernel-file.S.o: $$(LOADER_KERNEL)
+$(BUILD)/loader/$(1)/kernel-file.S.o: $$(LOADER_KERNEL) $(BUILD)/loader/kernel-path
 
 $(BUILD)/loader/$(1)/paeload.so: $$(L_OBJS_$(1))
 	$$(L_LD_$(1)) -nostdlib -znocombreloc -znoexecstack -zdefs -shared -Bsymbolic --build-id=none \
@@ -62,11 +62,12 @@ $(eval $(call loader_rules,ia32))
 # A file that holds a variable's value and is touched only when that changes. The value travels by
 # the environment, so that no character in it means anything to a shell.
 .PHONY: loader-always
-$(BUILD)/loader/iso-args: export ARGS_NOW = $(ISO_ARGS)
-$(BUILD)/loader/netboot-args: export ARGS_NOW = $(NETBOOT_ARGS)
-$(BUILD)/loader/iso-args $(BUILD)/loader/netboot-args: loader-always
+$(BUILD)/loader/kernel-path: export VALUE_NOW = $(LOADER_KERNEL)
+$(BUILD)/loader/iso-args: export VALUE_NOW = $(ISO_ARGS)
+$(BUILD)/loader/netboot-args: export VALUE_NOW = $(NETBOOT_ARGS)
+$(addprefix $(BUILD)/loader/,kernel-path iso-args netboot-args): loader-always
 	@mkdir -p $(@D)
-	@printf '%s\n' "$$ARGS_NOW" | cmp -s - $@ || printf '%s\n' "$$ARGS_NOW" >$@
+	@printf '%s\n' "$$VALUE_NOW" | cmp -s - $@ || printf '%s\n' "$$VALUE_NOW" >$@
 
 # Copies a file; its line that begins with $(1) becomes $(1)$(2), the first line of file $(4), $(3).
 loader_bake = awk -v head="$(1)" -v before="$(2)" -v after="$(3)" -v file=$(4) \

@@ -287,7 +287,7 @@ static int make_tftp(const struct run_files *files, const char *options, char **
 {
     char *netboot = text("%s/netboot", files->build);
     char *path = text("%s/run.ipxe", files->tftp);
-    char *script = text("#!ipxe\nset options %s\nchain boot.ipxe\n", options);
+    char *script = text("#!ipxe\nset args %s\nchain boot.ipxe\n", options);
 
     remove_tree(files->tftp);
     int error = make_folders(files->tftp);

@@ -57,6 +57,9 @@ static char *why_no_verdict(const struct evidence *evidence)
     case ENDING_SILENCE:
         why = text("hang: nothing came for %u s, %s", machine->silence_s, place);
         break;
+    case ENDING_NO_MEMORY:
+        why = text("stopped: the guest took nearly all memory that the host has, %s", place);
+        break;
     default:
         if (!evidence->status && machine->firmware != FIRMWARE_BOCHS)
             why = text("the machine reset or switched off without a verdict (a triple fault?), %s",

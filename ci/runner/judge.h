@@ -31,6 +31,7 @@ enum ending {
     ENDING_LINGERED,    /* by the runner, after a verdict that should have ended it */
     ENDING_TIMEOUT,     /* by the runner: time is up */
     ENDING_SILENCE,     /* by the runner: nothing came for too long */
+    ENDING_NO_MEMORY,   /* by the runner: the host has hardly any memory left */
     ENDING_INTERRUPTED, /* by the runner, which got a signal */
 };
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ci/runner/host.h"
+
 /* 36 physical address bits and NX on a 32-bit CPU. */
 #define CORE_DUO "coreduo,+pse36,+nx"
 
@@ -262,23 +264,6 @@ int machine_set(struct machine *machine, const char *key, const char *value, cha
                                                        : bad(message, "ICOUNT", value, "yes or no");
     }
     return -ENOENT;
-}
-
-/* The memory that a new process could have, in bytes; UINT64_MAX when the host does not say. */
-static uint64_t host_memory_available(void)
-{
-    FILE *file = fopen("/proc/meminfo", "r");
-    uint64_t kib = 0;
-    char line[128];
-
-    if (!file)
-        return UINT64_MAX;
-    while (fgets(line, sizeof(line), file)) {
-        if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
-            break;
-    }
-    fclose(file);
-    return kib ? kib << 10 : UINT64_MAX;
 }
 
 void machine_fit(struct machine *machine)

@@ -71,6 +71,17 @@ static void become_child(pid_t parent, const char *output, bool own_stdout)
     close(file);
 }
 
+/* When the host runs out of memory after all, it should be the emulator that has to go. */
+static void go_first(void)
+{
+    FILE *file = fopen("/proc/self/oom_score_adj", "w");
+
+    if (!file)
+        return;
+    fputs("1000", file);
+    fclose(file);
+}
+
 static void default_signals(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -89,6 +100,7 @@ static __attribute__((noreturn)) void run_program(const struct words *argv, bool
         close(none);
     }
     default_signals();
+    go_first();
     execvp(argv->at[0], argv->at);
     fprintf(stderr, "%s: can't be run\n", argv->at[0]);
     _exit(STATUS_CANT_RUN);

@@ -10,6 +10,7 @@
 
 #include "ci/runner/emulator.h"
 #include "ci/runner/files.h"
+#include "ci/runner/host.h"
 #include "ci/runner/process.h"
 #include "ci/runner/report.h"
 
@@ -18,13 +19,17 @@
 #define STAY_GRACE_S 0.5   /* from the verdict of a payload that stays to its end by us */
 #define LAST_LINES 20
 
+/* A guest may take what the host has, but not the last of it: other programs live there too. */
+#define HOST_RESERVE_BYTES (UINT64_C(512) << 20)
+#define HOST_CHECK_S 0.25
+
 /* What is known while the emulator runs. */
 struct watch {
     struct process process;
     struct ktap *ktap;
     const char *serial_path;
     int serial; /* file descriptor, or -1 while there is no file */
-    double started, newest_byte, verdict_at;
+    double started, newest_byte, verdict_at, host_checked;
 };
 
 static void read_serial(struct watch *watch)
@@ -44,8 +49,16 @@ static void read_serial(struct watch *watch)
         watch->verdict_at = process_clock();
 }
 
+static bool host_is_short(struct watch *watch, double now)
+{
+    if (now - watch->host_checked < HOST_CHECK_S)
+        return false;
+    watch->host_checked = now;
+    return host_memory_available() < HOST_RESERVE_BYTES;
+}
+
 /* Is there a reason to end the emulator now? */
-static bool must_end(const struct watch *watch, const struct machine *machine, enum ending *ending)
+static bool must_end(struct watch *watch, const struct machine *machine, enum ending *ending)
 {
     double now = process_clock();
 
@@ -60,6 +73,8 @@ static bool must_end(const struct watch *watch, const struct machine *machine, e
         *ending = ENDING_TIMEOUT;
     else if (watch->ktap->started && now - watch->newest_byte > machine->silence_s)
         *ending = ENDING_SILENCE;
+    else if (host_is_short(watch, now))
+        *ending = ENDING_NO_MEMORY;
     else
         return false;
     return true;

@@ -15,12 +15,16 @@ test_dma_SRCS := drivers/dma_map.c drivers/dma_pool.c drivers/dma_track.c lib/bi
 	lib/finding.c lib/format.c lib/prng.c
 test_elf_SRCS := loader/elf.c loader/image.c lib/prng.c
 test_format_SRCS := lib/format.c lib/prng.c
+test_highmem_SRCS := paging/highmem.c lib/prng.c
+test_ioremap_SRCS := paging/ioremap.c paging/layout.c lib/bitmap.c lib/prng.c
 test_list_SRCS := lib/prng.c
 test_kmap_SRCS := paging/kmap.c paging/kmap_local.c paging/layout.c lib/prng.c
 test_kernel_SRCS := loader/kernel.c loader/header.c loader/elf.c loader/image.c lib/prng.c
 test_load_options_SRCS := loader/options.c lib/prng.c
 test_mbi_SRCS := loader/mbi.c loader/memory_map.c $(test_boot_facts_SRCS)
 test_memmap_SRCS := paging/memmap.c lib/format.c lib/prng.c
+test_page_set_SRCS := payload/page_set.c paging/page_alloc.c paging/layout.c lib/prng.c
+test_pgtable_SRCS := paging/memmap.c paging/layout.c lib/format.c lib/prng.c
 test_page_alloc_SRCS := paging/page_alloc.c paging/layout.c lib/prng.c
 test_option_SRCS := lib/option.c lib/prng.c
 test_permute_SRCS := lib/permute.c lib/prng.c
