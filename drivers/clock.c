@@ -8,7 +8,7 @@
 #define US_PER_SECOND 1000000u
 #define MS_PER_SECOND 1000u
 
-#define CALIBRATION_TICKS 23864u /* of the PIT: 20 ms */
+#define CALIBRATION_TICKS 11932u /* of the PIT: 10 ms */
 #define CALIBRATION_TRIES 3u
 
 /* The slowest processor with PAE had 133 MHz and an emulator may be slower still. */

@@ -12,7 +12,7 @@
 #include "lib/types.h"
 
 /*
- * Measures the counter's frequency; about 60 ms, bounded when the PIT does not answer. clock_ns()
+ * Measures the counter's frequency; about 30 ms, bounded when the PIT does not answer. clock_ns()
  * starts at 0 here.
  * Returns true if it was measured. False: the PIT is dead or gave implausible values, and the
  * frequency is the one that CPUID tells (leaves 15H, 16H), or else CLOCK_ASSUMED_HZ, so high that

@@ -3,12 +3,15 @@
  * The floppy controller (82077AA and compatible) at port 0x3f0, first drive, read only, its data
  * by channel 2 of the 8237. Commands are those of the 82077AA data sheet, chapter 5.
  *
- * Everything is polled and has a deadline, so neither an absent controller nor one without an
- * interrupt line can hang the machine. The motor is started by the first read and runs until
+ * Every wait has a deadline, so neither an absent controller nor one without an interrupt line can
+ * hang the machine. The end of a seek is waited for by interrupt 6, because asking too early is not
+ * harmless everywhere (Bochs forgets the seek); without an interrupt it is asked for after a while.
+ * Results are polled. The motor is started by the first read and runs until
  * quiet(). Its spin-up is not waited for in advance: a read that fails while the disk is still
  * slow is retried.
  */
 #include "drivers/clock.h"
+#include "drivers/irq.h"
 #include "drivers/isa_dma.h"
 #include "drivers/transfer.h"
 #include "lib/errno.h"
@@ -58,6 +61,7 @@
 #define CMOS_FLOPPY_TYPES 0x10u /* first drive in the upper half */
 
 #define DMA_CHANNEL 2u
+#define IRQ_LINE 6u
 #define DRIVE 0u
 #define SECTOR_BYTES 512u
 #define NR_HEADS 2u
@@ -69,6 +73,7 @@
 #define SEEK_LIMIT_MS 3000u /* 80 steps of 6 ms, and the head settles */
 #define READ_LIMIT_MS 1500u /* a controller gives up after two revolutions: 400 ms */
 #define SPIN_UP_MS 300u
+#define NO_INTERRUPT_MS 600u /* longer than any seek takes */
 #define READ_ATTEMPTS 4u
 #define POLL_US 20u
 #define TRANSFER_COST_MS 15u
@@ -102,7 +107,8 @@ struct floppy {
     const struct format *format;
     unsigned cmos_type;
     bool motor_on;
-    int cylinder; /* where the heads are, or -1 */
+    int cylinder;              /* where the heads are, or -1 */
+    volatile bool interrupted; /* since arm_interrupt() */
     uint8_t result[NR_RESULTS];
 };
 
@@ -158,6 +164,29 @@ static int receive(uint8_t *bytes, unsigned count, uint32_t limit_ms)
     return 0;
 }
 
+static bool on_interrupt(void *ctx)
+{
+    struct floppy *fd = ctx;
+
+    fd->interrupted = true; /* it is withdrawn by SENSE INTERRUPT or by reading the result */
+    return true;
+}
+
+/* Before the command that will interrupt. */
+static void arm_interrupt(struct floppy *fd)
+{
+    fd->interrupted = false;
+}
+
+/* Returns when the interrupt came, or when it must be taken for lost. */
+static void wait_interrupt(const struct floppy *fd)
+{
+    deadline_t deadline = deadline_in_ms(NO_INTERRUPT_MS);
+
+    while (!fd->interrupted && !deadline_passed(deadline))
+        cpu_relax();
+}
+
 /* Asks for the cause of an interrupt. Returns 0 and ST0 and the cylinder, -EAGAIN if none came. */
 static int sense_interrupt(uint8_t *st0, uint8_t *cylinder)
 {
@@ -191,8 +220,10 @@ static int reset(struct floppy *fd)
 
     outb(PORT_DOR, 0);
     delay_us(RESET_HOLD_US);
+    arm_interrupt(fd);
     set_motor(fd, false);
     fd->cylinder = -1;
+    wait_interrupt(fd);
     err = wait_fifo(0, RESET_LIMIT_MS);
     deadline = deadline_in_ms(RESET_LIMIT_MS);
     /* One interrupt for each of the four drives that there could be; some clones give fewer. */
@@ -216,10 +247,13 @@ static int move_heads(struct floppy *fd, const uint8_t *command, unsigned count,
 {
     deadline_t deadline = deadline_in_ms(SEEK_LIMIT_MS);
     uint8_t st0, reached;
-    int err = send(command, count);
+    int err;
 
     fd->cylinder = -1;
+    arm_interrupt(fd);
+    err = send(command, count);
     while (!err) {
+        wait_interrupt(fd);
         err = sense_interrupt(&st0, &reached);
         if (!err && (st0 & ST0_SEEK_END)) {
             if ((st0 & ST0_CODE_MASK) != ST0_CODE_NORMAL || reached != cylinder)
@@ -231,7 +265,7 @@ static int move_heads(struct floppy *fd, const uint8_t *command, unsigned count,
             err = 0;
         if (deadline_passed(deadline))
             return -ETIMEDOUT;
-        delay_us(POLL_US);
+        arm_interrupt(fd);
     }
     return err;
 }
@@ -385,7 +419,9 @@ static int floppy_read(struct dma_client *client, uint64_t dev_offset, struct pa
     err = isa_dma_request(DMA_CHANNEL, client->name);
     if (err)
         return client_error(client, err, "8237 channel %u is not to be had", DMA_CHANNEL);
+    irq_request(IRQ_LINE, on_interrupt, fd, client->name);
     err = read_runs(fd, (uint32_t)(dev_offset / SECTOR_BYTES), page, offset, bytes);
+    irq_free(IRQ_LINE, on_interrupt, fd);
     isa_dma_free(DMA_CHANNEL);
     return err;
 }
@@ -471,7 +507,9 @@ static int floppy_probe(void)
         .read = floppy_read,
         .quiet = floppy_quiet,
     };
+    irq_request(IRQ_LINE, on_interrupt, fd, "floppy");
     err = probe_medium(fd);
+    irq_free(IRQ_LINE, on_interrupt, fd);
     set_motor(fd, false);
     if (err) {
         probe_report("floppy", err, "%s", fd->client.reason);

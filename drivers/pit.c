@@ -26,10 +26,13 @@
 #define PORT_B_WRITABLE 0x0fu /* the upper half is read-only and must be written as zeros */
 
 /*
- * The longest count takes 55 ms. A read of port 0x61 takes a microsecond on the ISA bus, and 50 ns
- * in the quickest emulator: so many reads are always more than that.
+ * The longest count takes 55 ms. A read of port 0x61 takes a microsecond on the ISA bus and 50 ns
+ * in a quick emulator: so many reads are more than that. Where time is counted in instructions a
+ * read takes no more than a few ns, so the TSC must have gone far too, more than 55 ms at up to 9
+ * GHz.
  */
-#define PIT_MAX_POLLS 2000000u
+#define PIT_MIN_POLLS 2000000u
+#define PIT_MIN_TSC (UINT64_C(1) << 29)
 
 void pit_start(unsigned hz)
 {
@@ -52,17 +55,19 @@ int pit_time_tsc(unsigned ticks, uint64_t *start, uint64_t *end)
 {
     uint8_t port_b = inb(PORT_B) & PORT_B_WRITABLE;
     uint32_t polls = 0;
+    bool up;
 
     outb(PORT_B, (uint8_t)((port_b & ~PORT_B_SPEAKER) | PORT_B_GATE2));
     outb(PIT_CONTROL, PIT_SELECT_CHANNEL2 | PIT_LOW_THEN_HIGH | PIT_MODE_ONE_SHOT);
     outb(PIT_CHANNEL2, (uint8_t)ticks);
     outb(PIT_CHANNEL2, (uint8_t)(ticks >> 8)); /* counting begins */
     *start = rdtsc();
-    while (!(inb(PORT_B) & PORT_B_OUT2) && polls < PIT_MAX_POLLS)
-        polls++;
-    *end = rdtsc();
+    do {
+        up = inb(PORT_B) & PORT_B_OUT2;
+        *end = rdtsc();
+    } while (!up && (polls++ < PIT_MIN_POLLS || *end - *start < PIT_MIN_TSC));
     outb(PORT_B, port_b);
 
     /* An output that is up at once, though a count takes many reads, is stuck. */
-    return polls > 0 && polls < PIT_MAX_POLLS ? 0 : -ETIMEDOUT;
+    return up && polls > 0 ? 0 : -ETIMEDOUT;
 }

@@ -12,7 +12,8 @@
 
 typedef void (*finding_hook_t)(const char *text);
 
-/* Sets who is told; NULL: nobody. Returns the hook that was set before. Context: any, paged phase. */
+/* Sets who is told; NULL: nobody. Returns the hook that was set before. Context: any, paged phase.
+ */
 finding_hook_t finding_set_hook(finding_hook_t hook);
 
 /* Tells a finding, in one line without a line end, at most 111 characters. Context: any. */

@@ -9,8 +9,7 @@ unsigned inject_enable(const char *name)
 {
     unsigned patched = 0;
 
-    table_for_each(inject, struct inject_site, site)
-    {
+    table_for_each (inject, struct inject_site, site) {
         if (strcmp(site->name, name) != 0)
             continue;
         int32_t distance = site->target - (site->nop + JMP_REL32_BYTES);

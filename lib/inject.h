@@ -38,29 +38,29 @@ struct inject_site {
     const char *suite; /* the suite that must fail */
 };
 
-#define inject(name, suite)                                                                        \
-    ({                                                                                             \
-        __label__ yes, out;                                                                        \
-        bool hit = false;                                                                          \
-        /* 3e 8d 74 26 00: lea 0(%%esi,%%eiz,1),%%esi with a prefix: a no-op on every i686 */      \
-        __asm__ goto("1: .byte 0x3e, 0x8d, 0x74, 0x26, 0x00\n"                                     \
-                     ".pushsection .inject_names, \"a\"\n"                                         \
-                     "2: .asciz \"" #name "\"\n"                                                   \
-                     "3: .asciz \"" #suite "\"\n"                                                  \
-                     ".popsection\n"                                                               \
-                     ".pushsection .table.inject, \"a\"\n"                                         \
-                     ".balign 4\n"                                                                 \
-                     ".long 1b, %l0, 2b, 3b\n"                                                     \
-                     ".popsection"                                                                 \
-                     :                                                                             \
-                     :                                                                             \
-                     :                                                                             \
-                     : yes);                                                                       \
-        goto out;                                                                                  \
-    yes:                                                                                           \
-        hit = true;                                                                                \
-    out:                                                                                           \
-        hit;                                                                                       \
+#define inject(name, suite)                                                                   \
+    ({                                                                                        \
+        __label__ yes, out;                                                                   \
+        bool hit = false;                                                                     \
+        /* 3e 8d 74 26 00: lea 0(%%esi,%%eiz,1),%%esi with a prefix: a no-op on every i686 */ \
+        __asm__ goto("1: .byte 0x3e, 0x8d, 0x74, 0x26, 0x00\n"                                \
+                     ".pushsection .inject_names, \"a\"\n"                                    \
+                     "2: .asciz \"" #name "\"\n"                                              \
+                     "3: .asciz \"" #suite "\"\n"                                             \
+                     ".popsection\n"                                                          \
+                     ".pushsection .table.inject, \"a\"\n"                                    \
+                     ".balign 4\n"                                                            \
+                     ".long 1b, %l0, 2b, 3b\n"                                                \
+                     ".popsection"                                                            \
+                     :                                                                        \
+                     :                                                                        \
+                     :                                                                        \
+                     : yes);                                                                  \
+        goto out;                                                                             \
+    yes:                                                                                      \
+        hit = true;                                                                           \
+    out:                                                                                      \
+        hit;                                                                                  \
     })
 
 /*

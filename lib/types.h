@@ -59,11 +59,11 @@ typedef uintptr_t virt_t;     /* a linear address as a number */
  */
 #define TABLE_JOIN2(a, b) a##b
 #define TABLE_JOIN(a, b) TABLE_JOIN2(a, b)
-#define TABLE_ENTRY(table, type)                                                                   \
-    static const type TABLE_JOIN(table##_entry_, __LINE__)                                         \
+#define TABLE_ENTRY(table, type)                           \
+    static const type TABLE_JOIN(table##_entry_, __LINE__) \
         __attribute__((section(".table." #table), used, aligned(4)))
-#define table_for_each(table, type, it)                                                            \
-    extern const type table##_table_start[], table##_table_end[];                                  \
+#define table_for_each(table, type, it)                           \
+    extern const type table##_table_start[], table##_table_end[]; \
     for (const type *it = table##_table_start; it < table##_table_end; it++)
 
 #endif

@@ -58,19 +58,11 @@ struct place_wish kernel_wish(const struct kernel *kernel)
     const struct kernel_request *request = &kernel->request;
     const struct image *image = &kernel->image;
 
-    if (request->relocatable) {
-        return (struct place_wish){
-            .size = image->end - image->base,
-            .align = request->align,
-            .min = request->min_addr,
-            .last = request->max_addr,
-            .from_top = request->prefers_high,
-        };
-    }
     return (struct place_wish){
         .size = image->end - image->base,
-        .align = 1,
-        .min = image->base,
-        .last = image->end - 1,
+        .align = request->align,
+        .min = request->min_addr,
+        .last = request->max_addr,
+        .from_top = request->prefers_high,
     };
 }

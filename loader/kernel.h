@@ -30,8 +30,7 @@ struct kernel {
 bool kernel_read(const void *file, size_t size, struct kernel *kernel, struct refusal *why);
 
 /*
- * Where the kernel may be put, in whole pages. A kernel that is not relocatable has exactly one
- * place: then min is the address and last its last byte.
+ * Where a relocatable kernel may be put. One that is not has its place in image.base.
  */
 struct place_wish kernel_wish(const struct kernel *kernel);
 

@@ -30,6 +30,15 @@ extern const uint8_t kernel_file[], kernel_file_end[];
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table);
 
+/* What is gathered on the way. */
+struct boot {
+    struct kernel kernel;
+    struct efi_map map;
+    struct mbi mbi;
+    void *handoff_memory;
+    uint32_t base; /* where the kernel's image was put */
+};
+
 static char command_line[COMMAND_LINE_SIZE];
 
 __attribute__((noreturn)) static void give_up(EFI_STATUS status, const char *what, uint64_t value)
@@ -42,7 +51,7 @@ __attribute__((noreturn)) static void give_up(EFI_STATUS status, const char *wha
 static uint32_t place_kernel(const struct kernel *kernel, const struct efi_map *map)
 {
     const struct image *image = &kernel->image;
-    struct place_wish wish = kernel_wish(kernel);
+    struct place_wish wish;
     uint64_t address = PLACE_FIRST;
 
     if (!kernel->request.relocatable) {
@@ -53,6 +62,7 @@ static uint32_t place_kernel(const struct kernel *kernel, const struct efi_map *
                     "the kernel can't be moved, and its memory is not free, at", image->base);
         return (uint32_t)image->base;
     }
+    wish = kernel_wish(kernel);
     while (place_next(map, &wish, &address)) {
         if (firmware_allocate_at(address, wish.size))
             return (uint32_t)address;
@@ -89,58 +99,80 @@ static void leave_firmware(struct mbi *mbi, struct efi_map *map)
     give_up(status, "the firmware would not let go, status", status);
 }
 
-EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
+static void read_options(void)
 {
-    const size_t kernel_bytes = (size_t)(kernel_file_end - kernel_file);
-    struct kernel kernel;
-    struct mbi_screen screen;
-    struct refusal why;
-    struct efi_map map;
-    struct mbi mbi;
-    uint32_t mbi_bytes, base;
-    void *mbi_memory, *handoff_memory;
-    const void *options;
-    size_t options_bytes;
-    UINTN key;
+    size_t bytes;
+    const void *options = firmware_load_options(&bytes);
 
-    firmware_begin(image, table);
-    options = firmware_load_options(&options_bytes);
-    if (!options_to_line(options, options_bytes, command_line, sizeof(command_line)))
+    if (!options_to_line(options, bytes, command_line, sizeof(command_line)))
         firmware_say(LOADER_NAME ": warning: options cut off after %u characters\n",
                      (unsigned)sizeof(command_line) - 1);
+}
+
+/* Refuses what can't work before anything is allocated for it. */
+static void check(struct boot *boot)
+{
+    struct refusal why;
 
     if (!(cpu_features() & CPUID_FEATURES_EDX_PAE))
         give_up(EFI_UNSUPPORTED, "this CPU has no PAE (bit 6 of CPUID.1:EDX), which reads",
                 cpu_features());
-    if (!kernel_read(kernel_file, kernel_bytes, &kernel, &why))
+    if (!kernel_read(kernel_file, (size_t)(kernel_file_end - kernel_file), &boot->kernel, &why))
         give_up(EFI_LOAD_ERROR, why.check, why.value);
+}
 
-    if (!firmware_map_prepare(&map))
+/* Allocates all that the kernel gets, and puts its image there. */
+static void allocate(struct boot *boot)
+{
+    uint32_t mbi_bytes;
+    void *mbi_memory;
+    UINTN key;
+
+    if (!firmware_map_prepare(&boot->map))
         give_up(EFI_OUT_OF_RESOURCES, "no memory for the memory map, below", UINT32_MAX);
-    mbi_bytes = FIXED_TAGS_BYTES + COMMAND_LINE_SIZE + mbi_map_bytes(&map);
+    mbi_bytes = FIXED_TAGS_BYTES + COMMAND_LINE_SIZE + mbi_map_bytes(&boot->map);
     mbi_memory = firmware_allocate(FIRMWARE_DATA, mbi_bytes);
-    handoff_memory = firmware_allocate(FIRMWARE_CODE, HANDOFF_BYTES);
-    if (!mbi_memory || !handoff_memory)
+    boot->handoff_memory = firmware_allocate(FIRMWARE_CODE, HANDOFF_BYTES);
+    if (!mbi_memory || !boot->handoff_memory)
         give_up(EFI_OUT_OF_RESOURCES, "no memory for the boot information, bytes", mbi_bytes);
+    mbi_begin(&boot->mbi, mbi_memory, mbi_bytes);
 
-    /* The image last, by the map as it is then: its place must not be what the others just took. */
-    if (EFI_ERROR(firmware_map_read(&map, &key)))
-        give_up(EFI_OUT_OF_RESOURCES, "the memory map does not fit into bytes", map.capacity);
-    base = place_kernel(&kernel, &map);
-    image_copy(&kernel.image, kernel_file, (void *)(UINTN)base);
+    /* The image last, by the map as it is now: the others may just have taken its best place. */
+    if (EFI_ERROR(firmware_map_read(&boot->map, &key)))
+        give_up(EFI_OUT_OF_RESOURCES, "the memory map does not fit into bytes", boot->map.capacity);
+    boot->base = place_kernel(&boot->kernel, &boot->map);
+    image_copy(&boot->kernel.image, kernel_file, (void *)(UINTN)boot->base);
+}
 
-    mbi_begin(&mbi, mbi_memory, mbi_bytes);
+/* Writes all tags but those of the maps. */
+static void describe(struct boot *boot)
+{
+    struct mbi_screen screen;
+
     if (command_line[0])
-        mbi_add_string(&mbi, MULTIBOOT2_TAG_CMDLINE, command_line);
-    mbi_add_string(&mbi, MULTIBOOT2_TAG_LOADER_NAME, LOADER_NAME);
-    mbi_add_load_base(&mbi, base);
-    firmware_add_tables(&mbi);
+        mbi_add_string(&boot->mbi, MULTIBOOT2_TAG_CMDLINE, command_line);
+    mbi_add_string(&boot->mbi, MULTIBOOT2_TAG_LOADER_NAME, LOADER_NAME);
+    mbi_add_load_base(&boot->mbi, boot->base);
+    firmware_add_tables(&boot->mbi);
     if (firmware_screen(&screen))
-        mbi_add_screen(&mbi, &screen);
+        mbi_add_screen(&boot->mbi, &screen);
+}
 
-    firmware_say(LOADER_NAME ": image at %x, %u KiB, options \"%s\"\n", base,
-                 (unsigned)((kernel.image.end - kernel.image.base) >> 10), command_line);
-    leave_firmware(&mbi, &map);
-    handoff(handoff_memory, kernel.image.entry - (uint32_t)kernel.image.base + base,
-            (uint32_t)(UINTN)mbi_memory, cpu_has_efer() ? HANDOFF_HAS_EFER : 0);
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *table)
+{
+    const struct image *kernel_image;
+    struct boot boot;
+
+    firmware_begin(image, table);
+    read_options();
+    check(&boot);
+    allocate(&boot);
+    describe(&boot);
+
+    kernel_image = &boot.kernel.image;
+    firmware_say(LOADER_NAME ": image at %x, %u KiB, options \"%s\"\n", boot.base,
+                 (unsigned)((kernel_image->end - kernel_image->base) >> 10), command_line);
+    leave_firmware(&boot.mbi, &boot.map);
+    handoff(boot.handoff_memory, kernel_image->entry - (uint32_t)kernel_image->base + boot.base,
+            (uint32_t)(UINTN)boot.mbi.memory, cpu_has_efer() ? HANDOFF_HAS_EFER : 0);
 }

@@ -10,8 +10,8 @@ void clear_highpage(struct page *page);
 void copy_highpage(struct page *to, struct page *from);
 
 /*
- * Copies len bytes at `offset` of a block of pages from or to memory; the range may run over several
- * pages that are physically contiguous. offset: from the start of `page`.
+ * Copies len bytes at `offset` of a block of pages from or to memory; the range may run over
+ * several pages that are physically contiguous. offset: from the start of `page`.
  */
 void memcpy_from_page(void *to, struct page *page, size_t offset, size_t len);
 void memcpy_to_page(struct page *page, size_t offset, const void *from, size_t len);

@@ -67,8 +67,7 @@ static void *map_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
         return NULL;
 
     virt_t at = layout.vmalloc_start + first * PAGE_SIZE;
-    if (!map_pages(at, phys - offset, pages,
-                   PTE_PRESENT | PTE_WRITE | layout.nx | cache_flags)) {
+    if (!map_pages(at, phys - offset, pages, PTE_PRESENT | PTE_WRITE | layout.nx | cache_flags)) {
         unmap_pages(at, pages);
         return NULL;
     }

@@ -47,8 +47,8 @@ static void flush_stale_slots(void)
 }
 
 /*
- * The next free slot after the last one given out, or LAST_PKMAP. Stale slots behind the hand are free
- * only after it has come round, so it may have to go round twice.
+ * The next free slot after the last one given out, or LAST_PKMAP. Stale slots behind the hand are
+ * free only after it has come round, so it may have to go round twice.
  */
 static unsigned find_slot(void)
 {

@@ -5,9 +5,9 @@
 /*
  * kmap(): a lasting window to a highmem page, shared by all who ask for the same page.
  *
- * LAST_PKMAP windows of one page stand from PKMAP_BASE up, an unmapped guard page after each. A slot
- * has a count: 0, free and in no TLB; 1, nobody's, but its translation may still be cached; n, in
- * use n - 1 times. kunmap() never flushes. Slots are handed out in turn, and only when the hand
+ * LAST_PKMAP windows of one page stand from PKMAP_BASE up, an unmapped guard page after each. A
+ * slot has a count: 0, free and in no TLB; 1, nobody's, but its translation may still be cached; n,
+ * in use n - 1 times. kunmap() never flushes. Slots are handed out in turn, and only when the hand
  * comes round to the start are all slots of count 1 emptied together, with one flush for them all.
  *
  * A lowmem page never takes a slot. Context: thread.
@@ -17,9 +17,9 @@
 
 /* Cumulative, for reports. */
 struct kmap_counters {
-    uint32_t hits;    /* the page had a window */
-    uint32_t maps;    /* a slot was taken */
-    uint32_t wraps;   /* the hand came round, one flush each */
+    uint32_t hits;  /* the page had a window */
+    uint32_t maps;  /* a slot was taken */
+    uint32_t wraps; /* the hand came round, one flush each */
     uint32_t exhausted;
 };
 
@@ -41,8 +41,8 @@ bool kmap_forget(struct page *page);
 void kmap_usage(unsigned *free_slots, unsigned *used_slots);
 
 /*
- * Gives every use of every slot back, and flushes: for the framework, after a case that faulted with
- * windows open. Returns how many slots were in use.
+ * Gives every use of every slot back, and flushes: for the framework, after a case that faulted
+ * with windows open. Returns how many slots were in use.
  */
 unsigned kmap_reset(void);
 

@@ -11,8 +11,7 @@
 
 static unsigned local_slot(unsigned depth)
 {
-    return FIX_KMAP_LOCAL +
-           (this_cpu()->index * KMAP_LOCAL_DEPTH + depth) * KMAP_LOCAL_STRIDE;
+    return FIX_KMAP_LOCAL + (this_cpu()->index * KMAP_LOCAL_DEPTH + depth) * KMAP_LOCAL_STRIDE;
 }
 
 virt_t kmap_local_addr(unsigned index)
@@ -46,8 +45,7 @@ void *kmap_local_pfn(pfn_t pfn)
     slot = local_slot(depth);
     if (inject(kmap_local_dead_line, highmem) && pfn >= FOUR_GIB_PFN)
         pfn &= ~DEAD_LINE_PFN;
-    pte_set(&fixmap_ptes[slot],
-            pte_make(pfn_to_phys(pfn), PTE_PRESENT | PTE_WRITE | layout.nx));
+    pte_set(&fixmap_ptes[slot], pte_make(pfn_to_phys(pfn), PTE_PRESENT | PTE_WRITE | layout.nx));
     return (void *)fix_to_virt(slot);
 }
 

@@ -46,12 +46,12 @@
 
 struct layout {
     virt_t page_offset;
-    virt_t direct_offset; /* virtual minus physical: 0 until paging is on, then page_offset */
+    virt_t direct_offset;   /* virtual minus physical: 0 until paging is on, then page_offset */
     phys_addr_t lowmem_end; /* end of the direct map, physical; a multiple of the page size */
     virt_t high_memory;     /* the same, virtual */
     virt_t vmalloc_start;
     virt_t vmalloc_end;
-    uint64_t nx; /* PTE_NX, or 0 where the CPU has no such bit */
+    uint64_t nx;       /* PTE_NX, or 0 where the CPU has no such bit */
     uint8_t phys_bits; /* MAXPHYADDR */
 };
 
@@ -75,7 +75,8 @@ static inline void *phys_to_virt(phys_addr_t phys)
     return (void *)((virt_t)phys + layout.direct_offset);
 }
 
-/* Physical address of an address in the direct map. Wrong for any other: see slow_virt_to_phys(). */
+/* Physical address of an address in the direct map. Wrong for any other: see slow_virt_to_phys().
+ */
 static inline phys_addr_t virt_to_phys(const void *virt)
 {
     return (virt_t)virt - layout.direct_offset;

@@ -24,7 +24,7 @@ static void say(memmap_note_t note, const char *fmt, ...)
 static const char *type_name(enum mem_type type)
 {
     static const char *const names[MEM_TYPES] = {
-        [MEM_NONE] = "hole",          [MEM_USABLE] = "usable", [MEM_RESERVED] = "reserved",
+        [MEM_NONE] = "hole",         [MEM_USABLE] = "usable", [MEM_RESERVED] = "reserved",
         [MEM_ACPI_RECLAIM] = "ACPI", [MEM_ACPI_NVS] = "NVS",  [MEM_BAD] = "bad",
         [MEM_TAKEN] = "taken",
     };

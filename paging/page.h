@@ -7,13 +7,13 @@
  * lowmem. The same bits mean different things in the three states of a page:
  *
  *   zero                  no page of ours: a hole, firmware's, or inside a larger block
- *   state PAGE_FREE       first page of a free block: its order, and the neighbours in the free list
- *   state PAGE_ALLOCATED  first page of an allocated block: its order
+ *   state PAGE_FREE       first page of a free block: its order, and the neighbours in the free
+ * list state PAGE_ALLOCATED  first page of an allocated block: its order
  *
- * A zeroed descriptor is therefore right for all but the first page of each free block, and building
- * the map of a machine is little more than clearing it. Which zone a page is in follows from its
- * number. The kmap window of a page is found by `kmap_slot`, which is kept by kmap.c alone; it
- * shares its bits with a link, which only free pages have.
+ * A zeroed descriptor is therefore right for all but the first page of each free block, and
+ * building the map of a machine is little more than clearing it. Which zone a page is in follows
+ * from its number. The kmap window of a page is found by `kmap_slot`, which is kept by kmap.c
+ * alone; it shares its bits with a link, which only free pages have.
  */
 
 #include "paging/layout.h"

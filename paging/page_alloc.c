@@ -204,8 +204,8 @@ struct page *alloc_pages_in(unsigned wanted, phys_addr_t min, phys_addr_t max)
 }
 
 /*
- * A page that leaves takes its stale kmap window's bits with it, for the links of the free list. Only
- * highmem pages have windows. Returns false if a window is in use.
+ * A page that leaves takes its stale kmap window's bits with it, for the links of the free list.
+ * Only highmem pages have windows. Returns false if a window is in use.
  */
 static bool forget_windows(struct page *page, unsigned order)
 {

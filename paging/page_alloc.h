@@ -103,9 +103,9 @@ uint32_t nr_free_pages(enum zone_type type);
 uint32_t zone_unusable_index(const struct zone *zone, unsigned order);
 
 /*
- * Checks every rule of the zone's lists: counts, links, alignment, order, state, no two buddies free
- * side by side. Returns NULL, or what is wrong; *pfn is then where. Takes time in proportion to the
- * number of free blocks.
+ * Checks every rule of the zone's lists: counts, links, alignment, order, state, no two buddies
+ * free side by side. Returns NULL, or what is wrong; *pfn is then where. Takes time in proportion
+ * to the number of free blocks.
  */
 const char *zone_check(const struct zone *zone, pfn_t *pfn);
 

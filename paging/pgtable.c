@@ -104,7 +104,8 @@ static int map_direct(pte_t *pdpt, struct memmap *map, const struct image_ranges
         phys_addr_t target = at;
 
         /* One 2 MiB page of the direct map shows the one below it. */
-        if (inject(paging_wrong_frame, paging) && at == ALIGN_DOWN(start + (end - start) / 2, LARGE_PAGE_SIZE))
+        if (inject(paging_wrong_frame, paging) &&
+            at == ALIGN_DOWN(start + (end - start) / 2, LARGE_PAGE_SIZE))
             target = at - LARGE_PAGE_SIZE;
         if (large_page_fits(image, at, end)) {
             pte_t *entry = directory_entry(pdpt, virt, map, true);
@@ -130,8 +131,7 @@ static int map_direct(pte_t *pdpt, struct memmap *map, const struct image_ranges
 /* A page table that stands by itself, so that its entries can be used as an array. */
 static int reserve_tables(pte_t *pdpt, struct memmap *map, virt_t start, unsigned tables)
 {
-    phys_addr_t phys =
-        memmap_take(map, (uint64_t)tables * PAGE_SIZE, PAGE_SIZE, layout.lowmem_end);
+    phys_addr_t phys = memmap_take(map, (uint64_t)tables * PAGE_SIZE, PAGE_SIZE, layout.lowmem_end);
 
     if (!phys)
         return -ENOMEM;
@@ -201,8 +201,7 @@ int pgtable_build(struct memmap *map, const struct image_ranges *image, uint32_t
         return -ENOMEM;
     error = reserve_directories(pdpt, map);
     if (!error)
-        error = reserve_tables(pdpt, map, PKMAP_BASE,
-                               LAST_PKMAP * PKMAP_STRIDE / LARGE_PAGE_SIZE);
+        error = reserve_tables(pdpt, map, PKMAP_BASE, LAST_PKMAP * PKMAP_STRIDE / LARGE_PAGE_SIZE);
     if (!error)
         error = reserve_tables(pdpt, map, FIXADDR_START, 1);
     if (!error)

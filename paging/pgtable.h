@@ -33,11 +33,11 @@ int pgtable_build(struct memmap *map, const struct image_ranges *image, uint32_t
 
 /* What a walk found at each level, as the processor would see it. */
 struct page_walk {
-    pte_t pdpte, pde, pte;    /* 0 where the walk did not get */
-    unsigned levels;          /* entries read: 1..3 */
-    bool present;             /* the address is mapped */
-    uint64_t size;            /* PAGE_SIZE or LARGE_PAGE_SIZE */
-    phys_addr_t phys;         /* of the address itself */
+    pte_t pdpte, pde, pte; /* 0 where the walk did not get */
+    unsigned levels;       /* entries read: 1..3 */
+    bool present;          /* the address is mapped */
+    uint64_t size;         /* PAGE_SIZE or LARGE_PAGE_SIZE */
+    phys_addr_t phys;      /* of the address itself */
     bool writable, no_execute;
 };
 

@@ -3,9 +3,9 @@
 #define PAGING_TLB_H
 
 /*
- * The one place that throws translations away. A present entry may be cached until it is flushed; an
- * entry that was not present never is (SDM vol. 3A, 4.10.2), so mapping into an empty slot needs no
- * flush, and only taking away or changing does.
+ * The one place that throws translations away. A present entry may be cached until it is flushed;
+ * an entry that was not present never is (SDM vol. 3A, 4.10.2), so mapping into an empty slot needs
+ * no flush, and only taking away or changing does.
  */
 
 #include "lib/types.h"

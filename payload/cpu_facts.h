@@ -12,11 +12,11 @@ struct cpu_facts {
     bool has_cpuid;
     bool has_pae;
     bool has_nx;
-    bool is_tcg; /* QEMU interprets: CPUID leaf 40000000H says TCGTCGTCGTCG */
-    bool phys_bits_doubtful; /* a guess: neither leaf 80000008H nor PSE-36 */
-    uint32_t phys_bits;      /* MAXPHYADDR, 32..52 */
-    uint32_t signature;      /* CPUID.01H:EAX, family, model, stepping */
-    uint32_t features;       /* CPUID.01H:EDX */
+    bool is_tcg;                /* QEMU interprets: CPUID leaf 40000000H says TCGTCGTCGTCG */
+    bool phys_bits_doubtful;    /* a guess: neither leaf 80000008H nor PSE-36 */
+    uint32_t phys_bits;         /* MAXPHYADDR, 32..52 */
+    uint32_t signature;         /* CPUID.01H:EAX, family, model, stepping */
+    uint32_t features;          /* CPUID.01H:EDX */
     uint32_t extended_features; /* CPUID.80000001H:EDX */
     char brand[CPU_BRAND_MAX];
 };

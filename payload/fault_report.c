@@ -14,12 +14,24 @@ static bool reporting; /* a fault while reporting a fault: say less */
 const char *fault_vector_name(unsigned vector)
 {
     static const char *const names[NR_EXCEPTIONS] = {
-        [0] = "divide error",       [1] = "debug exception",      [2] = "NMI",
-        [3] = "breakpoint",         [4] = "overflow",             [5] = "bound range exceeded",
-        [6] = "invalid opcode",     [7] = "device not available", [8] = "double fault",
-        [10] = "invalid TSS",       [11] = "segment not present", [12] = "stack-segment fault",
-        [13] = "general protection", [14] = "page fault",         [16] = "x87 error",
-        [17] = "alignment check",   [18] = "machine check",       [19] = "SIMD exception",
+        [0] = "divide error",
+        [1] = "debug exception",
+        [2] = "NMI",
+        [3] = "breakpoint",
+        [4] = "overflow",
+        [5] = "bound range exceeded",
+        [6] = "invalid opcode",
+        [7] = "device not available",
+        [8] = "double fault",
+        [10] = "invalid TSS",
+        [11] = "segment not present",
+        [12] = "stack-segment fault",
+        [13] = "general protection",
+        [14] = "page fault",
+        [16] = "x87 error",
+        [17] = "alignment check",
+        [18] = "machine check",
+        [19] = "SIMD exception",
     };
 
     if (vector < NR_EXCEPTIONS && names[vector])

@@ -82,8 +82,9 @@ void report_metric(const char *group, const char *name, uint64_t value, const ch
 {
     report_line("# metric %s.%s %llu %s", group, name, (unsigned long long)value, unit);
     if (state.format == REPORT_LAVA)
-        report_line("<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=%s.%s RESULT=pass UNITS=%s MEASUREMENT=%llu>",
-                    group, name, unit, (unsigned long long)value);
+        report_line(
+            "<LAVA_SIGNAL_TESTCASE TEST_CASE_ID=%s.%s RESULT=pass UNITS=%s MEASUREMENT=%llu>",
+            group, name, unit, (unsigned long long)value);
 }
 
 void report_progress(const char *suite, uint32_t done, uint32_t total)

@@ -88,9 +88,8 @@ void run_suites(void)
 
 void run_leave(void)
 {
-    static const unsigned values[] = {[OUTCOME_OK] = EXIT_PASS,
-                                      [OUTCOME_ERROR] = EXIT_ERROR,
-                                      [OUTCOME_NOT_OK] = EXIT_FAIL};
+    static const unsigned values[] = {
+        [OUTCOME_OK] = EXIT_PASS, [OUTCOME_ERROR] = EXIT_ERROR, [OUTCOME_NOT_OK] = EXIT_FAIL};
 
     devices_quiet();
     power_leave(setup.options.exit, values[report_end()]);

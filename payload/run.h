@@ -6,7 +6,8 @@
 
 #include "lib/types.h"
 
-/* Runs what tests=, passes= and time= ask for, writing the report. Context: thread, interrupts on. */
+/* Runs what tests=, passes= and time= ask for, writing the report. Context: thread, interrupts on.
+ */
 void run_suites(void);
 
 /* Writes the report's last line and leaves the machine as exit= says. Context: any. */

@@ -53,10 +53,10 @@ struct suite {
     const char *no_instance;
 };
 
-#define SUITE(suite_name)                                                                          \
-    static const struct suite suite_##suite_name;                                                   \
-    static const struct suite *const suite_entry_##suite_name                                      \
-        __attribute__((section(".table.suite"), used)) = &suite_##suite_name;                      \
+#define SUITE(suite_name)                                                     \
+    static const struct suite suite_##suite_name;                             \
+    static const struct suite *const suite_entry_##suite_name                 \
+        __attribute__((section(".table.suite"), used)) = &suite_##suite_name; \
     static const struct suite suite_##suite_name
 
 /* Which instance the case runs for, from 0. */
@@ -71,12 +71,12 @@ void test_skip(struct test *t, const char *fmt, ...) __printf(2, 3);
 void test_log(struct test *t, const char *fmt, ...) __printf(2, 3);
 
 /* Fails with the text if the condition does not hold; is the condition's value. */
-#define TEST_CHECK(t, cond, ...)                                                                   \
-    ({                                                                                             \
-        bool holds = (cond);                                                                       \
-        if (!holds)                                                                                \
-            test_fail(t, __VA_ARGS__);                                                             \
-        holds;                                                                                     \
+#define TEST_CHECK(t, cond, ...)       \
+    ({                                 \
+        bool holds = (cond);           \
+        if (!holds)                    \
+            test_fail(t, __VA_ARGS__); \
+        holds;                         \
     })
 
 /* # metric SUITE.NAME VALUE UNIT; units: see the report format. */

@@ -142,8 +142,7 @@ static bool fixed_up(struct trap_frame *frame)
     uint32_t address = frame->vector == VECTOR_PF ? cr2_read() : 0;
     uint32_t to = 0;
 
-    table_for_each(fixup, struct fixup, f)
-    {
+    table_for_each (fixup, struct fixup, f) {
         if (f->at == frame->eip)
             to = f->to;
     }

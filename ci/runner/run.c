@@ -20,7 +20,7 @@
 #define LAST_LINES 20
 
 /* A guest may take what the host has, but not the last of it: other programs live there too. */
-#define HOST_RESERVE_BYTES (UINT64_C(512) << 20)
+#define HOST_RESERVE_BYTES (UINT64_C(1) << 30)
 #define HOST_CHECK_S 0.25
 
 /* What is known while the emulator runs. */

@@ -57,7 +57,10 @@ static inline void io_delay(void)
 static inline uint32_t readl(const volatile void *addr)
 {
     uint32_t value;
-    __asm__ volatile("movl %1, %0" : "=r"(value) : "m"(*(const volatile uint32_t *)addr) : "memory");
+    __asm__ volatile("movl %1, %0"
+                     : "=r"(value)
+                     : "m"(*(const volatile uint32_t *)addr)
+                     : "memory");
     return value;
 }
 

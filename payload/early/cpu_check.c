@@ -16,7 +16,8 @@
 
 struct cpu_facts cpu_facts;
 
-/* A flag that can be changed exists: AC since the 486, ID where there is CPUID (SDM vol. 1, 20.1). */
+/* A flag that can be changed exists: AC since the 486, ID where there is CPUID (SDM vol. 1, 20.1).
+ */
 static bool flag_can_change(uint32_t flag)
 {
     uint32_t before = eflags_read();
@@ -69,8 +70,8 @@ static void read_features(void)
     cpu_facts.has_pae = basic.edx & CPUID1_EDX_PAE;
     cpu_facts.has_nx = cpu_facts.extended_features & CPUID_EXT_EDX_NX;
     /*
-     * SDM vol. 3A, 4.1.4: without leaf 80000008H the width is 36 where there is PAE. Where PSE-36 is
-     * missing too, 32 is as likely: the payload then tries, see paging_probe_width().
+     * SDM vol. 3A, 4.1.4: without leaf 80000008H the width is 36 where there is PAE. Where PSE-36
+     * is missing too, 32 is as likely: the payload then tries, see paging_probe_width().
      */
     cpu_facts.phys_bits = PAE_PHYS_BITS;
     if (last_extended >= CPUID_ADDRESS_SIZES) {

@@ -100,7 +100,8 @@ static void apply_mutations(void)
     }
 }
 
-/* The map as we will use it: trusted, within what the CPU and the options allow, without ourselves. */
+/* The map as we will use it: trusted, within what the CPU and the options allow, without ourselves.
+ */
 static void take_memory_map(uint32_t image)
 {
     struct memmap *map = &setup.map;
