@@ -75,9 +75,9 @@ void console_drain(void);
 void console_enter_paging(void);
 
 /*
- * News about the consoles themselves, e.g. "console: the serial port at
- * 0x3f8 takes no more bytes and is given up". Each is given once; call until false.
- *   buf, size: gets the text, terminated, without line end.
+ * News about the consoles themselves, e.g. "console: the serial port at 0x3f8 takes no more bytes
+ * and is given up". Each is given once; call until false.
+ *   buf, size: gets the text, terminated, without line end
  * Returns false if there is no news.
  */
 bool console_take_notice(char *buf, size_t size);

@@ -94,7 +94,7 @@ void iounmap(const void *addr)
     if (!addr)
         return;
     for (unsigned i = 0; i < AREA_MAX; i++) {
-        if (vmalloc.area[i].start != start)
+        if (!start || vmalloc.area[i].start != start) /* 0 stands for a free entry */
             continue;
         unmap_pages(start, vmalloc.area[i].pages);
         bitmap_clear_range(vmalloc.used, (unsigned)((start - layout.vmalloc_start) >> PAGE_SHIFT),

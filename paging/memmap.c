@@ -118,6 +118,27 @@ void memmap_sanitise(struct memmap *map, memmap_note_t note)
     *map = work;
 }
 
+/*
+ * There is no room to say that [start, end) is not usable: cuts it off every usable range, with the
+ * smaller part of what it splits.
+ */
+static void cut_usable(struct memmap *map, phys_addr_t start, phys_addr_t end)
+{
+    for (unsigned i = 0; i < map->count; i++) {
+        struct mem_range *range = &map->range[i];
+        phys_addr_t below, above;
+
+        if (range->type != MEM_USABLE || range->start >= end || range->end <= start)
+            continue;
+        below = start > range->start ? start - range->start : 0;
+        above = range->end > end ? range->end - end : 0;
+        if (below >= above)
+            range->end = range->start + below;
+        else
+            range->start = range->end - above;
+    }
+}
+
 void memmap_add(struct memmap *map, phys_addr_t start, uint64_t size, unsigned type,
                 memmap_note_t note)
 {
@@ -136,10 +157,13 @@ void memmap_add(struct memmap *map, phys_addr_t start, uint64_t size, unsigned t
     }
     if (map->count == MEMMAP_MAX)
         memmap_sanitise(map, NULL);
-    if (map->count == MEMMAP_MAX) {
+    /* Once something was dropped, nobody knows whether this RAM is what it was about. */
+    if (map->count == MEMMAP_MAX || (map->dropped && type == MEM_USABLE)) {
         say(note, "memory map: more than %u ranges, %s at 0x%llx left out", MEMMAP_MAX,
             type_name((enum mem_type)type), (unsigned long long)start);
         map->dropped++;
+        if (type != MEM_USABLE)
+            cut_usable(map, start, end);
         return;
     }
     map->range[map->count++] = (struct mem_range){start, end, (enum mem_type)type};

@@ -2,6 +2,8 @@
 #include "ci/unit/unit.h"
 #include "lib/bitmap.h"
 
+#include <sys/mman.h>
+
 /* The model: one bool a bit. */
 #define MAX_BITS 200
 
@@ -173,6 +175,16 @@ static void free_run_at_the_end_of_numbers(void **state)
     assert_int_equal(bitmap_find_free_run(map, 64, 33, 1, BIT(31)), 64);
     assert_int_equal(bitmap_find_free_run(map, 64, 0, 64, BIT(31)), 0);
     assert_int_equal(bitmap_find_free_run(map, 64, 0, 65, 1), 64);
+
+    /* A map so large that the next multiple of the alignment is 2^32; its pages are never touched.
+     */
+    const uint32_t huge_bits = BIT(31) + 64;
+    const size_t bytes = BITMAP_WORDS(huge_bits) * sizeof(uint32_t);
+    uint32_t *huge = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    assert_ptr_not_equal(huge, MAP_FAILED);
+    assert_int_equal(bitmap_find_free_run(huge, huge_bits, BIT(31) + 1, 1, BIT(31)), huge_bits);
+    munmap(huge, bytes);
 }
 
 int main(void)

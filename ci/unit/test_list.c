@@ -47,6 +47,7 @@ static void both_ends(void **state)
     assert_ptr_equal(list_last_entry(&head, struct item, link), &c);
     list_del(&b.link);
     assert_list(&head, (int[]){1, 3}, 2);
+    assert_true(list_empty(&b.link));
     list_del(&b.link); /* harmless */
     assert_list(&head, (int[]){1, 3}, 2);
     list_del(&a.link);

@@ -172,7 +172,7 @@ static void too_little_memory(void **state)
 
     make_rsdp(rsdp, 2, 36);
     firmware_typical(&firmware);
-    for (uint32_t size = 16; size < 1400; size += 8) {
+    for (uint32_t size = 16; size < 1400; size++) {
         void *memory = malloc(size);
         bool fitted = fits;
         struct mbi mbi;

@@ -208,9 +208,14 @@ static void full_map_stays_careful(void **state)
         memmap_add(&map, 2 * (phys_addr_t)i * PAGE_SIZE, PAGE_SIZE, MEM_USABLE, NULL);
     memmap_add(&map, GIB64(1), MIB64(16), MEM_USABLE, NULL);
     memmap_add(&map, GIB64(1) + MIB64(8), PAGE_SIZE, MEM_RESERVED, NULL);
+    /* This one covers a whole range, whose place in the table is then free for the next lie. */
+    memmap_add(&map, 0, PAGE_SIZE, MEM_RESERVED, NULL);
+    memmap_add(&map, 0, PAGE_SIZE, MEM_USABLE, NULL);
+    memmap_add(&map, 0, PAGE_SIZE, MEM_USABLE, NULL);
     memmap_sanitise(&map, NULL);
     assert_true(memmap_usable_bytes(&map, GIB64(1) + MIB64(8), GIB64(1) + MIB64(8) + PAGE_SIZE) ==
                 0);
+    assert_true(memmap_usable_bytes(&map, 0, PAGE_SIZE) == 0);
 }
 
 static void clipping(void **state)
@@ -258,15 +263,17 @@ static void marking_in_a_full_map(void **state)
 {
     static struct memmap map, before;
 
-    memset(&map, 0, sizeof(map));
-    for (uint32_t i = 0; i < MEMMAP_MAX; i++)
-        memmap_add(&map, 4 * (phys_addr_t)i * PAGE_SIZE, 3 * PAGE_SIZE, MEM_USABLE, NULL);
-    memmap_sanitise(&map, NULL);
-    before = map;
-    assert_int_equal(memmap_mark(&map, PAGE_SIZE, 2 * PAGE_SIZE, MEM_RESERVED), -ENOSPC);
-    assert_memory_equal(&map, &before, sizeof(map));
-    assert_true(memmap_take(&map, PAGE_SIZE, PAGE_SIZE, GIB64(4)) == 0);
-    assert_memory_equal(&map, &before, sizeof(map));
+    for (uint32_t count = MEMMAP_MAX - 1; count <= MEMMAP_MAX; count++) {
+        memset(&map, 0, sizeof(map));
+        for (uint32_t i = 0; i < count; i++)
+            memmap_add(&map, 4 * (phys_addr_t)i * PAGE_SIZE, 3 * PAGE_SIZE, MEM_USABLE, NULL);
+        memmap_sanitise(&map, NULL);
+        before = map;
+        assert_int_equal(memmap_mark(&map, PAGE_SIZE, 2 * PAGE_SIZE, MEM_RESERVED), -ENOSPC);
+        assert_memory_equal(&map, &before, sizeof(map));
+        assert_true(memmap_take(&map, PAGE_SIZE, PAGE_SIZE, GIB64(4)) == 0);
+        assert_memory_equal(&map, &before, sizeof(map));
+    }
 }
 
 /* Page `page` from the model's base is usable to its last byte. */

@@ -14,6 +14,7 @@ static void assert_words(const char *line, const char *const *expected)
         char shown[100];
 
         assert_true(option_next(&cursor, &word));
+        assert_true(word.key_len <= strlen(line) && word.value_len <= strlen(line));
         snprintf(shown, sizeof(shown), "%.*s%s%.*s", (int)word.key_len, word.key,
                  word.has_value ? ":" : "", (int)word.value_len, word.value);
         assert_string_equal(shown, *expected);
@@ -81,6 +82,7 @@ static void any_line(void **state)
             assert_true(cursor > before && cursor <= line + length);
             assert_true(word.key >= before && word.key + word.key_len <= cursor);
             assert_true(word.value >= word.key + word.key_len);
+            assert_true(word.value_len <= length);
             assert_true(word.value + word.value_len <= cursor);
             assert_null(memchr(word.key, '=', word.key_len));
             before = cursor;

@@ -180,6 +180,7 @@ static void took(struct page *page, unsigned order)
     assert_true(m.nr_blocks < BLOCKS_MAX);
     assert_true(pfn && IS_ALIGNED(pfn, 1u << order) && block_is_free(pfn, order));
     assert_int_equal(page->state, PAGE_ALLOCATED);
+    assert_int_equal(page->kmap_slot, 0);
     memset(m.owner + pfn, TAKEN, 1u << order);
     m.blocks[m.nr_blocks++] = (struct block){pfn, order};
 }
@@ -346,6 +347,7 @@ static void random_work(void **state)
         most_taken = MAX(most_taken, m.nr_blocks);
     }
     assert_true(most_taken > 1000);
+    assert_int_equal(m.windows_forgotten, 0);
     while (m.nr_blocks)
         give_back(prng_below(&prng, m.nr_blocks));
     compare(true); /* all merged back */

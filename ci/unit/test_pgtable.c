@@ -19,6 +19,7 @@ static uint32_t cr3_read(void)
 
 #define RAM_BYTES MIB(80)
 #define NR_PAGES (RAM_BYTES / PAGE_SIZE)
+#define IMAGE (MIB64(4) - 0x2000) /* its text crosses a border of 2 MiB */
 
 static struct {
     uint8_t *ram;
@@ -72,15 +73,15 @@ static int build(virt_t page_offset, uint64_t nx, phys_addr_t ram_end)
     add_ram(MIB64(22) + 0x5000, ram_end - MIB64(1));
     add_ram(GIB64(4), GIB64(6));
     memmap_sanitise(&m.map, NULL);
-    m.guards[0] = MIB64(3) + 0x9000;
-    m.guards[1] = MIB64(3) + 0xd000;
+    m.guards[0] = IMAGE + 0x9000;
+    m.guards[1] = IMAGE + 0xd000;
     m.image = (struct image_ranges){
-        .text = MIB64(3),
-        .text_end = MIB64(3) + 0x4000,
-        .rodata = MIB64(3) + 0x4000,
-        .rodata_end = MIB64(3) + 0x6000,
-        .data = MIB64(3) + 0x6000,
-        .data_end = MIB64(3) + 0x12000,
+        .text = IMAGE,
+        .text_end = IMAGE + 0x4000,
+        .rodata = IMAGE + 0x4000,
+        .rodata_end = IMAGE + 0x6000,
+        .data = IMAGE + 0x6000,
+        .data_end = IMAGE + 0x12000,
         .guards = m.guards,
         .nr_guards = 2,
     };
@@ -162,8 +163,8 @@ static void every_page(void **state)
     for (unsigned i = 0; i < ARRAY_SIZE(splits); i++) {
         assert_int_equal(build(splits[i], i == 1 ? 0 : PTE_NX, MIB64(64) + 0x7000), 0);
         assert_true(all_is_right(m.cr3, false));
-        /* 4..20 MiB and 24..62 MiB, in 2 MiB pages; not 2..4 MiB, where the image is */
-        assert_int_equal(m.large, 8 + 19);
+        /* 6..20 MiB and 24..62 MiB, in 2 MiB pages; not 2..6 MiB, where the image is */
+        assert_int_equal(m.large, 7 + 19);
         assert_true(all_is_right(m.cr3_switch, true));
         assert_true(m.cr3_switch % 32 == 0 && m.cr3 % 32 == 0);
     }
@@ -249,6 +250,20 @@ static void too_little_memory(void **state)
     }
 }
 
+/* The first 2 MiB are never one page, even where they are all RAM: fixed-range MTRRs. */
+static void memory_from_zero(void **state)
+{
+    struct page_walk walk;
+
+    assert_int_equal(build(SPLIT_3G, 0, MIB64(64)), 0);
+    add_ram(0, MIB64(2));
+    memmap_sanitise(&m.map, NULL);
+    assert_int_equal(pgtable_build(&m.map, &m.image, &m.cr3, &m.cr3_switch), 0);
+    pgtable_walk(m.cr3, SPLIT_3G + 0x5000, &walk);
+    assert_true(walk.present && walk.phys == 0x5000);
+    assert_int_equal(walk.size, PAGE_SIZE);
+}
+
 static void mutations_are_caught(void **state)
 {
     static const char *const names[] = {"paging_skip_nx", "paging_text_writable",
@@ -285,10 +300,10 @@ static void layouts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_page),        cmocka_unit_test(tables_are_taken),
-        cmocka_unit_test(window_tables),     cmocka_unit_test(entries_on_demand),
-        cmocka_unit_test(too_little_memory), cmocka_unit_test(mutations_are_caught),
-        cmocka_unit_test(layouts),
+        cmocka_unit_test(every_page),           cmocka_unit_test(tables_are_taken),
+        cmocka_unit_test(window_tables),        cmocka_unit_test(entries_on_demand),
+        cmocka_unit_test(too_little_memory),    cmocka_unit_test(memory_from_zero),
+        cmocka_unit_test(mutations_are_caught), cmocka_unit_test(layouts),
     };
 
     return cmocka_run_group_tests_name("pgtable", tests, get_ram, free_ram);

@@ -7,9 +7,9 @@
 test_bitmap_SRCS := lib/bitmap.c lib/prng.c
 test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c lib/format.c lib/str_copy.c \
 	lib/prng.c
-test_console_SRCS := drivers/console_grid.c drivers/console_font.c lib/format.c lib/prng.c
-test_console_16550_SRCS := lib/format.c lib/option.c lib/prng.c
 test_boot_options_SRCS := payload/early/options.c lib/option.c lib/format.c lib/prng.c
+test_console_16550_SRCS := lib/format.c lib/option.c lib/prng.c
+test_console_SRCS := drivers/console_grid.c drivers/console_font.c lib/format.c lib/prng.c
 test_crc32c_SRCS := lib/crc32c.c lib/prng.c
 test_dma_SRCS := drivers/dma_map.c drivers/dma_pool.c drivers/dma_track.c lib/bitmap.c lib/crc32c.c \
 	lib/finding.c lib/format.c lib/prng.c
@@ -17,17 +17,17 @@ test_elf_SRCS := loader/elf.c loader/image.c lib/prng.c
 test_format_SRCS := lib/format.c lib/prng.c
 test_highmem_SRCS := paging/highmem.c lib/prng.c
 test_ioremap_SRCS := paging/ioremap.c paging/layout.c lib/bitmap.c lib/prng.c
-test_list_SRCS := lib/prng.c
-test_kmap_SRCS := paging/kmap.c paging/kmap_local.c paging/layout.c lib/prng.c
 test_kernel_SRCS := loader/kernel.c loader/header.c loader/elf.c loader/image.c lib/prng.c
+test_kmap_SRCS := paging/kmap.c paging/kmap_local.c paging/layout.c lib/prng.c
+test_list_SRCS := lib/prng.c
 test_load_options_SRCS := loader/options.c lib/prng.c
 test_mbi_SRCS := loader/mbi.c loader/memory_map.c $(test_boot_facts_SRCS)
 test_memmap_SRCS := paging/memmap.c lib/format.c lib/prng.c
-test_page_set_SRCS := payload/page_set.c paging/page_alloc.c paging/layout.c lib/prng.c
-test_pgtable_SRCS := paging/memmap.c paging/layout.c lib/format.c lib/prng.c
-test_page_alloc_SRCS := paging/page_alloc.c paging/layout.c lib/prng.c
 test_option_SRCS := lib/option.c lib/prng.c
+test_page_alloc_SRCS := paging/page_alloc.c paging/layout.c lib/prng.c
+test_page_set_SRCS := payload/page_set.c paging/page_alloc.c paging/layout.c lib/prng.c
 test_permute_SRCS := lib/permute.c lib/prng.c
+test_pgtable_SRCS := paging/memmap.c paging/layout.c lib/format.c lib/prng.c
 test_place_SRCS := loader/place.c lib/prng.c
 test_prng_SRCS := lib/prng.c
 test_report_SRCS := payload/report.c lib/crc32c.c lib/format.c lib/prng.c
@@ -47,7 +47,7 @@ $(BUILD)/host/obj/%.o: %.c ci/unit/unit.mk
 # The C library has functions of the same names, so those under test are called own_NAME.
 $(BUILD)/host/obj/lib/string.o: lib/string.c ci/unit/unit.mk
 	@mkdir -p $(@D)
-	$(HOSTCC) $(UNIT_CFLAGS) -ffreestanding -MMD -MP -c $< -o $@.tmp
+	$(HOSTCC) $(UNIT_CFLAGS) -ffreestanding -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $@.tmp
 	objcopy $(foreach f,memcpy memmove memset memcmp strlen strnlen strcmp strncmp strchr strrchr \
 		strstr,--redefine-sym $(f)=own_$(f)) $@.tmp $@
 	rm $@.tmp

@@ -85,15 +85,15 @@ static void read_map1(const struct multiboot1_info *info)
     }
     while (at + sizeof(struct multiboot1_mmap_entry) <= length) {
         const struct multiboot1_mmap_entry *entry = at_phys(info->mmap_addr + at);
-        uint32_t step = entry->size + (uint32_t)sizeof(entry->size);
 
-        if (entry->size < sizeof(*entry) - sizeof(entry->size) || step > length - at) {
+        if (entry->size < sizeof(*entry) - sizeof(entry->size) ||
+            entry->size > length - at - sizeof(entry->size)) {
             notef("boot: memory map entry at offset %u says it is %u bytes long, map ends there",
                   at, entry->size);
             break;
         }
         memmap_add(&boot_facts.map, entry->addr, entry->len, entry->type, boot_note);
-        at += step;
+        at += entry->size + (uint32_t)sizeof(entry->size);
     }
 }
 
@@ -207,7 +207,7 @@ static void read_screen2(const struct multiboot2_tag *tag)
             .height = fb->framebuffer_height,
             .bits_per_pixel = fb->framebuffer_bpp,
         };
-    if (fb->framebuffer_type == MULTIBOOT2_FRAMEBUFFER_RGB && tag->size >= sizeof(*fb) - 1)
+    if (fb->framebuffer_type == MULTIBOOT2_FRAMEBUFFER_RGB && tag->size >= sizeof(*fb))
         boot_facts.screen = (struct screen_info){
             .kind = SCREEN_RGB,
             .base = fb->framebuffer_addr,
