@@ -32,10 +32,6 @@ $(BUILD)/ci/symtab: ci/symtab.c ci/ci.mk
 	@mkdir -p $(@D)
 	$(HOSTCC) $(HOST_CFLAGS) $< -o $@
 
-$(BUILD)/ci/elfbare: ci/elfbare.c ci/ci.mk
-	@mkdir -p $(@D)
-	$(HOSTCC) $(HOST_CFLAGS) $< -o $@
-
 # The runner.
 RUNNER := $(BUILD)/ci/runner
 RUNNER_SRCS := $(sort $(wildcard ci/runner/*.c)) lib/crc32c.c

@@ -14,12 +14,10 @@
  *
  * depth=sparse visits some pages of every 2 MiB, smoke some words of every page, full every word.
  */
-#include "lib/errno.h"
 #include "lib/inject.h"
 #include "lib/permute.h"
 #include "paging/kmap_local.h"
-#include "payload/page_set.h"
-#include "payload/suite.h"
+#include "payload/tests/highmem_set.h"
 
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(uint32_t))
 #define SMOKE_WORDS 8u
@@ -33,17 +31,6 @@
 _Static_assert(OWN_PAGE_FACTOR *OWN_PAGE_INVERSE == 1, "");
 
 static struct page_set set;
-
-static bool set_begin(struct test *t)
-{
-    int error = page_set_take(&set, ZONE_HIGHMEM, test_depth(t));
-
-    if (error == -ENODEV)
-        test_skip(t, "no high memory: all RAM is in the direct map");
-    else if (error)
-        test_error(t, "no lowmem for a table of all free blocks");
-    return error == 0;
-}
 
 /* Which words of a page are visited: all, or its first, its last, and some between. */
 static unsigned words_of(enum depth depth)
@@ -148,7 +135,7 @@ static void visit(struct test *t, void (*fn)(struct test *, pfn_t), uint32_t ste
 
 static void case_own_address(struct test *t)
 {
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         return;
     visit(t, fill_own, 0, 2);
     if (inject(highmem_flip_bit, highmem))
@@ -206,7 +193,7 @@ static void case_moving_inversions(struct test *t)
 {
     uint32_t pattern = prng_u32(test_prng(t));
 
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         return;
     test_log(t, "pattern 0x%08x", pattern);
     sweep.write = pattern;
@@ -227,7 +214,7 @@ static void case_moving_inversions(struct test *t)
  */
 static void case_address_lines(struct test *t)
 {
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         return;
     for (unsigned n = 0; n < 64 && !test_saturated(t); n++) {
         pfn_t base = page_set_pfn(&set, prng_below(test_prng(t), set.nr_visited));

@@ -16,15 +16,13 @@
 #include "drivers/clock.h"
 #include "drivers/irq.h"
 #include "drivers/pit.h"
-#include "lib/errno.h"
 #include "lib/permute.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "paging/ioremap.h"
 #include "paging/kmap.h"
 #include "paging/kmap_local.h"
-#include "payload/page_set.h"
-#include "payload/suite.h"
+#include "payload/tests/highmem_set.h"
 #include "payload/traps.h"
 
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(uint32_t))
@@ -38,23 +36,6 @@
 #define TIMER_WINDOWS 3u
 
 static struct page_set set;
-
-/* Takes all of highmem; a case begins with it and ends with set_end(). */
-static bool set_begin(struct test *t)
-{
-    int error = page_set_take(&set, ZONE_HIGHMEM, test_depth(t));
-
-    if (error == -ENODEV)
-        test_skip(t, "no high memory: all RAM is in the direct map");
-    else if (error)
-        test_error(t, "no lowmem for a table of all free blocks");
-    return error == 0;
-}
-
-static void set_end(void)
-{
-    page_set_give_back(&set);
-}
 
 static struct page *set_page(uint32_t index)
 {
@@ -177,12 +158,12 @@ static void visit_all(struct test *t, uint32_t turn, bool write)
 
 static void case_own_contents(struct test *t)
 {
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         return;
     visit_all(t, 0, true);
     visit_all(t, 1, false);
     test_metric(t, "pages", set.nr_visited, "pages");
-    set_end();
+    page_set_give_back(&set);
 }
 
 static void case_counts(struct test *t)
@@ -190,7 +171,7 @@ static void case_counts(struct test *t)
     struct page *page, *low = alloc_page(GFP_KERNEL);
     void *first, *again;
 
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         goto out;
     page = random_page(t);
     TEST_CHECK(t, page_address(page) == NULL, "an unmapped page has the address %p",
@@ -209,7 +190,7 @@ static void case_counts(struct test *t)
     test_findings_begin(t);
     kunmap(page);
     test_findings_end(t, 1, "kunmap() of a page that is not mapped");
-    set_end();
+    page_set_give_back(&set);
 out:
     if (low) {
         uint32_t maps = kmap_counters.maps;
@@ -249,7 +230,7 @@ static void case_exhaustion(struct test *t)
     static struct page *held[LAST_PKMAP + 1];
     unsigned count;
 
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         return;
     if (set.nr_visited <= LAST_PKMAP) {
         test_skip(t, "%u pages of high memory, %u windows", set.nr_visited, LAST_PKMAP);
@@ -285,7 +266,7 @@ static void case_exhaustion(struct test *t)
     while (count)
         kunmap(held[--count]);
 out:
-    set_end();
+    page_set_give_back(&set);
 }
 
 /* Random pages through the whole pool, thousands of times round, with some windows kept. */
@@ -295,7 +276,7 @@ static void case_wraps(struct test *t)
     uint32_t first = kmap_counters.wraps, wanted = WRAPS_WANTED, done = 0;
     unsigned count;
 
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         return;
     if (set.nr_visited < 4 * LAST_PKMAP) {
         test_skip(t, "only %u pages of high memory", set.nr_visited);
@@ -330,7 +311,7 @@ static void case_wraps(struct test *t)
         kunmap(held[--count]);
     test_metric(t, "wraps", done, "count");
 out:
-    set_end();
+    page_set_give_back(&set);
 }
 
 /*
@@ -343,7 +324,7 @@ static void case_stale_slots(struct test *t)
     unsigned count;
     virt_t seen = 0;
 
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         return;
     if (set.nr_visited < 4 * LAST_PKMAP) {
         test_skip(t, "only %u pages of high memory", set.nr_visited);
@@ -367,7 +348,7 @@ static void case_stale_slots(struct test *t)
     TEST_CHECK(t, !probe_read32((void *)seen, NULL, NULL),
                "window 0x%08lx can be read after its slot was emptied", (unsigned long)seen);
 out:
-    set_end();
+    page_set_give_back(&set);
 }
 
 static void check_edges(struct test *t, const char *kind, virt_t window)
@@ -386,7 +367,7 @@ static void case_guards(struct test *t)
     void *local[KMAP_LOCAL_DEPTH];
     unsigned count;
 
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         return;
     count = hold_windows(t, held, LAST_PKMAP);
     for (unsigned i = 0; i < count && !test_saturated(t); i++)
@@ -399,7 +380,7 @@ static void case_guards(struct test *t)
         kunmap_local(local[i - 1]);
     while (count)
         kunmap(held[--count]);
-    set_end();
+    page_set_give_back(&set);
 }
 
 static void case_local_nesting(struct test *t)
@@ -407,7 +388,7 @@ static void case_local_nesting(struct test *t)
     void *window[KMAP_LOCAL_DEPTH];
     struct page *page[KMAP_LOCAL_DEPTH];
 
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         return;
     for (unsigned i = 0; i < KMAP_LOCAL_DEPTH; i++) {
         page[i] = random_page(t);
@@ -428,13 +409,13 @@ static void case_local_nesting(struct test *t)
     }
     TEST_CHECK(t, kmap_local_depth() == 0, "%u windows left of %u given back", kmap_local_depth(),
                KMAP_LOCAL_DEPTH);
-    set_end();
+    page_set_give_back(&set);
 }
 
 /* A window that was given back must be gone, and the next page in its slot must be seen. */
 static void case_local_stale(struct test *t)
 {
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         return;
     for (unsigned i = 0; i < LAST_PKMAP && !test_saturated(t); i++) {
         struct page *first = random_page(t), *second = random_page(t);
@@ -451,7 +432,7 @@ static void case_local_stale(struct test *t)
         check_tag(t, next, page_to_pfn(second), "reused kmap_local");
         kunmap_local(next);
     }
-    set_end();
+    page_set_give_back(&set);
 }
 
 /* The interrupt's side: its own pages, so that what it finds wrong is not the thread's doing. */
@@ -506,7 +487,7 @@ static void case_interrupts(struct test *t)
 {
     deadline_t limit = deadline_in_ms(TIMER_LIMIT_MS);
 
-    if (!set_begin(t))
+    if (!highmem_set_take(t, &set))
         return;
     memset(&timer, 0, sizeof(timer));
     for (unsigned i = 0; i < TIMER_WINDOWS; i++) {
@@ -534,7 +515,7 @@ static void case_interrupts(struct test *t)
                    timer.interrupts);
     test_metric(t, "interrupts_in_windows", timer.while_held, "count");
 out:
-    set_end();
+    page_set_give_back(&set);
 }
 
 /* A page that goes free and comes back must not be seen through the window it had before. */
