@@ -45,14 +45,24 @@ $(RUNNER): $(RUNNER_OBJS)
 	$(HOSTCC) $^ $(XML_LIBS) -lutil -o $@
 
 # Unit tests; those of the runner need these of its sources.
-test_runner_ktap_SRCS := ci/runner/ktap.c ci/runner/words.c lib/crc32c.c lib/prng.c
+test_runner_ktap_SRCS := ci/runner/ktap.c ci/runner/ktap_check.c ci/runner/words.c lib/crc32c.c lib/prng.c
 test_runner_judge_SRCS := ci/runner/judge.c ci/runner/machine.c ci/runner/host.c $(test_runner_ktap_SRCS)
 test_runner_machine_SRCS := ci/runner/machine.c ci/runner/host.c ci/runner/qemu.c ci/runner/bochs.c ci/runner/words.c lib/prng.c
 test_runner_table_SRCS := ci/runner/table.c ci/runner/words.c lib/prng.c
 test_runner_image_SRCS := ci/runner/image.c lib/crc32c.c lib/prng.c
 test_runner_inject_SRCS := ci/runner/inject_list.c ci/runner/words.c lib/prng.c
-words_CFLAGS := -D_GNU_SOURCE
+report_junit_CFLAGS = $(XML_CFLAGS)
+test_run_CFLAGS = $(XML_CFLAGS)
+$(BUILD)/host/obj/ci/runner/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
 include ci/unit/unit.mk
+
+# This one is linked with all of the runner but its main, and plays the emulator itself.
+RUNNER_TEST := $(BUILD)/host/test_runner_run
+RUNNER_TEST_SRCS := ci/runner/tests/test_run.c lib/prng.c \
+	$(filter-out $(addprefix ci/runner/,main.c checks.c matrix.c mutations.c),$(RUNNER_SRCS))
+UNIT_TESTS += $(RUNNER_TEST)
+$(RUNNER_TEST): $(RUNNER_TEST_SRCS:%.c=$(BUILD)/host/obj/%.o)
+	$(HOSTCC) $(UNIT_CFLAGS) $^ -lcmocka $(XML_LIBS) -lutil -o $@
 
 # Runs. The inner make builds in parallel, whatever the outer one was told.
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))

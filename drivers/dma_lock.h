@@ -9,9 +9,7 @@
 
 #include "lib/types.h"
 
-#if !__STDC_HOSTED__
 #include "lib/x86/cpu.h"
-#endif
 
 struct dma_lock {
     bool held;
@@ -20,11 +18,8 @@ struct dma_lock {
 /* Returns what dma_lock_release() wants. */
 static inline uint32_t dma_lock_take(struct dma_lock *lock)
 {
-    uint32_t flags = 0;
+    uint32_t flags = irq_save();
 
-#if !__STDC_HOSTED__
-    flags = irq_save();
-#endif
     while (__atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE))
         __builtin_ia32_pause();
     return flags;
@@ -33,11 +28,7 @@ static inline uint32_t dma_lock_take(struct dma_lock *lock)
 static inline void dma_lock_release(struct dma_lock *lock, uint32_t flags)
 {
     __atomic_store_n(&lock->held, false, __ATOMIC_RELEASE);
-#if !__STDC_HOSTED__
     irq_restore(flags);
-#else
-    (void)flags;
-#endif
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include "lib/crc32c.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "lib/x86/cpu.h"
 
 #define CASE_INDENT 4
 
@@ -14,10 +15,14 @@ static struct {
     struct report_totals totals;
 } state;
 
-/* `line` has room for one character more than REPORT_LINE_MAX - 1. Cuts, cleans, counts, writes. */
+/*
+ * `line` has room for one character more than REPORT_LINE_MAX - 1. Cuts, cleans, counts, writes; with
+ * interrupts off, because a handler may have something to say too, and lines must not mix.
+ */
 static void put_line(char *line, size_t wanted)
 {
     size_t len = MIN(wanted, (size_t)REPORT_LINE_MAX - 1);
+    uint32_t flags;
 
     if (wanted > len)
         line[len - 1] = '~';
@@ -25,9 +30,11 @@ static void put_line(char *line, size_t wanted)
         if (line[i] < ' ' || line[i] > '~')
             line[i] = '?';
     line[len++] = '\n';
+    flags = irq_save();
     state.crc = crc32c_update(state.crc, line, len);
     state.lines++;
     console_write(line, len);
+    irq_restore(flags);
 }
 
 static size_t clamp_length(int wanted)

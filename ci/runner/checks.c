@@ -35,7 +35,7 @@ static int run_to_file(const struct words *argv, const char *output)
     struct process process;
 
     unlink(output);
-    if (process_start(&process, argv, output, false))
+    if (process_start(&process, argv, output, 0))
         return -1;
     process_wait(&process);
     return process.status;

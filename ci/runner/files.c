@@ -212,7 +212,7 @@ static char *grub_script(const char *command, const char *options)
 static int run_tool(const struct run_files *files, const struct words *argv, char **message)
 {
     struct process process;
-    int error = process_start(&process, argv, files->emulator_log, false);
+    int error = process_start(&process, argv, files->emulator_log, 0);
 
     if (!error) {
         process_wait(&process);

@@ -66,7 +66,7 @@ static void tell(struct ktap *ktap, struct ktap_event event)
         ktap->listener(ktap->ctx, &event);
 }
 
-static void problem(struct ktap *ktap, char *what)
+void ktap_problem(struct ktap *ktap, char *what)
 {
     words_add(&ktap->problems, "%s", what);
     tell(ktap, (struct ktap_event){.kind = KTAP_PROBLEM, .text = what});
@@ -176,7 +176,7 @@ static void add_case(struct ktap *ktap, const char *line, struct result_line *re
     struct ktap_suite *suite = open_suite(ktap);
 
     if (!suite) {
-        problem(ktap, text("a case outside of any suite: %s", line));
+        ktap_problem(ktap, text("a case outside of any suite: %s", line));
         free(result->name);
         free(result->reason);
         return;
@@ -204,11 +204,12 @@ static void nested_line(struct ktap *ktap, const char *line, double now)
 
     if (!strcmp(line, VERSION_LINE)) {
         if (suite)
-            problem(ktap, text("suite %s has no result line", suite->name ? suite->name : "?"));
+            ktap_problem(ktap,
+                         text("suite %s has no result line", suite->name ? suite->name : "?"));
         suite_begin(ktap, now);
     } else if (starts_with(line, subtest)) {
         if (!suite || suite->name) {
-            problem(ktap, text("a suite's name where none belongs: %s", line));
+            ktap_problem(ktap, text("a suite's name where none belongs: %s", line));
             return;
         }
         suite->name = text_copy(line + strlen(subtest));
@@ -236,7 +237,7 @@ static void suite_result(struct ktap *ktap, struct result_line *result, double n
         suite->name = text_copy(result->name);
         tell(ktap, (struct ktap_event){.kind = KTAP_SUITE, .suite = suite});
     } else if (strcmp(suite->name, result->name)) {
-        problem(ktap, text("suite %s ends with the result of %s", suite->name, result->name));
+        ktap_problem(ktap, text("suite %s ends with the result of %s", suite->name, result->name));
     }
     suite->outcome = result->outcome;
     suite->finished = true;
@@ -346,7 +347,7 @@ static void top_line(struct ktap *ktap, const char *line, double now)
     long planned;
 
     if (!strcmp(line, VERSION_LINE)) {
-        problem(ktap, text("the payload started a second time"));
+        ktap_problem(ktap, text("the payload started a second time"));
     } else if (parse_plan(line, &planned)) {
         ktap->planned = planned;
     } else if (parse_result(line, &result)) {
@@ -358,7 +359,7 @@ static void top_line(struct ktap *ktap, const char *line, double now)
         if (ktap->in_suite)
             append_line(&ktap->pending_top, line);
         if (starts_with(line, VERDICT_START) && strstr(line, " lines="))
-            problem(ktap, text("the verdict line is damaged: %s", line));
+            ktap_problem(ktap, text("the verdict line is damaged: %s", line));
         tell(ktap, (struct ktap_event){.kind = KTAP_NOTE, .text = line});
     }
 }
@@ -377,7 +378,7 @@ static void take_line(struct ktap *ktap, const char *line, double now)
 
     if (ktap->verdict != VERDICT_NONE) {
         if (length >= version && !strcmp(line + length - version, VERSION_LINE))
-            problem(ktap, text("the payload started again after its verdict"));
+            ktap_problem(ktap, text("the payload started again after its verdict"));
         return;
     }
     if (parse_refusal(ktap, line))
@@ -418,73 +419,6 @@ void ktap_feed(struct ktap *ktap, const char *bytes, size_t length, double now)
         take_line(ktap, ktap->line, now);
         ktap->line_length = 0;
     }
-}
-
-static void check_checksum(struct ktap *ktap)
-{
-    if (ktap->lines != ktap->said_lines)
-        problem(ktap, text("serial log damaged: %lu lines arrived, the payload sent %lu",
-                           ktap->lines, ktap->said_lines));
-    else if (ktap->crc != ktap->said_crc)
-        problem(ktap,
-                text("serial log damaged: crc32c is %08" PRIx32 ", the payload sent %08" PRIx32
-                     " (a byte was lost or changed on the line)",
-                     ktap->crc, ktap->said_crc));
-}
-
-static void check_counts(struct ktap *ktap)
-{
-    for (int i = 0; i < OUTCOMES; i++) {
-        /* The payload also counts errors that belong to no case. */
-        bool outside_cases = i == OUTCOME_ERROR && ktap->said[i] > ktap->counts[i];
-
-        if (ktap->counts[i] != ktap->said[i] && !outside_cases)
-            problem(ktap, text("the verdict says %s=%u, the log has %u", outcome_names[i],
-                               ktap->said[i], ktap->counts[i]));
-    }
-    bool failed = ktap->counts[OUTCOME_NOT_OK] > 0;
-    bool erred = ktap->said[OUTCOME_ERROR] > 0;
-    if (ktap->verdict == VERDICT_PASS && (failed || erred))
-        problem(ktap, text("the verdict is PASS, but cases are not ok"));
-}
-
-static void check_suite(struct ktap *ktap, const struct ktap_suite *suite)
-{
-    const char *name = suite->name ? suite->name : "?";
-    enum outcome worst = OUTCOME_OK;
-
-    if (!suite->finished)
-        problem(ktap, text("suite %s has no result line", name));
-    for (size_t i = 0; i < suite->nr_cases; i++) {
-        if (suite->cases[i].outcome > worst)
-            worst = suite->cases[i].outcome;
-    }
-    bool bad = suite->outcome == OUTCOME_NOT_OK || suite->outcome == OUTCOME_ERROR;
-    if (!bad && worst >= OUTCOME_ERROR)
-        problem(ktap, text("suite %s is ok, but a case of it is not", name));
-    if (bad && ktap->verdict == VERDICT_PASS)
-        problem(ktap, text("the verdict is PASS, but suite %s is not ok", name));
-    /* A suite that was broken off has fewer cases than it planned, and is not ok for that. */
-    if (!bad && suite->planned >= 0 && (size_t)suite->planned != suite->nr_cases)
-        problem(ktap, text("suite %s planned %ld cases and has %zu", name, suite->planned,
-                           suite->nr_cases));
-}
-
-void ktap_finish(struct ktap *ktap, double now)
-{
-    struct ktap_suite *open = open_suite(ktap);
-
-    if (open)
-        open->ended = now;
-    if (ktap->verdict == VERDICT_NONE || ktap->verdict == VERDICT_REFUSED)
-        return;
-    check_checksum(ktap);
-    check_counts(ktap);
-    for (size_t i = 0; i < ktap->nr_suites; i++)
-        check_suite(ktap, &ktap->suites[i]);
-    if (ktap->verdict == VERDICT_PASS && ktap->planned != (long)ktap->nr_suites)
-        problem(ktap,
-                text("%ld suites were planned, %zu have a result", ktap->planned, ktap->nr_suites));
 }
 
 static void free_suite(struct ktap_suite *suite)

@@ -150,6 +150,9 @@ void ktap_feed(struct ktap *ktap, const char *bytes, size_t length, double now);
  */
 void ktap_finish(struct ktap *ktap, double now);
 
+/* Adds `what`, for free() by this function, to the problems, and tells the listener. */
+void ktap_problem(struct ktap *ktap, char *what);
+
 /* The suite that was running when the log ended, or NULL. */
 const struct ktap_suite *ktap_open_suite(const struct ktap *ktap);
 

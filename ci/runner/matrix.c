@@ -17,6 +17,10 @@
 
 #define STAGE "matrix"
 
+/* A stanza that names no limit has time for a host that is busy; a hang is noticed by its silence.
+ */
+#define TIMEOUT_S "300"
+
 /* One stanza, understood. */
 struct stanza_run {
     struct machine machine;
@@ -50,6 +54,7 @@ static int understand(struct stanza_run *run, const struct table_stanza *stanza,
 {
     *run = (struct stanza_run){.options = options, .label = text_copy(stanza->name)};
     machine_init(&run->machine);
+    machine_set(&run->machine, "timeout", TIMEOUT_S, message);
     for (size_t i = 0; i < stanza->nr_entries; i++) {
         char *what = NULL;
 

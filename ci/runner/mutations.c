@@ -27,6 +27,7 @@ static const struct {
     {"firmware", "bios"},
     {"machine", "pc,max-ram-below-4g=1G"},
     {"mem", "2G"},
+    {"timeout", "300"},
 };
 
 struct mutation_run {

@@ -90,9 +90,11 @@ static void default_signals(void)
         signal(signals[i], SIG_DFL);
 }
 
-static __attribute__((noreturn)) void run_program(const struct words *argv, bool terminal)
+static __attribute__((noreturn)) void run_program(const struct words *argv, unsigned flags)
 {
-    if (terminal) {
+    if (flags & PROCESS_SMALL_PAGES)
+        prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    if (flags & PROCESS_TERMINAL) {
         setenv("TERM", "vt100", 1);
     } else {
         int none = open("/dev/null", O_RDONLY);
@@ -107,8 +109,9 @@ static __attribute__((noreturn)) void run_program(const struct words *argv, bool
 }
 
 int process_start(struct process *process, const struct words *argv, const char *output,
-                  bool terminal)
+                  unsigned flags)
 {
+    bool terminal = flags & PROCESS_TERMINAL;
     /* Bochs' text display wants a screen that is not smaller than the guest's. */
     const struct winsize size = {.ws_row = 50, .ws_col = 132};
     pid_t parent = getpid();
@@ -122,7 +125,7 @@ int process_start(struct process *process, const struct words *argv, const char 
         if (!terminal)
             setpgid(0, 0);
         become_child(parent, output, terminal);
-        run_program(argv, terminal);
+        run_program(argv, flags);
     }
     if (terminal)
         fcntl(process->terminal, F_SETFL, O_NONBLOCK);

@@ -15,6 +15,19 @@
 
 #include "ci/runner/words.h"
 
+enum process_flags {
+    /*
+     * The child gets a terminal of its own as standard input and output, whose output is thrown
+     * away (Bochs draws its screen there); only standard error goes to the output file.
+     */
+    PROCESS_TERMINAL = 1 << 0,
+    /*
+     * No huge pages behind the child's memory: a guest that touches four pages in every 2 MiB must
+     * not cost the host all 2 MiB each time.
+     */
+    PROCESS_SMALL_PAGES = 1 << 1,
+};
+
 struct process {
     pid_t pid;
     bool ended;
@@ -24,12 +37,11 @@ struct process {
 
 /*
  * Starts argv, with its output appended to the file `output`, or on the runner's own output when
- * that is NULL. With `terminal` the child gets a terminal of its own as standard input and output,
- * whose output is thrown away (Bochs draws its screen there); only standard error goes to the
- * file. Returns 0 or a negative errno; a program that does not exist ends with status 127.
+ * that is NULL. `flags` is a set of enum process_flags. Returns 0 or a negative errno; a program
+ * that does not exist ends with status 127.
  */
 int process_start(struct process *process, const struct words *argv, const char *output,
-                  bool terminal);
+                  unsigned flags);
 
 /* Runs `work` in a child with its output in the file `output`; its return value is the status. */
 int process_fork(struct process *process, int (*work)(void *ctx), void *ctx, const char *output);

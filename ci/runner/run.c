@@ -165,6 +165,13 @@ static void announce(const struct machine *machine, const struct run_files *file
     free(mem);
 }
 
+static unsigned process_flags(const struct machine *machine, const char *options)
+{
+    unsigned flags = machine->firmware == FIRMWARE_BOCHS ? PROCESS_TERMINAL : 0;
+
+    return strstr(options, "depth=sparse") ? flags | PROCESS_SMALL_PAGES : flags;
+}
+
 /* Starts the emulator and follows it to its end. Returns 0, or a negative errno with *message. */
 static int play(const struct machine *machine, const struct run_files *files, struct live *live,
                 struct ktap *ktap, struct evidence *evidence, char **message)
@@ -181,7 +188,7 @@ static int play(const struct machine *machine, const struct run_files *files, st
         announce(machine, files, options, live);
         watch.started = process_clock();
         error = process_start(&watch.process, &argv, files->emulator_log,
-                              machine->firmware == FIRMWARE_BOCHS);
+                              process_flags(machine, options));
         if (error)
             *message = text("%s: %s", argv.at[0], strerror(-error));
     }
