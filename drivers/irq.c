@@ -219,3 +219,27 @@ const char *irq_handler_name(unsigned line, unsigned n)
     }
     return NULL;
 }
+
+static uint8_t read_in_service(uint16_t command)
+{
+    outb(command, OCW3_READ_ISR);
+    return inb(command);
+}
+
+void irq_abandon_all(void)
+{
+    uint32_t flags = irq_save();
+    uint8_t first = read_in_service(PIC1_COMMAND), second = read_in_service(PIC2_COMMAND);
+
+    for (unsigned i = 0; i < MAX_HANDLERS; i++)
+        irq.actions[i].handler = NULL;
+    irq.mask = UINT16_MAX;
+    write_masks();
+    for (uint8_t line = 0; line < LINES_PER_PIC; line++) {
+        if (second & BIT(line))
+            outb(PIC2_COMMAND, (uint8_t)(OCW2_SPECIFIC_EOI | line));
+        if (first & BIT(line))
+            outb(PIC1_COMMAND, (uint8_t)(OCW2_SPECIFIC_EOI | line));
+    }
+    irq_restore(flags);
+}

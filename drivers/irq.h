@@ -42,6 +42,13 @@ int irq_request(unsigned line, irq_handler_t handler, void *ctx, const char *nam
 void irq_free(unsigned line, irq_handler_t handler, void *ctx);
 
 /*
+ * For the framework, after a fault that may have ended a handler or the code that requested one:
+ * all handlers are forgotten, all lines masked, and every interrupt in service is acknowledged.
+ * Context: thread.
+ */
+void irq_abandon_all(void);
+
+/*
  * For the trap code: handles one interrupt of vector IRQ_BASE_VECTOR + line and acknowledges it.
  * Context: interrupts off.
  */

@@ -67,8 +67,9 @@ static unsigned find_slot(void)
 
 static void *map_new(struct page *page)
 {
-    unsigned slot = find_slot();
+    unsigned slot;
 
+    slot = find_slot();
     if (slot == LAST_PKMAP) {
         kmap_counters.exhausted++;
         return NULL;
@@ -91,6 +92,11 @@ void *kmap(struct page *page)
 
     if (!PageHighMem(page))
         return lowmem_page_address(page);
+    /* The bits of the slot are a link of the free list there. */
+    if (unlikely(page->state == PAGE_FREE)) {
+        finding("kmap(pfn 0x%x): the page is free", page_to_pfn(page));
+        return NULL;
+    }
     if (!page->kmap_slot)
         return map_new(page);
     slot = page->kmap_slot - 1;
@@ -109,7 +115,8 @@ void kunmap(struct page *page)
 {
     if (!PageHighMem(page))
         return;
-    if (!page->kmap_slot || pool.count[page->kmap_slot - 1] < SLOT_FIRST_USE) {
+    if (page->state == PAGE_FREE || !page->kmap_slot ||
+        pool.count[page->kmap_slot - 1] < SLOT_FIRST_USE) {
         finding("kunmap(pfn 0x%x): the page is not mapped", page_to_pfn(page));
         return;
     }

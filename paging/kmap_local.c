@@ -43,6 +43,8 @@ void *kmap_local_pfn(pfn_t pfn)
         cpu->kmap_local_depth = depth + 1;
     __asm__ volatile("" : : : "memory");
     slot = local_slot(depth);
+    if (inject(kmap_local_dead_line_32, highmem))
+        pfn &= FOUR_GIB_PFN - 1;
     if (inject(kmap_local_dead_line, highmem) && pfn >= FOUR_GIB_PFN)
         pfn &= ~DEAD_LINE_PFN;
     pte_set(&fixmap_ptes[slot], pte_make(pfn_to_phys(pfn), PTE_PRESENT | PTE_WRITE | layout.nx));

@@ -75,7 +75,7 @@ static inline void *phys_to_virt(phys_addr_t phys)
     return (void *)((virt_t)phys + layout.direct_offset);
 }
 
-/* Physical address of an address in the direct map. Wrong for any other: see slow_virt_to_phys().
+/* Physical address of an address in the direct map. Wrong for any other: see pgtable_walk().
  */
 static inline phys_addr_t virt_to_phys(const void *virt)
 {

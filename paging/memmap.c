@@ -201,6 +201,35 @@ static bool insert_at(struct memmap *map, unsigned index, struct mem_range range
     return true;
 }
 
+static void remove_at(struct memmap *map, unsigned index)
+{
+    for (unsigned i = index + 1; i < map->count; i++)
+        map->range[i - 1] = map->range[i];
+    map->count--;
+}
+
+void memmap_make_room(struct memmap *map, unsigned entries, memmap_note_t note)
+{
+    while (map->count + entries > MEMMAP_MAX) {
+        unsigned smallest = map->count;
+
+        for (unsigned i = 0; i < map->count; i++) {
+            const struct mem_range *range = &map->range[i];
+
+            if (range->type == MEM_USABLE &&
+                (smallest == map->count ||
+                 range->end - range->start < map->range[smallest].end - map->range[smallest].start))
+                smallest = i;
+        }
+        if (smallest == map->count)
+            return;
+        say(note, "memory map: %u ranges, RAM 0x%llx-0x%llx left out to make room", map->count,
+            (unsigned long long)map->range[smallest].start,
+            (unsigned long long)map->range[smallest].end - 1);
+        remove_at(map, smallest);
+    }
+}
+
 int memmap_mark(struct memmap *map, phys_addr_t start, phys_addr_t end, enum mem_type type)
 {
     unsigned i = 0;
@@ -217,9 +246,7 @@ int memmap_mark(struct memmap *map, phys_addr_t start, phys_addr_t end, enum mem
         }
         if (old.start >= end)
             break;
-        for (unsigned j = i + 1; j < map->count; j++)
-            map->range[j - 1] = map->range[j];
-        map->count--;
+        remove_at(map, i);
         if (old.start < start)
             insert_at(map, i++, (struct mem_range){old.start, start, old.type});
         if (old.end > end) {
@@ -227,7 +254,18 @@ int memmap_mark(struct memmap *map, phys_addr_t start, phys_addr_t end, enum mem
             break;
         }
     }
-    insert_at(map, i, (struct mem_range){start, end, type});
+    /* Neighbours of one type are one range, or taking page after page would fill the map. */
+    if (i < map->count && map->range[i].start == end && map->range[i].type == type) {
+        map->range[i].start = start;
+        if (i > 0 && map->range[i - 1].end == start && map->range[i - 1].type == type) {
+            map->range[i - 1].end = map->range[i].end;
+            remove_at(map, i);
+        }
+    } else if (i > 0 && map->range[i - 1].end == start && map->range[i - 1].type == type) {
+        map->range[i - 1].end = end;
+    } else {
+        insert_at(map, i, (struct mem_range){start, end, type});
+    }
     return 0;
 }
 

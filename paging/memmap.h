@@ -61,6 +61,12 @@ void memmap_sanitise(struct memmap *map, memmap_note_t note);
 void memmap_clip(struct memmap *map, phys_addr_t limit, const char *why, memmap_note_t note);
 
 /*
+ * Leaves room for `entries` more ranges in a sanitised map, by giving up its smallest usable ones,
+ * each with a note.
+ */
+void memmap_make_room(struct memmap *map, unsigned entries, memmap_note_t note);
+
+/*
  * Marks [start, end) with `type` in a sanitised map, whatever it was, and keeps it sorted; used to
  * take memory out for ourselves. Returns 0, or -ENOSPC if the map is full.
  */

@@ -104,6 +104,11 @@ void fault_report_on_stack(const struct trap_frame *frame, uint32_t esp)
     reporting = false;
 }
 
+void fault_report_reset(void)
+{
+    reporting = false;
+}
+
 void fault_report(const struct trap_frame *frame)
 {
     /* Within one ring the processor pushes no ESP: the frame's end is where it was. */

@@ -16,6 +16,9 @@ const char *fault_vector_name(unsigned vector);
 void fault_report(const struct trap_frame *frame);
 void fault_report_on_stack(const struct trap_frame *frame, uint32_t esp);
 
+/* A fault during a report shortens the next; this ends that, once the case is left. */
+void fault_report_reset(void);
+
 /* Ends the run: nothing can go on. Reports `why` as an error and leaves as exit= says. */
 __noreturn void fault_stop(const char *why);
 

@@ -5,6 +5,7 @@
 #include "drivers/console.h"
 #include "drivers/dma.h"
 #include "drivers/irq.h"
+#include "drivers/pit.h"
 #include "drivers/transfer.h"
 #include "lib/prng.h"
 #include "lib/x86/cpu.h"
@@ -18,6 +19,8 @@
 #include "payload/run.h"
 #include "payload/setup.h"
 #include "payload/traps.h"
+
+#define FAULT_TEXT_MAX 64
 
 static void say_notes(void)
 {
@@ -51,18 +54,40 @@ static void say_machine(void)
                     setup.options.destructive);
 }
 
-static void start_devices(void)
+static void find_acpi(void)
 {
     phys_addr_t rsdp = boot_facts.rsdp_size ? virt_to_phys(boot_facts.rsdp) : 0;
 
     if (acpi_init(rsdp) != 0)
         report_line("# ACPI: no usable root table%s", rsdp ? " where the loader pointed" : "");
-    irq_init();
-    irq_enable();
+}
+
+static void call_step(void *ctx)
+{
+    void (*step)(void) = ctx;
+
+    step();
+}
+
+static void init_dma(void)
+{
     if (dma_init() != 0) {
         report_line("# error: no memory for the DMA bounce pools");
         report_count_error();
     }
+}
+
+/* A device that leads a driver astray costs that step, not the run. */
+static void guarded(const char *step, void (*fn)(void))
+{
+    char what[FAULT_TEXT_MAX];
+
+    if (fault_guard(call_step, fn, what, sizeof(what)))
+        return;
+    pit_stop();
+    irq_abandon_all();
+    report_line("# error: %s ended by a %s", step, what);
+    report_count_error();
 }
 
 static void say_probe(const struct probe_result *result)
@@ -89,9 +114,12 @@ void paged_main(void)
         report_line("# warning: the PIT does not answer; the TSC is taken for %llu MHz",
                     (unsigned long long)(clock_tsc_hz() / 1000000));
     memory_report();
-    start_devices();
+    guarded("the search for ACPI tables", find_acpi);
+    irq_init();
+    irq_enable();
+    init_dma();
     probe_set_hook(say_probe);
-    devices_probe();
+    guarded("the search for devices", devices_probe);
     run_suites();
     run_leave();
 }

@@ -58,7 +58,8 @@ static void settle_width(void)
 /* Room for the descriptors of all RAM; of less RAM, if lowmem has no such room. */
 static struct page *take_descriptors(pfn_t *nr_pfn)
 {
-    phys_addr_t end = memmap_usable_end(&setup.map, (uint64_t)BIT(PFN_BITS) << PAGE_SHIFT);
+    phys_addr_t ram_end = memmap_usable_end(&setup.map, UINT64_MAX);
+    phys_addr_t end = MIN(ram_end, (uint64_t)BIT(PFN_BITS) << PAGE_SHIFT);
 
     while (end >= MIB64(1)) {
         pfn_t count = phys_to_pfn(end);
@@ -70,7 +71,9 @@ static struct page *take_descriptors(pfn_t *nr_pfn)
         if (at) {
             built.map_bytes = bytes;
             *nr_pfn = count;
-            memmap_clip(&setup.map, end, "no room in lowmem for its page descriptors", boot_note);
+            if (end < ram_end)
+                memmap_clip(&setup.map, end, "no room in lowmem for its page descriptors",
+                            boot_note);
             return phys_to_virt(at);
         }
         end = memmap_usable_end(&setup.map, end - end / 8);
@@ -113,6 +116,7 @@ void memory_report(void)
 {
     uint32_t low = nr_free_pages(ZONE_DMA) + nr_free_pages(ZONE_NORMAL);
     uint32_t high = nr_free_pages(ZONE_HIGHMEM);
+    uint32_t present = 0;
     const char *unit = clock_tsc_counts_instructions() ? "instructions" : "cycles";
 
     for (unsigned i = 0; i < setup.map.count; i++)
@@ -126,11 +130,12 @@ void memory_report(void)
     for (unsigned i = 0; i < MAX_NR_ZONES; i++) {
         const struct zone *zone = zone_get((enum zone_type)i);
 
+        present += zone->present_pages;
         report_line("# zone %s: frames 0x%x-0x%x, %u pages free", zone->name, zone->start_pfn,
                     zone->end_pfn, zone->free_pages);
     }
     report_metric("memory", "lowmem_free", low / PAGES_PER_MIB, "MiB");
     report_metric("memory", "highmem_free", high / PAGES_PER_MIB, "MiB");
     report_metric("memory", "descriptors", built.map_bytes >> 20, "MiB");
-    report_metric("memory", "init_per_page", built.init_tsc / max_pfn, unit);
+    report_metric("memory", "init_per_page", built.init_tsc / present, unit);
 }

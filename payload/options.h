@@ -28,8 +28,9 @@ struct options {
     char tests[OPTION_TEXT_MAX]; /* comma-separated globs; empty: all */
     uint32_t page_offset;        /* from split=, SPLIT_3G and so on */
     uint64_t mem;                /* RAM from this physical address up is left alone; 0: no limit */
-    uint32_t passes;             /* 0: for ever */
-    uint32_t time_s;             /* 0: no limit */
+    uint32_t passes;             /* 0: for ever, or as long as time= says */
+    bool passes_given;
+    uint32_t time_s; /* 0: no limit */
     uint64_t seed;
     bool seed_given;
     char console[OPTION_CONSOLES_MAX][OPTION_CONSOLE_TEXT_MAX];

@@ -71,7 +71,7 @@ static void number_pages(struct page_set *set, enum depth depth)
         set->nr_pages += 1u << block_order(&set->blocks[i]);
     }
     set->stride = depth == DEPTH_SPARSE ? MIN(SPARSE_STRIDE, set->nr_pages) : 1;
-    set->nr_visited = set->nr_pages / set->stride;
+    set->nr_visited = (set->nr_pages + set->stride - 1) / set->stride;
 }
 
 int page_set_take(struct page_set *set, enum zone_type zone, enum depth depth)
@@ -109,8 +109,11 @@ pfn_t page_set_pfn(const struct page_set *set, uint32_t index)
 {
     uint32_t low = 0, high = set->nr_blocks;
 
-    /* Which page of the stride is visited varies, so that no alignment is left out. */
-    if (set->stride > 1)
+    /* Which page of a stride is visited varies, so that no alignment is left out; the last is the
+     * end of RAM. */
+    if (set->stride > 1 && index + 1 == set->nr_visited)
+        index = set->nr_pages - 1;
+    else if (set->stride > 1)
         index = index * set->stride + hash32(index) % set->stride;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;

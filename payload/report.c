@@ -16,8 +16,8 @@ static struct {
 } state;
 
 /*
- * `line` has room for one character more than REPORT_LINE_MAX - 1. Cuts, cleans, counts, writes; with
- * interrupts off, because a handler may have something to say too, and lines must not mix.
+ * `line` has room for one character more than REPORT_LINE_MAX - 1. Cuts, cleans, counts, writes;
+ * with interrupts off, because a handler may have something to say too, and lines must not mix.
  */
 static void put_line(char *line, size_t wanted)
 {
@@ -176,8 +176,8 @@ enum outcome report_end(void)
     static const char *const words[] = {
         [OUTCOME_OK] = "PASS", [OUTCOME_ERROR] = "ERROR", [OUTCOME_NOT_OK] = "FAIL"};
 
-    if (t->pass + t->fail + t->skip + t->error == 0) {
-        report_line("# no case was run");
+    if (t->pass + t->fail + t->error == 0) {
+        report_line("# error: nothing was tested: %u cases skipped, none run", t->skip);
         state.totals.error++;
     }
     if (t->fail)

@@ -69,7 +69,7 @@ void report_case(const char *suite, unsigned number, const char *name, enum outc
 /* A suite's result: the worst of its cases; if all were skipped, it is skipped. */
 void report_suite_end(unsigned number, const char *suite, enum outcome outcome, bool all_skipped);
 
-/* The last line. Returns what the run came to; no case at all is an error. */
+/* The last line. Returns what the run came to; nothing but skips is an error. */
 enum outcome report_end(void);
 
 /* Counts an error that belongs to no case. */

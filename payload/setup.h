@@ -15,9 +15,8 @@ enum exit_value { EXIT_PASS = 0x10, EXIT_FAIL = 0x11, EXIT_ERROR = 0x12, EXIT_RE
 
 struct setup {
     struct options options;
-    struct memmap map;        /* sanitised; what we took is reserved */
-    phys_addr_t image;        /* physical address of image_start */
-    uint64_t firmware_usable; /* bytes of RAM that the map gave us, all of it */
+    struct memmap map; /* sanitised; what we took is reserved */
+    phys_addr_t image; /* physical address of image_start */
     struct paging_switch paging;
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "payload/suite.h"
 #include "drivers/clock.h"
+#include "drivers/irq.h"
+#include "drivers/pit.h"
 #include "lib/crc32c.h"
 #include "lib/finding.h"
 #include "lib/format.h"
@@ -35,6 +37,7 @@ struct test {
 
 static struct test *running;
 static uint64_t last_progress_ns;
+static bool (*is_out_of_time)(void);
 
 static void message(struct test *t, enum outcome outcome, const char *fmt, va_list args)
 {
@@ -128,9 +131,9 @@ enum depth test_depth(const struct test *t)
     return setup.options.depth;
 }
 
-bool test_saturated(const struct test *t)
+bool test_should_stop(const struct test *t)
 {
-    return t->messages >= MESSAGES_SHOWN_MAX;
+    return t->messages >= MESSAGES_SHOWN_MAX || is_out_of_time();
 }
 
 void test_findings_begin(struct test *t)
@@ -187,6 +190,37 @@ static void check_left_behind(struct test *t, bool faulted)
         irq_enable();
 }
 
+static void call_hook(void *ctx)
+{
+    void (*hook)(void) = ctx;
+
+    hook();
+}
+
+/* Puts in order what a fault left: interrupts, the timer, and what the case held. */
+static void clean_up_after_fault(const struct suite *suite)
+{
+    char what[NAME_MAX];
+
+    pit_stop();
+    irq_abandon_all();
+    if (suite->abandon && !fault_guard(call_hook, suite->abandon, what, sizeof(what)))
+        report_note(CASE_INDENT, "giving back what %s held ended by a %s", suite->name, what);
+}
+
+/* A suite's setup or teardown; a fault in it is an error of the suite. */
+static bool run_hook(const struct suite *suite, void (*hook)(void), const char *which)
+{
+    char what[NAME_MAX];
+
+    if (!hook || fault_guard(call_hook, hook, what, sizeof(what)))
+        return true;
+    report_note(CASE_INDENT, "error: %s of %s ended by a %s", which, suite->name, what);
+    report_count_error();
+    clean_up_after_fault(suite);
+    return false;
+}
+
 static void call_case(void *ctx)
 {
     struct test *t = ctx;
@@ -194,20 +228,25 @@ static void call_case(void *ctx)
     t->test_case->run(t);
 }
 
-static void run_case(struct test *t)
+/* Returns false if a fault ended it that nobody expected. */
+static bool run_case(struct test *t)
 {
     char what[NAME_MAX];
-    bool faulted;
+    bool faulted, unexpected;
 
     running = t;
     faulted = !fault_guard(call_case, t, what, sizeof(what));
     t->findings_wanted = false;
-    if (faulted && !fault_was_expected())
+    unexpected = faulted && !fault_was_expected();
+    if (unexpected)
         test_fail(t, "ended by a %s", what);
     check_left_behind(t, faulted);
+    if (unexpected)
+        clean_up_after_fault(t->suite);
     running = NULL;
     if (t->messages > MESSAGES_SHOWN_MAX)
         report_note(CASE_INDENT, "and %u more messages", t->messages - MESSAGES_SHOWN_MAX);
+    return !unexpected;
 }
 
 static const char *case_name(const struct test *t, char *buf, size_t size)
@@ -218,8 +257,9 @@ static const char *case_name(const struct test *t, char *buf, size_t size)
     return buf;
 }
 
-void suites_init(void)
+void suites_init(bool (*out_of_time)(void))
 {
+    is_out_of_time = out_of_time;
     finding_set_hook(on_finding);
 }
 
@@ -230,21 +270,19 @@ static void skip_suite(const struct suite *suite, unsigned number)
     report_suite_end(number, suite->name, OUTCOME_SKIP, true);
 }
 
-void suite_run(const struct suite *suite, unsigned number, unsigned pass, bool (*out_of_time)(void))
+void suite_run(const struct suite *suite, unsigned number, unsigned pass)
 {
     unsigned instances = suite->nr_instances ? suite->nr_instances() : 1;
     unsigned all = suite->nr_cases * instances, skipped = 0;
     enum outcome worst = OUTCOME_OK;
+    bool alive;
 
     if (instances == 0) {
         skip_suite(suite, number);
         return;
     }
     report_suite_begin(suite->name, all);
-    report_progress(suite->name, 0, all * PROGRESS_PER_CASE);
-    last_progress_ns = clock_ns();
-    if (suite->setup)
-        suite->setup();
+    alive = run_hook(suite, suite->setup, "setup");
     for (unsigned i = 0; i < all; i++) {
         struct test t = {.suite = suite,
                          .test_case = &suite->cases[i / instances],
@@ -254,15 +292,18 @@ void suite_run(const struct suite *suite, unsigned number, unsigned pass, bool (
         char name[NAME_MAX];
 
         seed_prng(&t, pass);
-        if (out_of_time())
+        test_progress(&t, 0, 1);
+        if (!alive)
+            test_error(&t, "not run after the fault");
+        else if (is_out_of_time())
             test_skip(&t, "time= is over");
         else
-            run_case(&t);
+            alive = run_case(&t);
         report_case(suite->name, i + 1, case_name(&t, name, sizeof(name)), t.outcome, t.reason);
         worst = MAX(worst, t.outcome);
         skipped += t.outcome == OUTCOME_SKIP;
     }
-    if (suite->teardown)
-        suite->teardown();
+    if (!run_hook(suite, suite->teardown, "teardown") && worst < OUTCOME_ERROR)
+        worst = OUTCOME_ERROR;
     report_suite_end(number, suite->name, worst, skipped == all);
 }

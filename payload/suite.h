@@ -16,7 +16,7 @@
  *
  * A case is ok unless it says otherwise: test_fail() (the machine broke a rule), test_error() (the
  * test could not do its work) or test_skip() (this machine lacks what the case needs); the worst
- * wins, and the case goes on until it returns. A fault that nobody expected ends the case.
+ * wins, and the case goes on until it returns. A fault that nobody expected ends the suite.
  *
  * A case gets its machine as a suite finds it and leaves it so: windows that it leaves open are a
  * failure. Interrupts are on, no timer runs.
@@ -44,6 +44,11 @@ struct suite {
     unsigned rank;          /* SUITE_RANK_*: lower ones run first, equal ones by file name */
     void (*setup)(void);    /* once before the cases; may be NULL */
     void (*teardown)(void); /* once after them, whatever happened */
+    /*
+     * After a fault that nobody expected: gives back what the case held, which the suite must
+     * therefore keep where this finds it. The suite's other cases are not run. May be NULL.
+     */
+    void (*abandon)(void);
     /*
      * With instances every case runs once for each, as "case.instance": for suites that do the same
      * to each device. No instance: the suite is skipped with the reason `no_instance`.
@@ -90,8 +95,11 @@ struct prng *test_prng(struct test *t);
 
 enum depth test_depth(const struct test *t);
 
-/* True once the case has failed so often that more of the same tells nothing new. */
-bool test_saturated(const struct test *t);
+/*
+ * True once going on tells nothing new: the case has failed so often, or time= is over. Long loops
+ * ask it, and end.
+ */
+bool test_should_stop(const struct test *t);
 
 /*
  * Findings (lib/finding.h) fail the case. Between the two they are counted instead: begin gives

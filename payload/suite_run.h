@@ -6,16 +6,14 @@
 
 #include "payload/suite.h"
 
-/* From now on a finding fails the running case. */
-void suites_init(void);
+/* From now on a finding fails the running case. out_of_time: asked before each case, and in it. */
+void suites_init(bool (*out_of_time)(void));
 
 /*
  * Runs one suite and reports it.
  *   number: its number in the report, from 1
  *   pass: from 0, goes into the seeds
- *   out_of_time: asked before each case; the rest is skipped once it is true
  */
-void suite_run(const struct suite *suite, unsigned number, unsigned pass,
-               bool (*out_of_time)(void));
+void suite_run(const struct suite *suite, unsigned number, unsigned pass);
 
 #endif

@@ -28,13 +28,19 @@ trap_common:
         pusha
         cld
         movl %esp, %eax
-        pushl %ebp                      /* a frame that back traces can follow: (saved EBP, EIP) */
+        pushl 40(%eax)                  /* a frame that back traces can follow: EIP, saved EBP */
+        pushl %ebp
         movl %esp, %ebp
         pushl %eax
         call trap_handle                /* (struct trap_frame *) */
-        addl $8, %esp
+        addl $12, %esp
         popa
         addl $8, %esp
+        iret
+
+/* A vector that nothing of ours uses. */
+        .globl trap_ignore
+trap_ignore:
         iret
 
 /* Task of the double fault: the processor switched stacks; what it left is in the main TSS. */

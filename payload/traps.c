@@ -4,6 +4,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
+#include "payload/cpu_facts.h"
 #include "payload/entry.h"
 #include "payload/fault_report.h"
 
@@ -17,6 +18,7 @@
 #define GATE_TASK 0x8500u
 
 #define STUB_BYTES 16u
+#define IDT_VECTORS 256u
 
 enum gdt_index { GDT_NULL, GDT_CODE, GDT_DATA, GDT_PERCPU, GDT_TSS, GDT_FAULT_TSS, GDT_ENTRIES };
 #define SELECTOR(index) ((uint16_t)((index)*8u))
@@ -40,7 +42,7 @@ struct fixup {
     uint32_t at, to;
 };
 
-extern const char trap_stubs[], double_fault_task[], guard_abort_ecx[];
+extern const char trap_stubs[], trap_ignore[], double_fault_task[], guard_abort_ecx[];
 void trap_handle(struct trap_frame *frame);
 void double_fault_handle(void);
 bool guard_call(guarded_fn fn, void *ctx, struct guard_context *context);
@@ -49,7 +51,7 @@ __noreturn void guard_abort(struct guard_context *context);
 static struct cpu boot_cpu;
 static struct tss main_tss, fault_tss;
 static uint64_t gdt[GDT_ENTRIES];
-static uint64_t idt[NR_VECTORS];
+static uint64_t idt[IDT_VECTORS];
 
 /* The one guarded call, and what ended it. Thread context of the boot processor. */
 static struct {
@@ -57,9 +59,8 @@ static struct {
     bool expects_vector;
     bool was_expected;
     unsigned expected_vector;
+    uint32_t expected_low, expected_high;
     struct guard_context context;
-    unsigned last_vector;
-    uint32_t last_address;
     char what[64];
 } guard;
 
@@ -131,8 +132,14 @@ void traps_init(void)
     gdt[GDT_FAULT_TSS] = segment((uint32_t)&fault_tss, sizeof(fault_tss) - 1, SEG_TSS_FLAGS);
     for (unsigned vector = 0; vector < NR_VECTORS; vector++)
         set_gate(vector, trap_stubs + vector * STUB_BYTES, SELECTOR(GDT_CODE), GATE_INTERRUPT);
+    /* Firmware may have left an interrupt pending at a vector of its own. */
+    for (unsigned vector = NR_VECTORS; vector < IDT_VECTORS; vector++)
+        set_gate(vector, trap_ignore, SELECTOR(GDT_CODE), GATE_INTERRUPT);
     set_gate(VECTOR_DF, 0, SELECTOR(GDT_FAULT_TSS), GATE_TASK);
     load_tables();
+    /* A machine check is then an exception like others, not a shutdown without a word. */
+    if (cpu_facts.features & CPUID1_EDX_MCE)
+        cr4_write(cr4_read() | CR4_MCE);
 }
 
 /* True if somebody waits for a fault at this very place; the frame then goes on there. */
@@ -142,6 +149,8 @@ static bool fixed_up(struct trap_frame *frame)
     uint32_t address = frame->vector == VECTOR_PF ? cr2_read() : 0;
     uint32_t to = 0;
 
+    if (frame->vector != VECTOR_PF && frame->vector != VECTOR_GP)
+        return false;
     table_for_each (fixup, struct fixup, f) {
         if (f->at == frame->eip)
             to = f->to;
@@ -158,18 +167,20 @@ static bool fixed_up(struct trap_frame *frame)
     return true;
 }
 
-static bool is_expected(unsigned vector)
+static bool is_expected(unsigned vector, uint32_t address)
 {
-    return guard.active && guard.expects_vector && guard.expected_vector == vector;
+    return guard.active && guard.expects_vector && guard.expected_vector == vector &&
+           address >= guard.expected_low && address < guard.expected_high;
 }
 
 /* Notes what ended the guarded call, before going back to its caller. */
 static void leave_guard(unsigned vector, uint32_t eip, uint32_t address)
 {
-    guard.was_expected = is_expected(vector);
+    guard.was_expected = is_expected(vector, address);
     guard.active = false;
-    guard.last_vector = vector;
-    guard.last_address = address;
+    this_cpu()->irq_depth = 0;
+    this_cpu()->probe_return_eip = 0;
+    fault_report_reset();
     format(guard.what, sizeof(guard.what), "%s at EIP 0x%08x, address 0x%08x",
            fault_vector_name(vector), eip, address);
 }
@@ -180,12 +191,11 @@ static void handle_fault(struct trap_frame *frame)
 
     if (fixed_up(frame))
         return;
-    if (!is_expected(frame->vector))
+    if (!is_expected(frame->vector, address))
         fault_report(frame);
     if (!guard.active)
         fault_stop("a fault outside of any case");
     leave_guard(frame->vector, frame->eip, address);
-    this_cpu()->irq_depth = 0;
     guard_abort(&guard.context);
 }
 
@@ -217,7 +227,7 @@ void double_fault_handle(void)
         .eflags = main_tss.eflags,
     };
 
-    if (!is_expected(VECTOR_DF))
+    if (!is_expected(VECTOR_DF, cr2_read()))
         fault_report_on_stack(&frame, main_tss.esp);
     if (!guard.active)
         fault_stop("a double fault outside of any case");
@@ -227,7 +237,6 @@ void double_fault_handle(void)
     main_tss.eip = (uint32_t)guard_abort_ecx;
     main_tss.esp = guard.context.esp;
     main_tss.eflags &= ~(EFLAGS_IF | EFLAGS_NT | EFLAGS_TF);
-    this_cpu()->irq_depth = 0;
 }
 
 bool fault_guard(guarded_fn fn, void *ctx, char *what, size_t size)
@@ -247,25 +256,17 @@ bool fault_guard(guarded_fn fn, void *ctx, char *what, size_t size)
     return done;
 }
 
-void fault_expect(unsigned vector)
+void fault_expect(unsigned vector, uint32_t low, uint32_t high)
 {
     guard.expects_vector = true;
     guard.expected_vector = vector;
+    guard.expected_low = low;
+    guard.expected_high = high;
 }
 
 bool fault_was_expected(void)
 {
     return guard.was_expected;
-}
-
-unsigned fault_last_vector(void)
-{
-    return guard.last_vector;
-}
-
-uint32_t fault_last_address(void)
-{
-    return guard.last_address;
 }
 
 static bool probe_result(uint32_t done, struct fault_record *fault)

@@ -58,16 +58,12 @@ typedef void (*guarded_fn)(void *ctx);
 bool fault_guard(guarded_fn fn, void *ctx, char *what, size_t size);
 
 /*
- * The next unexpected fault of this vector within the guard is quiet: it ends fn as any, but is
- * wanted. For a case about double faults.
+ * The next fault of this vector about an address in [low, high) ends the guarded function as any,
+ * but quietly: it is wanted. For a case about double faults.
  */
-void fault_expect(unsigned vector);
+void fault_expect(unsigned vector, uint32_t low, uint32_t high);
 
 /* Whether the last guarded call ended by the fault that it expected. */
 bool fault_was_expected(void);
-
-/* The vector that ended the last guarded call, and the address it was about (CR2 or EIP). */
-unsigned fault_last_vector(void);
-uint32_t fault_last_address(void);
 
 #endif

@@ -380,6 +380,36 @@ static void taking(void **state)
     assert_true(memmap_take(&map, 0, PAGE_SIZE, GIB64(4)) == 0);
 }
 
+/* The smallest usable ranges go, each with a note; what is reserved stays. */
+static void make_room(void **state)
+{
+    static struct memmap map;
+    uint64_t reserved = 0;
+
+    (void)state;
+    map.count = 0;
+    map.dropped = 0;
+    for (unsigned i = 0; i < MEMMAP_MAX; i++)
+        memmap_add(&map, (uint64_t)i << 20, (i & 1) ? (i + 1) << 8 : 0x800,
+                   (i & 1) ? MEM_USABLE : MEM_RESERVED, NULL);
+    memmap_sanitise(&map, NULL);
+    assert_int_equal(map.count, MEMMAP_MAX);
+    memmap_make_room(&map, 32, NULL);
+    assert_int_equal(map.count, MEMMAP_MAX - 32);
+    for (unsigned i = 0; i < map.count; i++) {
+        reserved += map.range[i].type == MEM_RESERVED;
+        if (map.range[i].type == MEM_USABLE)
+            assert_true(map.range[i].start >= (uint64_t)65 << 20);
+    }
+    assert_int_equal(reserved, MEMMAP_MAX / 2);
+    /* Page after page taken from one range stays one range. */
+    unsigned before = map.count;
+    map.range[map.count - 1].end = map.range[map.count - 1].start + (1 << 20);
+    for (unsigned i = 0; i < 100; i++)
+        assert_true(memmap_take(&map, 4096, 4096, UINT64_MAX) != 0);
+    assert_int_equal(map.count, before + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +423,7 @@ int main(void)
         cmocka_unit_test(marking_in_a_full_map),
         cmocka_unit_test(whole_pages),
         cmocka_unit_test(taking),
+        cmocka_unit_test(make_room),
     };
 
     return cmocka_run_group_tests_name("memmap", tests, NULL, NULL);

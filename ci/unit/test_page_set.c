@@ -80,7 +80,10 @@ static void take_and_give_back(void **state)
                 assert_int_equal(set.nr_pages, before.free_pages);
             assert_int_equal(zone->free_pages, 0);
             assert_int_equal(set.stride, depth == DEPTH_SPARSE ? 128 : 1);
-            assert_int_equal(set.nr_visited, set.nr_pages / set.stride);
+            assert_int_equal(set.nr_visited, (set.nr_pages + set.stride - 1) / set.stride);
+            assert_int_equal(page_set_pfn(&set, set.nr_visited - 1),
+                             set.blocks[set.nr_blocks - 1].pfn + set.nr_pages - 1 -
+                                 set.blocks[set.nr_blocks - 1].first);
             for (uint32_t i = 0; i < set.nr_visited; i++) {
                 pfn_t pfn = page_set_pfn(&set, i);
 

@@ -154,6 +154,14 @@ static void verdicts(void **state)
     begin(state);
     assert_int_equal(report_end(), OUTCOME_ERROR); /* nothing was run */
     assert_sound("ERROR");
+
+    begin(state);
+    report_case("a", 1, "a", OUTCOME_SKIP, "no such device");
+    assert_int_equal(report_end(), OUTCOME_ERROR); /* nothing but skips */
+    assert_sound("ERROR");
+
+    begin(state);
+    assert_int_equal(report_end(), OUTCOME_ERROR);
     assert_int_equal(report_totals()->error, 1);
 }
 
@@ -266,7 +274,7 @@ static void random_reports(void **state)
             report_case("s", n, "c", outcome, "reason");
             counts[outcome]++;
         }
-        if (counts[0] + counts[1] + counts[2] + counts[3] == 0)
+        if (counts[OUTCOME_OK] + counts[OUTCOME_ERROR] + counts[OUTCOME_NOT_OK] == 0)
             continue;
         report_end();
         assert_sound(counts[OUTCOME_NOT_OK] ? "FAIL" : counts[OUTCOME_ERROR] ? "ERROR" : "PASS");

@@ -24,20 +24,27 @@
 #define CR0_PG BIT(31)
 
 #define CR4_PAE BIT(5)
+#define CR4_MCE BIT(6)
 #define CR4_PGE BIT(7)
 
 #define MSR_EFER 0xc0000080u
 #define EFER_LME BIT(8)
 #define EFER_NXE BIT(11)
 
+#define MSR_PAT 0x277u
+#define PAT_AT_RESET UINT64_C(0x0007040600070406) /* SDM vol. 3A, 12.12.4 */
+
 /* CPUID.01H:EDX and CPUID.80000001H:EDX (SDM vol. 2A, CPUID; AMD APM vol. 3, E.4.1) */
 #define CPUID1_EDX_TSC BIT(4)
 #define CPUID1_EDX_MSR BIT(5)
 #define CPUID1_EDX_PAE BIT(6)
+#define CPUID1_EDX_MCE BIT(7)
 #define CPUID1_EDX_PGE BIT(13)
 #define CPUID1_EDX_CMOV BIT(15)
+#define CPUID1_EDX_PAT BIT(16)
 #define CPUID1_EDX_PSE36 BIT(17)
 #define CPUID_EXT_EDX_NX BIT(20)
+#define CPUID_EXT_EDX_LM BIT(29)
 
 struct cpuid_regs {
     uint32_t eax, ebx, ecx, edx;
@@ -170,6 +177,19 @@ static inline uint64_t rdtsc(void)
     uint64_t value;
     __asm__ volatile("rdtsc" : "=A"(value) : : "memory");
     return value;
+}
+
+/* Caches written back and emptied: what is read next comes from memory itself. Slow. */
+static inline void wbinvd(void)
+{
+    __asm__ volatile("wbinvd" : : : "memory");
+}
+
+/* All that stands before is done, memory and page walks included, before anything behind begins. */
+static inline void serialize(void)
+{
+    uint32_t eax = 0, ecx = 0;
+    __asm__ volatile("cpuid" : "+a"(eax), "+c"(ecx) : : "ebx", "edx", "memory");
 }
 
 static inline void invlpg(virt_t addr)

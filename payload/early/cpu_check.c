@@ -71,7 +71,8 @@ static void read_features(void)
     cpu_facts.has_nx = cpu_facts.extended_features & CPUID_EXT_EDX_NX;
     /*
      * SDM vol. 3A, 4.1.4: without leaf 80000008H the width is 36 where there is PAE. Where PSE-36
-     * is missing too, 32 is as likely: the payload then tries, see paging_probe_width().
+     * is missing too, 32 is as likely: the payload then tries, see settle_width() in
+     * payload/memory.c.
      */
     cpu_facts.phys_bits = PAE_PHYS_BITS;
     if (last_extended >= CPUID_ADDRESS_SIZES) {

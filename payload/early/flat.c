@@ -17,7 +17,11 @@
 #include "payload/setup.h"
 
 #define FOUR_GIB GIB64(4)
-#define LOWEST_MIB MIB64(1)
+#define MAP_ENTRIES_OURS 32u /* what taking memory for ourselves may add to the map */
+
+/* Video memory, option ROMs and the BIOS: never RAM, whatever a map says (PC/AT memory layout). */
+#define LEGACY_HOLE UINT64_C(0xa0000)
+#define LEGACY_HOLE_END MIB64(1)
 
 struct setup setup;
 
@@ -109,9 +113,13 @@ static void take_memory_map(uint32_t image)
 
     *map = boot_facts.map;
     memmap_sanitise(map, boot_note);
+    if (memmap_usable_bytes(map, LEGACY_HOLE, LEGACY_HOLE_END)) {
+        boot_note("memory map: RAM claimed between 0xa0000 and 0xfffff, left out");
+        memmap_mark(map, LEGACY_HOLE, LEGACY_HOLE_END, MEM_RESERVED);
+    }
+    memmap_make_room(map, MAP_ENTRIES_OURS, boot_note);
     format(why, sizeof(why), "the CPU has %u physical address bits", cpu_facts.phys_bits);
     memmap_clip(map, BIT64(cpu_facts.phys_bits), why, boot_note);
-    setup.firmware_usable = memmap_usable_bytes(map, 0, UINT64_MAX);
     if (setup.options.mem)
         memmap_clip(map, setup.options.mem, "option mem=", NULL);
     setup.image = image;
@@ -149,6 +157,22 @@ static void build_tables(void)
     setup.paging.page_offset = layout.page_offset;
 }
 
+/* What a loader may have left otherwise: caches off, long mode armed, memory types of its own. */
+static void set_up_processor(void)
+{
+    bool has_efer = cpu_facts.extended_features & (CPUID_EXT_EDX_NX | CPUID_EXT_EDX_LM);
+
+    wbinvd();
+    cr0_write(cr0_read() & ~(CR0_CD | CR0_NW));
+    cr4_write(CR4_PAE);
+    /* With LME set, turning paging on would enter long mode (SDM vol. 3A, 10.8.5). */
+    if (has_efer)
+        wrmsr(MSR_EFER, (rdmsr(MSR_EFER) & ~(uint64_t)(EFER_LME | EFER_NXE)) |
+                            (cpu_facts.has_nx ? EFER_NXE : 0));
+    if (cpu_facts.features & CPUID1_EDX_PAT)
+        wrmsr(MSR_PAT, PAT_AT_RESET);
+}
+
 struct paging_switch *flat_main(uint32_t magic, uint32_t info, uint32_t image)
 {
     int error = boot_facts_read(magic, (const void *)info);
@@ -164,9 +188,7 @@ struct paging_switch *flat_main(uint32_t magic, uint32_t info, uint32_t image)
     take_memory_map(image);
     build_tables();
 
-    cr4_write(CR4_PAE);
-    if (cpu_facts.has_nx)
-        wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
+    set_up_processor();
     /* From the jump on, lowmem is at PAGE_OFFSET; nothing reads this before. */
     layout.direct_offset = layout.page_offset;
     return &setup.paging;

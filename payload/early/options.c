@@ -86,7 +86,11 @@ static int take_mem(struct options *options, const struct option_word *word)
 
 static int take_passes(struct options *options, const struct option_word *word)
 {
-    return take_u32(word, &options->passes);
+    int error = take_u32(word, &options->passes);
+
+    if (!error)
+        options->passes_given = true;
+    return error;
 }
 
 static int take_time(struct options *options, const struct option_word *word)
@@ -244,4 +248,7 @@ void options_parse(struct options *options, const char *command_line, option_not
     options->depth = DEPTH_SMOKE;
     for (; option_next(&command_line, &word); first = false)
         take_word(options, &word, first, note);
+    /* A time alone is how long to go on. */
+    if (options->time_s && !options->passes_given)
+        options->passes = 0;
 }

@@ -488,7 +488,7 @@ static void run_transfers(struct bench *b, uint32_t count,
 
     permute_init(&pairs, DMA_NR_ARENAS * NR_PLACEMENTS, prng_u64(test_prng(b->t)));
     permute_init(&order, ARRAY_SIZE(sizes), prng_u64(test_prng(b->t)));
-    for (uint32_t n = 0; n < count && !test_saturated(b->t); n++) {
+    for (uint32_t n = 0; n < count && !test_should_stop(b->t); n++) {
         if (n >= MIN_TRANSFERS && deadline_passed(deadline))
             break;
         test_progress(b->t, n, count);

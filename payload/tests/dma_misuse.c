@@ -320,7 +320,7 @@ void dma_check_many(struct test *t, const struct device *like, const struct dma_
 
     crowd = made_like("crowd", like);
     memset(all, 0, sizeof(all));
-    for (uint32_t step = 0; step < MANY_STEPS && !test_saturated(t); step++) {
+    for (uint32_t step = 0; step < MANY_STEPS && !test_should_stop(t); step++) {
         struct mapping *m = &all[prng_below(prng, MANY_MAPPINGS)];
 
         if (!m->live)

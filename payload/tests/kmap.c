@@ -34,6 +34,7 @@
 #define TIMER_INTERRUPTS_WANTED 500u
 #define TIMER_LIMIT_MS 4000u
 #define TIMER_WINDOWS 3u
+#define TIMER_PAGES_MIN (16 * TIMER_WINDOWS)
 
 static struct page_set set;
 
@@ -50,7 +51,7 @@ static struct page *random_page(struct test *t)
 /* What a page is marked with, and in which of its words: both follow from its number. */
 static uint32_t tag_of(pfn_t pfn)
 {
-    return hash32(pfn ^ 0x6b6d6170);
+    return hash32(pfn ^ highmem_salt());
 }
 
 static volatile uint32_t *tag_word(void *window, pfn_t pfn)
@@ -137,7 +138,7 @@ static void visit_all(struct test *t, uint32_t turn, bool write)
     struct permutation order;
 
     permute_init(&order, set.nr_visited, prng_u64(test_prng(t)));
-    for (uint32_t i = 0; i < set.nr_visited && !test_saturated(t); i++) {
+    for (uint32_t i = 0; i < set.nr_visited && !test_should_stop(t); i++) {
         pfn_t pfn = page_set_pfn(&set, permute_at(&order, i));
         struct page *page = pfn_to_page(pfn);
         const struct window_kind *kind = kind_for(i + turn);
@@ -146,9 +147,17 @@ static void visit_all(struct test *t, uint32_t turn, bool write)
         if (!TEST_CHECK(t, window != NULL, "no %s window to physical 0x%09llx", kind->name,
                         (unsigned long long)pfn_to_phys(pfn)))
             continue;
-        if (write)
+        if (write) {
             *tag_word(window, pfn) = tag_of(pfn);
-        else
+            kind->close(page, window);
+            continue;
+        }
+        check_tag(t, window, pfn, kind->name);
+        kind->close(page, window);
+        /* The other kind of window must agree. */
+        kind = &kinds[kind == &kinds[KIND_KMAP] ? KIND_LOCAL : KIND_KMAP];
+        window = kind->open(page);
+        if (window)
             check_tag(t, window, pfn, kind->name);
         kind->close(page, window);
         if (i % 1024 == 0)
@@ -164,6 +173,23 @@ static void case_own_contents(struct test *t)
     visit_all(t, 1, false);
     test_metric(t, "pages", set.nr_visited, "pages");
     page_set_give_back(&set);
+}
+
+/* What a free page's descriptor says is not about windows. */
+static void check_free_page(struct test *t)
+{
+    struct page *page = set_page(0);
+    unsigned order = page->order;
+
+    __free_pages(page, order);
+    test_findings_begin(t);
+    TEST_CHECK(t, kmap(page) == NULL, "a free page can be mapped");
+    kunmap(page);
+    test_findings_end(t, 2, "kmap() and kunmap() of a free page");
+    TEST_CHECK(t,
+               alloc_pages_in(order, page_to_phys(page),
+                              page_to_phys(page) + (PAGE_SIZE << order)) == page,
+               "the block just freed is not to be had");
 }
 
 static void case_counts(struct test *t)
@@ -190,6 +216,7 @@ static void case_counts(struct test *t)
     test_findings_begin(t);
     kunmap(page);
     test_findings_end(t, 1, "kunmap() of a page that is not mapped");
+    check_free_page(t);
     page_set_give_back(&set);
 out:
     if (low) {
@@ -221,7 +248,7 @@ static unsigned hold_windows(struct test *t, struct page **held, unsigned count)
 
 static void check_held(struct test *t, struct page **held, unsigned count)
 {
-    for (unsigned i = 0; i < count && !test_saturated(t); i++)
+    for (unsigned i = 0; i < count && !test_should_stop(t); i++)
         check_tag(t, page_address(held[i]), page_to_pfn(held[i]), "held kmap");
 }
 
@@ -283,7 +310,7 @@ static void case_wraps(struct test *t)
         goto out;
     }
     count = hold_windows(t, held, HELD_MAX);
-    while (done < wanted && !test_saturated(t)) {
+    while (done < wanted && !test_should_stop(t)) {
         struct page *page = random_page(t);
         unsigned victim = prng_below(test_prng(t), HELD_MAX);
         void *window;
@@ -331,7 +358,7 @@ static void case_stale_slots(struct test *t)
         goto out;
     }
     count = hold_windows(t, held, LAST_PKMAP - STALE_SLOTS);
-    for (uint32_t i = 0; i < STALE_ROUNDS * LAST_PKMAP && !test_saturated(t); i++) {
+    for (uint32_t i = 0; i < STALE_ROUNDS * LAST_PKMAP && !test_should_stop(t); i++) {
         struct page *page = random_page(t);
 
         if (page_address(page))
@@ -370,7 +397,7 @@ static void case_guards(struct test *t)
     if (!highmem_set_take(t, &set))
         return;
     count = hold_windows(t, held, LAST_PKMAP);
-    for (unsigned i = 0; i < count && !test_saturated(t); i++)
+    for (unsigned i = 0; i < count && !test_should_stop(t); i++)
         check_edges(t, "kmap", (virt_t)page_address(held[i]));
     for (unsigned i = 0; i < KMAP_LOCAL_DEPTH; i++)
         local[i] = kmap_local_page(held[i % count]);
@@ -417,7 +444,7 @@ static void case_local_stale(struct test *t)
 {
     if (!highmem_set_take(t, &set))
         return;
-    for (unsigned i = 0; i < LAST_PKMAP && !test_saturated(t); i++) {
+    for (unsigned i = 0; i < LAST_PKMAP && !test_should_stop(t); i++) {
         struct page *first = random_page(t), *second = random_page(t);
         void *window, *next;
 
@@ -489,6 +516,10 @@ static void case_interrupts(struct test *t)
 
     if (!highmem_set_take(t, &set))
         return;
+    if (set.nr_visited < TIMER_PAGES_MIN) {
+        test_skip(t, "only %u pages of high memory", set.nr_visited);
+        goto out;
+    }
     memset(&timer, 0, sizeof(timer));
     for (unsigned i = 0; i < TIMER_WINDOWS; i++) {
         timer.page[i] = set_page(i * (set.nr_visited / TIMER_WINDOWS));
@@ -502,7 +533,7 @@ static void case_interrupts(struct test *t)
     }
     pit_start(TIMER_HZ);
     while (timer.interrupts < TIMER_INTERRUPTS_WANTED && !deadline_passed(limit) &&
-           !test_saturated(t))
+           !test_should_stop(t))
         hold_and_check(t);
     pit_stop();
     irq_free(PIT_IRQ_LINE, on_timer, NULL);
@@ -525,7 +556,7 @@ static void case_freed_page(struct test *t)
         test_skip(t, "no high memory: all RAM is in the direct map");
         return;
     }
-    for (unsigned i = 0; i < LAST_PKMAP / 2 && !test_saturated(t); i++) {
+    for (unsigned i = 0; i < LAST_PKMAP / 2 && !test_should_stop(t); i++) {
         struct page *page = alloc_page(GFP_HIGHUSER | __GFP_THISZONE);
 
         if (!page) {
@@ -544,6 +575,11 @@ static void case_freed_page(struct test *t)
     }
 }
 
+static void abandon(void)
+{
+    page_set_give_back(&set);
+}
+
 static const struct test_case cases[] = {
     {"own_contents", case_own_contents},   {"counts", case_counts},
     {"exhaustion", case_exhaustion},       {"wraps", case_wraps},
@@ -559,4 +595,5 @@ SUITE(kmap)
     .rank = SUITE_RANK_WINDOWS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
+    .abandon = abandon,
 };
