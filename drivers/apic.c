@@ -33,6 +33,10 @@
 #define LVT_NMI 0x400u
 #define LVT_MASKED BIT(16)
 
+/* Of local vector table and redirection entries alike (SDM vol. 3A, figure 11-8) */
+#define DELIVERY_MODE_MASK 0x700u
+#define DELIVERY_SMI 0x200u /* the BIOS's own, for heat and fans: stays */
+
 /* Which entries there are depends on the version: an entry is there from this "max LVT" on. */
 static const struct {
     uint32_t reg;
@@ -52,7 +56,6 @@ static const struct {
 #define IOAPIC_VERSION 1u
 #define IOAPIC_REDIRECTION(n) (0x10u + 2 * (n)) /* its low half */
 #define IOAPIC_LAST_ENTRY(version) ((version) >> 16 & 0xffu)
-#define REDIRECTION_MODE_MASK 0x700u
 #define REDIRECTION_EXTINT 0x700u
 #define REDIRECTION_MASKED BIT(16)
 
@@ -60,7 +63,6 @@ static const struct {
 #define HPET_TABLE_ADDRESS 40u /* a struct acpi_generic_address */
 #define HPET_BYTES 0x400u
 #define HPET_CONFIGURATION 0x10u
-#define HPET_ENABLE BIT(0)
 #define HPET_LEGACY_REPLACEMENT BIT(1) /* takes interrupt lines 0 and 8 from PIT and RTC */
 
 /* Masks what is not masked. Returns true if an input carries the 8259A's interrupts: it stays. */
@@ -80,9 +82,9 @@ static bool quiet_ioapic(phys_addr_t phys)
 
         uint32_t entry = readl(ioapic + IOAPIC_WINDOW);
 
-        if (entry & REDIRECTION_MASKED)
+        if (entry & REDIRECTION_MASKED || (entry & DELIVERY_MODE_MASK) == DELIVERY_SMI)
             continue;
-        if ((entry & REDIRECTION_MODE_MASK) == REDIRECTION_EXTINT)
+        if ((entry & DELIVERY_MODE_MASK) == REDIRECTION_EXTINT)
             wired = true;
         else
             writel(entry | REDIRECTION_MASKED, ioapic + IOAPIC_WINDOW);
@@ -135,8 +137,9 @@ static void quiet_hpet(void)
 
     uint32_t configuration = readl(hpet + HPET_CONFIGURATION);
 
-    if (configuration & (HPET_ENABLE | HPET_LEGACY_REPLACEMENT))
-        writel(configuration & ~(HPET_ENABLE | HPET_LEGACY_REPLACEMENT), hpet + HPET_CONFIGURATION);
+    /* The counter runs on: system management code may read it. */
+    if (configuration & HPET_LEGACY_REPLACEMENT)
+        writel(configuration & ~HPET_LEGACY_REPLACEMENT, hpet + HPET_CONFIGURATION);
     iounmap(hpet);
 }
 
@@ -164,9 +167,13 @@ static void set_up_lapic(const struct lapic *lapic, bool wired_through_ioapic)
     uint32_t max_lvt = VERSION_MAX_LVT(lapic_read(lapic, LAPIC_VERSION));
 
     for (unsigned i = 0; i < ARRAY_SIZE(lvt_entries); i++) {
-        if (max_lvt >= lvt_entries[i].from_max_lvt)
-            lapic_write(lapic, lvt_entries[i].reg,
-                        lapic_read(lapic, lvt_entries[i].reg) | LVT_MASKED);
+        uint32_t entry;
+
+        if (max_lvt < lvt_entries[i].from_max_lvt)
+            continue;
+        entry = lapic_read(lapic, lvt_entries[i].reg);
+        if ((entry & DELIVERY_MODE_MASK) != DELIVERY_SMI)
+            lapic_write(lapic, lvt_entries[i].reg, entry | LVT_MASKED);
     }
     /* Disabled by software, the APIC would keep LINT0 masked: enable it first. */
     lapic_write(lapic, LAPIC_SPURIOUS, SPURIOUS_ENABLE | APIC_SPURIOUS_VECTOR);

@@ -31,20 +31,25 @@ static struct {
     bool counts_instructions;
 } tsc;
 
-/* Hz, or 0 if the PIT gave nothing plausible. The least of a few is the least disturbed. */
+/*
+ * Hz, or 0 if the PIT gave nothing plausible. The middle one of three: system management code may hold
+ * the processor at either end of a try, and make it longer or shorter.
+ */
 static uint64_t measure_hz(void)
 {
-    uint64_t least = UINT64_MAX;
+    uint64_t ticks[CALIBRATION_TRIES], middle;
 
     for (unsigned i = 0; i < CALIBRATION_TRIES; i++) {
         uint64_t start, end;
 
         if (pit_time_tsc(CALIBRATION_TICKS, &start, &end) < 0 || end <= start)
             return 0;
-        least = MIN(least, end - start);
+        ticks[i] = end - start;
     }
 
-    uint64_t hz = least * PIT_HZ / CALIBRATION_TICKS;
+    middle = MAX(MIN(ticks[0], ticks[1]), MIN(MAX(ticks[0], ticks[1]), ticks[2]));
+
+    uint64_t hz = middle * PIT_HZ / CALIBRATION_TICKS;
 
     return hz >= MIN_PLAUSIBLE_HZ && hz <= MAX_PLAUSIBLE_HZ ? hz : 0;
 }

@@ -65,6 +65,8 @@ _Static_assert(offsetof(struct fadt, sleep_control) == 244, "FADT SLEEP_CONTROL_
 #define AML_PACKAGE_OP 0x12u
 #define AML_PKG_LENGTH_MORE(lead) ((lead) >> 6) /* further bytes of a package length */
 
+#define DEBUGCON_PORT 0xe9
+#define DEBUGCON_ANSWER 0xe9 /* what QEMU's and Bochs' debug port reads as */
 #define QEMU_PM_PORT 0x604      /* PM1a control of QEMU's own choice, both machines */
 #define QEMU_PM_PORT_OLD 0xb004 /* pc machines before 2.0 */
 #define BOCHS_SHUTDOWN_PORT 0x8900
@@ -172,15 +174,17 @@ static bool find_s5(uint8_t type[2])
 
 static uint16_t io_port(uint32_t old_field, const struct acpi_generic_address *new_field)
 {
-    if (old_field && old_field <= UINT16_MAX)
-        return (uint16_t)old_field;
-    if (new_field->space == ACPI_SPACE_IO && new_field->address <= UINT16_MAX)
+    /* ACPI 6.4, 5.2.9: the newer field counts if it is not zero. */
+    if (new_field->space == ACPI_SPACE_IO && new_field->address &&
+        new_field->address <= UINT16_MAX)
         return (uint16_t)new_field->address;
-    return 0;
+    return old_field <= UINT16_MAX ? (uint16_t)old_field : 0;
 }
 
 static void write_register(const struct acpi_generic_address *reg, uint8_t value)
 {
+    if (!reg->address)
+        return;
     if (reg->space == ACPI_SPACE_IO && reg->address <= UINT16_MAX) {
         outb((uint16_t)reg->address, value);
     } else if (reg->space == ACPI_SPACE_MEMORY) {
@@ -246,12 +250,20 @@ static void acpi_power_off(void)
         enter_sleep(pm1b, type[1]);
 }
 
+/* On a real machine the emulators' ports may be anything. */
+static bool is_emulated(void)
+{
+    return cpuid(1, 0).ecx & CPUID1_ECX_HYPERVISOR || inb(DEBUGCON_PORT) == DEBUGCON_ANSWER;
+}
+
 static void power_off(void)
 {
     static const char bochs[] = "Shutdown";
 
     acpi_power_off();
     delay_us(SETTLE_US);
+    if (!is_emulated())
+        return;
     outw(QEMU_PM_PORT, PM1_SLP_EN);
     outw(QEMU_PM_PORT_OLD, PM1_SLP_EN);
     for (unsigned i = 0; i < strlen(bochs); i++)

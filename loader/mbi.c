@@ -19,7 +19,6 @@
 #define SMBIOS3_VERSION_OFFSET 7
 #define SMBIOS3_MIN_BYTES 0x18
 
-#define FOUR_GIB (UINT64_C(1) << 32)
 
 /* Room for a tag and the closing one; a cleared tag with its type and size, or NULL. */
 static void *add_tag(struct mbi *mbi, uint32_t type, size_t bytes)
@@ -177,8 +176,7 @@ void mbi_add_screen(struct mbi *mbi, const struct mbi_screen *screen)
     struct multiboot2_tag_framebuffer *tag;
     uint8_t position[3], bits[3];
 
-    if (bytes == 0 || screen->address == 0 || screen->address >= FOUR_GIB ||
-        bytes > FOUR_GIB - screen->address)
+    if (bytes == 0 || screen->address == 0 || bytes > UINT64_MAX - screen->address)
         return;
     if (!mask_to_field(screen->red_mask, &position[0], &bits[0]) ||
         !mask_to_field(screen->green_mask, &position[1], &bits[1]) ||

@@ -33,6 +33,14 @@ static void io_delay(void)
 static void irq_disable(void)
 {
 }
+#define CPUID1_ECX_HYPERVISOR BIT(31)
+struct cpuid_regs {
+    uint32_t eax, ebx, ecx, edx;
+};
+static struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
+{
+    return (struct cpuid_regs){0};
+}
 static void cpu_halt(void)
 {
 }

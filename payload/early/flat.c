@@ -21,6 +21,7 @@
 
 /* Video memory, option ROMs and the BIOS: never RAM, whatever a map says (PC/AT memory layout). */
 #define LEGACY_HOLE UINT64_C(0xa0000)
+#define BIOS_SCRATCH_END UINT64_C(0x10000)
 #define LEGACY_HOLE_END MIB64(1)
 
 struct setup setup;
@@ -104,6 +105,21 @@ static void apply_mutations(void)
     }
 }
 
+/*
+ * BIOS and system management code of old machines write to the first 64 KiB at any time. They are RAM
+ * like the rest, and mapped, but nobody gets them.
+ */
+static void keep_first_pages(struct memmap *map)
+{
+    struct mem_range range;
+
+    for (unsigned cursor = 0; memmap_next_usable(map, &cursor, &range);) {
+        if (range.start >= BIOS_SCRATCH_END)
+            return;
+        memmap_mark(map, range.start, MIN(range.end, BIOS_SCRATCH_END), MEM_TAKEN);
+    }
+}
+
 /* The map as we will use it: trusted, within what the CPU and the options allow, without ourselves.
  */
 static void take_memory_map(uint32_t image)
@@ -117,6 +133,7 @@ static void take_memory_map(uint32_t image)
         boot_note("memory map: RAM claimed between 0xa0000 and 0xfffff, left out");
         memmap_mark(map, LEGACY_HOLE, LEGACY_HOLE_END, MEM_RESERVED);
     }
+    keep_first_pages(map);
     memmap_make_room(map, MAP_ENTRIES_OURS, boot_note);
     format(why, sizeof(why), "the CPU has %u physical address bits", cpu_facts.phys_bits);
     memmap_clip(map, BIT64(cpu_facts.phys_bits), why, boot_note);

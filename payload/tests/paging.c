@@ -26,6 +26,8 @@
 #include "payload/traps.h"
 
 #define FOUR_GIB GIB64(4)
+#define LEGACY_HOLE UINT64_C(0xa0000) /* no RAM there, whatever the map says */
+#define LEGACY_HOLE_END MIB64(1)
 #define OPCODE_RET 0xc3
 #define TAG 0x50a6e5edu
 #define PROBES_RANDOM 64u
@@ -38,6 +40,7 @@ static void prepare(void)
 {
     firmware = boot_facts.map;
     memmap_sanitise(&firmware, NULL);
+    memmap_mark(&firmware, LEGACY_HOLE, LEGACY_HOLE_END, MEM_RESERVED);
     if (setup.options.mem)
         memmap_clip(&firmware, setup.options.mem, "option mem=", NULL);
 }
