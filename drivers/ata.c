@@ -20,7 +20,9 @@
 #define DEVICE_UNIT(unit) ((unit) << 4)
 #define DEVICE_OBSOLETE 0xa0u /* two bits that old drives want set */
 
-#define STATUS_FLOATING 0xffu /* no drive holds the bus */
+/* No drive holds the bus: all lines high, or with D7 pulled down as ATA wants it */
+#define STATUS_FLOATING 0xffu
+#define STATUS_PULLED_DOWN 0x7fu
 
 #define CONTROL_NIEN BIT(1)
 #define CONTROL_SRST BIT(2)
@@ -28,7 +30,8 @@
 #define COMMAND_IDENTIFY 0xecu
 #define COMMAND_SET_FEATURES 0xefu
 #define FEATURE_TRANSFER_MODE 0x03u
-#define MODE_MULTIWORD_DMA2 0x22u
+#define MODE_MULTIWORD_DMA 0x20u
+#define MODE_ULTRA_DMA 0x40u
 
 /* What an ATAPI drive leaves in its registers when it refuses IDENTIFY */
 #define ATAPI_MID 0x14u
@@ -41,18 +44,27 @@
 #define ID_CAPABILITIES 49u
 #define ID_CAP_DMA BIT(8)
 #define ID_CAP_LBA BIT(9)
+#define ID_VALID_WORDS 53u
+#define ID_VALID_ULTRA BIT(2) /* word 88 means something */
 #define ID_SECTORS_LOW 60u
 #define ID_SECTORS_HIGH 61u
 #define ID_MULTIWORD_DMA 63u
 #define ID_ULTRA_DMA 88u
-#define ID_MODE_SELECTED 0xff00u
+/* Words 63 and 88: the modes there are, and from bit 8 on the one that is selected */
+#define ID_MODES_MASK 0xffu
+#define ID_SELECTED_SHIFT 8
+#define NR_MULTIWORD_MODES 3u
+#define NR_ULTRA_MODES 7u
 
 #define SECTOR_WORDS (ATA_SECTOR_BYTES / 2)
 
 #define READY_LIMIT_MS 200u
-#define IDENTIFY_LIMIT_MS 1000u
-#define RESET_LIMIT_MS 2000u
+#define START_UP_LIMIT_MS 5000u /* a drive that shows BSY after power on or a reset */
+#define IDENTIFY_LIMIT_MS 2000u
+#define PIO_LIMIT_MS 10000u /* a sleeping disk spins up first */
+#define RESET_LIMIT_MS 5000u
 #define SRST_HOLD_US 10u
+#define SRST_STATUS_US 2000u /* until the status is valid (ATA/ATAPI-6, 9.2) */
 #define POLL_US 5u
 
 static uint16_t port(const struct ata_channel *ch, unsigned reg)
@@ -146,6 +158,35 @@ static void take_model(const uint16_t *words, char *text)
     text[end] = '\0';
 }
 
+/* The highest of the modes in the bit map, or -1. */
+static int best_mode(uint32_t modes, unsigned nr_modes)
+{
+    for (unsigned mode = nr_modes; mode-- > 0;) {
+        if (modes & BIT(mode))
+            return (int)mode;
+    }
+    return -1;
+}
+
+static void take_dma_mode(const uint16_t *words, struct ata_identity *id)
+{
+    uint16_t multiword = words[ID_MULTIWORD_DMA];
+    uint16_t ultra = words[ID_VALID_WORDS] & ID_VALID_ULTRA ? words[ID_ULTRA_DMA] : 0;
+    int mode = best_mode(ultra >> ID_SELECTED_SHIFT, NR_ULTRA_MODES);
+
+    id->dma_mode_is_set = true;
+    if (mode >= 0) {
+        id->dma_mode = (uint8_t)(MODE_ULTRA_DMA | mode);
+        return;
+    }
+    mode = best_mode(multiword >> ID_SELECTED_SHIFT, NR_MULTIWORD_MODES);
+    if (mode < 0) {
+        id->dma_mode_is_set = false;
+        mode = best_mode(multiword & ID_MODES_MASK, NR_MULTIWORD_MODES);
+    }
+    id->dma_mode = mode < 0 ? 0 : (uint8_t)(MODE_MULTIWORD_DMA | mode);
+}
+
 static void take_identity(const uint16_t *words, struct ata_identity *id)
 {
     uint32_t sectors = words[ID_SECTORS_LOW] | (uint32_t)words[ID_SECTORS_HIGH] << 16;
@@ -155,22 +196,47 @@ static void take_identity(const uint16_t *words, struct ata_identity *id)
     id->sectors = MIN(sectors, ATA_LBA28_SECTORS);
     id->has_dma = words[ID_CAPABILITIES] & ID_CAP_DMA;
     id->has_lba = words[ID_CAPABILITIES] & ID_CAP_LBA;
-    id->dma_mode_is_set = (words[ID_MULTIWORD_DMA] | words[ID_ULTRA_DMA]) & ID_MODE_SELECTED;
+    take_dma_mode(words, id);
 }
 
-int ata_identify(const struct ata_channel *ch, unsigned unit, struct ata_identity *id)
+static bool is_floating(const struct ata_channel *ch)
+{
+    uint8_t status = ata_status(ch);
+
+    return status == STATUS_FLOATING || status == STATUS_PULLED_DOWN;
+}
+
+/* Waits until BSY and DRQ are 0. Errors of an earlier command don't matter. */
+static int wait_idle(const struct ata_channel *ch, uint32_t limit_ms)
+{
+    deadline_t deadline = deadline_in_ms(limit_ms);
+
+    while (ata_status(ch) & (ATA_STATUS_BSY | ATA_STATUS_DRQ)) {
+        if (deadline_passed(deadline))
+            return -ETIMEDOUT;
+        delay_us(POLL_US);
+    }
+    return 0;
+}
+
+int ata_identify(struct ata_channel *ch, unsigned unit, struct ata_identity *id)
 {
     uint16_t words[ID_WORDS];
     uint8_t mid, high;
     int err;
 
-    if (ata_status(ch) == STATUS_FLOATING)
+    /* While BSY is 1 no register takes a value, and no drive can be selected. */
+    if (is_floating(ch))
         return -ENODEV;
+    if (wait_status(ch, 0, START_UP_LIMIT_MS) == -ETIMEDOUT)
+        return -EBUSY;
     select_unit(ch, unit);
+    if (is_floating(ch))
+        return -ENODEV;
+    if (wait_status(ch, 0, START_UP_LIMIT_MS) == -ETIMEDOUT)
+        return -EBUSY;
     if (!registers_keep(ch))
         return -ENODEV;
-    if (wait_status(ch, 0, READY_LIMIT_MS) == -ETIMEDOUT)
-        return -ETIMEDOUT;
     start_command(ch, COMMAND_IDENTIFY);
     if (ata_status(ch) == 0)
         return -ENODEV;
@@ -179,6 +245,7 @@ int ata_identify(const struct ata_channel *ch, unsigned unit, struct ata_identit
         insw(port(ch, REG_DATA), words, ID_WORDS);
         (void)ata_take_status(ch);
         take_identity(words, id);
+        ch->dma_mode[unit] = id->dma_mode_is_set ? id->dma_mode : 0;
         return 0;
     }
     mid = inb(port(ch, REG_LBA_MID));
@@ -187,13 +254,31 @@ int ata_identify(const struct ata_channel *ch, unsigned unit, struct ata_identit
     return mid == ATAPI_MID && high == ATAPI_HIGH ? -ENOSYS : err;
 }
 
-void ata_set_dma_mode(const struct ata_channel *ch)
+/* SET FEATURES, set transfer mode. */
+static int set_mode(const struct ata_channel *ch, unsigned unit, uint8_t mode)
 {
+    int err;
+
+    select_unit(ch, unit);
+    err = wait_idle(ch, READY_LIMIT_MS);
+    if (err)
+        return err;
     outb(port(ch, REG_FEATURES), FEATURE_TRANSFER_MODE);
-    outb(port(ch, REG_COUNT), MODE_MULTIWORD_DMA2);
+    outb(port(ch, REG_COUNT), mode);
     start_command(ch, COMMAND_SET_FEATURES);
-    wait_status(ch, ATA_STATUS_DRDY, READY_LIMIT_MS);
-    (void)ata_take_status(ch);
+    err = wait_idle(ch, IDENTIFY_LIMIT_MS);
+    if (ata_take_status(ch) & (ATA_STATUS_ERR | ATA_STATUS_DF) && !err)
+        err = -EIO;
+    return err;
+}
+
+int ata_set_dma_mode(struct ata_channel *ch, unsigned unit, uint8_t mode)
+{
+    int err = set_mode(ch, unit, mode);
+
+    if (!err)
+        ch->dma_mode[unit] = mode;
+    return err;
 }
 
 int ata_command(const struct ata_channel *ch, unsigned unit, uint8_t command, uint32_t lba,
@@ -210,8 +295,18 @@ int ata_command(const struct ata_channel *ch, unsigned unit, uint8_t command, ui
     outb(port(ch, REG_DEVICE),
          (uint8_t)(DEVICE_OBSOLETE | DEVICE_LBA | DEVICE_UNIT(unit) | lba >> 24));
     settle(ch);
+    if (command == ATA_COMMAND_READ_DMA) {
+        (void)ata_take_status(ch); /* an old request would look like the new one's end */
+        outb(ch->control, 0);
+    }
     start_command(ch, command);
     return 0;
+}
+
+void ata_end_dma(const struct ata_channel *ch)
+{
+    (void)ata_take_status(ch);
+    outb(ch->control, CONTROL_NIEN);
 }
 
 int ata_read_sectors(const struct ata_channel *ch, unsigned unit, uint32_t lba, uint32_t count,
@@ -221,7 +316,7 @@ int ata_read_sectors(const struct ata_channel *ch, unsigned unit, uint32_t lba, 
     int err = ata_command(ch, unit, ATA_COMMAND_READ_SECTORS, lba, count);
 
     for (uint32_t i = 0; !err && i < count; i++) {
-        err = wait_status(ch, ATA_STATUS_DRQ, ATA_TRANSFER_LIMIT_MS);
+        err = wait_status(ch, ATA_STATUS_DRQ, PIO_LIMIT_MS);
         if (err)
             break;
         insw(port(ch, REG_DATA), sector, SECTOR_WORDS);
@@ -237,5 +332,11 @@ void ata_reset(const struct ata_channel *ch)
     outb(ch->control, CONTROL_SRST | CONTROL_NIEN);
     delay_us(SRST_HOLD_US);
     outb(ch->control, CONTROL_NIEN);
-    wait_status(ch, 0, RESET_LIMIT_MS);
+    delay_us(SRST_STATUS_US);
+    if (wait_idle(ch, RESET_LIMIT_MS) < 0)
+        return;
+    for (unsigned unit = 0; unit < ATA_UNITS; unit++) {
+        if (ch->dma_mode[unit])
+            set_mode(ch, unit, ch->dma_mode[unit]);
+    }
 }

@@ -5,15 +5,16 @@
 /*
  * An ATA channel as its registers show it, whoever its bus master is: two drives that share a
  * command block and a control register. Only commands that read are here (ATA/ATAPI-6, chapters 7
- * and 8). The channel's interrupt stays off (nIEN), everything is polled and has a deadline.
+ * and 8). Everything is polled and has a deadline. The channel's interrupt is off (nIEN), but for
+ * READ DMA, whose end a bus master tells by it; the interrupt controller's line stays masked.
  */
 
 #include "lib/types.h"
 
 #define ATA_SECTOR_BYTES 512u
-#define ATA_MAX_SECTORS 256u         /* of one command */
-#define ATA_LBA28_SECTORS BIT(28)    /* of a drive, as far as 28 bits reach */
-#define ATA_TRANSFER_LIMIT_MS 10000u /* a sleeping disk spins up first */
+#define ATA_MAX_SECTORS 256u      /* of one command */
+#define ATA_LBA28_SECTORS BIT(28) /* of a drive, as far as 28 bits reach */
+#define ATA_UNITS 2u              /* drives of a channel */
 
 #define ATA_COMMAND_READ_SECTORS 0x20u
 #define ATA_COMMAND_READ_DMA 0xc8u
@@ -27,13 +28,20 @@
 struct ata_channel {
     uint16_t command; /* first port of the command block */
     uint16_t control; /* the control register, which reads as the status without side effects */
+    uint8_t dma_mode[ATA_UNITS]; /* as SET FEATURES takes it; chosen by a reset again; 0: none */
 };
 
 struct ata_identity {
     char model[41];
     uint32_t sectors; /* that 28 bits reach */
     bool has_dma, has_lba;
-    bool dma_mode_is_set; /* a multiword or Ultra mode is selected */
+    /*
+     * The DMA mode to use, as SET FEATURES takes it (0x4n Ultra, 0x2n multiword): the selected one,
+     * or else the best multiword mode that the drive has, which works with a controller's slow
+     * default timing as well, for drives that the firmware never set up. 0: there is none.
+     */
+    uint8_t dma_mode;
+    bool dma_mode_is_set; /* dma_mode is the selected one */
 };
 
 /* The status. ata_take_status() also takes back the drive's interrupt request. */
@@ -42,29 +50,38 @@ uint8_t ata_take_status(const struct ata_channel *ch);
 uint8_t ata_error(const struct ata_channel *ch);
 
 /*
- * Asks drive `unit` (0, 1) who it is. Returns 0; -ENODEV when there is none; -ENOSYS for an ATAPI
- * drive; -EIO or -ETIMEDOUT for one that is there and fails.
+ * Asks drive `unit` (0, 1) who it is, and notes its selected DMA mode for later resets. A drive
+ * that still starts up gets 5 s to become ready. Returns 0; -ENODEV when there is none; -ENOSYS for
+ * an ATAPI drive; -EBUSY when the channel stays busy; -EIO or -ETIMEDOUT for a drive that fails.
  */
-int ata_identify(const struct ata_channel *ch, unsigned unit, struct ata_identity *id);
+int ata_identify(struct ata_channel *ch, unsigned unit, struct ata_identity *id);
 
 /*
- * Selects multiword DMA mode 2 for the drive that was identified last. It works with a controller's
- * slow default timing as well, for drives that the firmware never set up.
+ * Selects a DMA mode (see struct ata_identity) in drive `unit`, for now and for after a reset.
+ * Returns 0, -EIO if the drive refuses it, or -ETIMEDOUT.
  */
-void ata_set_dma_mode(const struct ata_channel *ch);
+int ata_set_dma_mode(struct ata_channel *ch, unsigned unit, uint8_t mode);
 
 /*
- * Sends drive `unit` a command for `count` (1 to ATA_MAX_SECTORS) sectors from `lba` on. Returns 0,
- * or -ETIMEDOUT if the drive does not become ready.
+ * Sends drive `unit` a command for `count` (1 to ATA_MAX_SECTORS) sectors from `lba` on. For
+ * ATA_COMMAND_READ_DMA the channel's interrupt is switched on first: ata_end_dma() follows.
+ * Returns 0, or -ETIMEDOUT if the drive does not become ready.
  */
 int ata_command(const struct ata_channel *ch, unsigned unit, uint8_t command, uint32_t lba,
                 uint32_t count);
 
-/* READ SECTORS by the processor. Returns 0, -EIO or -ETIMEDOUT. */
+/* Takes back the interrupt request of a READ DMA and switches the interrupt off. */
+void ata_end_dma(const struct ata_channel *ch);
+
+/* READ SECTORS by the processor. A sleeping disk gets 10 s to spin up. Returns 0, -EIO or
+ * -ETIMEDOUT. */
 int ata_read_sectors(const struct ata_channel *ch, unsigned unit, uint32_t lba, uint32_t count,
                      void *to);
 
-/* Gets the channel out of whatever it hangs in: both drives forget their command. */
+/*
+ * Gets the channel out of whatever it hangs in: both drives forget their command, and get back the
+ * DMA modes that they had.
+ */
 void ata_reset(const struct ata_channel *ch);
 
 #endif

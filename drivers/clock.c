@@ -32,8 +32,8 @@ static struct {
 } tsc;
 
 /*
- * Hz, or 0 if the PIT gave nothing plausible. The middle one of three: system management code may hold
- * the processor at either end of a try, and make it longer or shorter.
+ * Hz, or 0 if the PIT gave nothing plausible. The middle one of three: system management code may
+ * hold the processor at either end of a try, and make it longer or shorter.
  */
 static uint64_t measure_hz(void)
 {

@@ -187,7 +187,6 @@ unsigned dma_check_leaks(struct device *dev);
 /* Live mappings of `dev` (NULL: of any device), coherent memory left out. */
 unsigned dma_live_mappings(const struct device *dev);
 
-/* Where findings are told, one line of text without a line end; NULL for nowhere (the default). */
 /* A finding's short name: "double unmap". */
 const char *dma_finding_name(enum dma_finding kind);
 

@@ -147,6 +147,18 @@ const char *isa_dma_refusal(unsigned channel, dma_addr_t addr, uint32_t bytes)
     return NULL;
 }
 
+/* Reading the status clears the terminal counts of all four channels: each is noted for its own. */
+static void note_terminal_counts(unsigned channel)
+{
+    unsigned first = channel - local(channel);
+    uint8_t status = inb(port(channel, REG_STATUS));
+
+    for (unsigned i = 0; i < CHANNELS_PER_CHIP; i++) {
+        if (status & BIT(i))
+            channels[first + i].reached_tc = true;
+    }
+}
+
 int isa_dma_start(unsigned channel, dma_addr_t addr, uint32_t bytes, enum dma_data_direction dir)
 {
     struct channel *ch = &channels[channel];
@@ -174,7 +186,7 @@ int isa_dma_start(unsigned channel, dma_addr_t addr, uint32_t bytes, enum dma_da
     if (!inject(isa_ignore_page_register, dma_bounce))
         outb(page_ports[channel], (uint8_t)page);
     write_pair(channel, REG_COUNT(local(channel)), units - 1);
-    (void)inb(port(channel, REG_STATUS)); /* forgets an old terminal count */
+    note_terminal_counts(channel); /* among them an old one of this channel */
     ch->bytes = bytes;
     ch->reached_tc = false;
     mask_channel(channel, false);
@@ -184,17 +196,13 @@ int isa_dma_start(unsigned channel, dma_addr_t addr, uint32_t bytes, enum dma_da
 
 bool isa_dma_done(unsigned channel)
 {
-    unsigned first = channel - local(channel);
     uint32_t flags = irq_save();
-    /* Reading clears all four terminal count bits, so each is noted for its channel. */
-    uint8_t status = inb(port(channel, REG_STATUS));
+    bool done;
 
-    for (unsigned i = 0; i < CHANNELS_PER_CHIP; i++) {
-        if (status & BIT(i))
-            channels[first + i].reached_tc = true;
-    }
+    note_terminal_counts(channel);
+    done = channels[channel].reached_tc;
     irq_restore(flags);
-    return channels[channel].reached_tc;
+    return done;
 }
 
 uint32_t isa_dma_residue(unsigned channel)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/pci.h"
+#include "drivers/transfer.h"
+#include "lib/bitmap.h"
 #include "lib/errno.h"
 #include "lib/format.h"
 #include "lib/types.h"
@@ -12,12 +14,15 @@
 
 #define NR_SLOTS 32u
 #define NR_FUNCTIONS 8u
-#define MAX_DEVICES 96u
+#define NR_BUSES 256u
+#define MAX_DEVICES 256u /* two processor sockets bring 150 functions of their own */
 #define MAX_BUS_DEPTH 16u
 
 #define NO_VENDOR 0xffffu
 #define ALL_ONES 0xffffffffu
 #define HEADER_DWORDS 16u
+#define HEADER_CLASS_DWORD 2u
+#define HEADER_BAR_DWORDS 4u, 5u, 6u, 7u, 8u, 9u
 #define HEADER_LAYOUT_MASK 0x7fu
 #define HEADER_LAYOUT_DEVICE 0u
 #define HEADER_LAYOUT_BRIDGE 1u
@@ -36,6 +41,8 @@
 /* Written by pci_init() only. */
 static struct pci_device devices[MAX_DEVICES];
 static unsigned nr_devices;
+static unsigned nr_lost; /* found beyond MAX_DEVICES */
+static uint32_t scanned_buses[BITMAP_WORDS(NR_BUSES)];
 
 static uint32_t address_of(const struct pci_device *pdev, unsigned reg)
 {
@@ -122,29 +129,43 @@ static bool mechanism1_answers(void)
     return kept;
 }
 
-/* A device that lost its power still answers some accesses, but its header is all ones. */
+/* A device that lost its power may still tell who it is, but the rest of its header is all ones. */
 static bool header_is_gone(const struct pci_device *pdev)
 {
-    for (unsigned i = 0; i < HEADER_DWORDS; i++) {
+    for (unsigned i = 1; i < HEADER_DWORDS; i++) {
         if (pci_read_config32(pdev, i * 4) != ALL_ONES)
             return false;
     }
     return true;
 }
 
+static struct pci_device at(unsigned bus, unsigned slot, unsigned function)
+{
+    return (struct pci_device){
+        .bus = (uint8_t)bus, .slot = (uint8_t)slot, .function = (uint8_t)function};
+}
+
+static bool answers(const struct pci_device *pdev)
+{
+    uint16_t vendor = pci_read_config16(pdev, PCI_VENDOR_ID);
+
+    return vendor != NO_VENDOR && vendor != 0;
+}
+
 /* Enters the function if it is there. Returns its entry, or NULL. */
 static struct pci_device *add_function(unsigned bus, unsigned slot, unsigned function)
 {
+    struct pci_device where = at(bus, slot, function);
     struct pci_device *pdev = &devices[nr_devices];
 
-    if (nr_devices == MAX_DEVICES)
+    if (!answers(&where) || header_is_gone(&where))
         return NULL;
-    pdev->bus = (uint8_t)bus;
-    pdev->slot = (uint8_t)slot;
-    pdev->function = (uint8_t)function;
+    if (nr_devices == MAX_DEVICES) {
+        nr_lost++;
+        return NULL;
+    }
+    *pdev = where;
     pdev->vendor = pci_read_config16(pdev, PCI_VENDOR_ID);
-    if (pdev->vendor == NO_VENDOR || pdev->vendor == 0 || header_is_gone(pdev))
-        return NULL;
     pdev->device = pci_read_config16(pdev, PCI_DEVICE_ID);
     pdev->class_code = pci_read_config32(pdev, PCI_CLASS_REVISION) >> 8;
     pdev->header_type = pci_read_config8(pdev, PCI_HEADER_TYPE) & HEADER_LAYOUT_MASK;
@@ -158,9 +179,10 @@ static struct pci_device *add_function(unsigned bus, unsigned slot, unsigned fun
     return pdev;
 }
 
-/* `depth` ends a loop of bridges that point at each other. */
+/* `depth` bounds the stack; a loop of bridges that point at each other ends at a scanned bus. */
 static void scan_bus(unsigned bus, unsigned depth)
 {
+    bitmap_set(scanned_buses, bus);
     for (unsigned slot = 0; slot < NR_SLOTS; slot++) {
         unsigned nr_functions = 1;
 
@@ -176,18 +198,68 @@ static void scan_bus(unsigned bus, unsigned depth)
             if (pdev->header_type != HEADER_LAYOUT_BRIDGE)
                 continue;
             secondary = pci_read_config8(pdev, PCI_SECONDARY_BUS);
-            if (secondary > bus && depth < MAX_BUS_DEPTH)
+            if (secondary > bus && depth < MAX_BUS_DEPTH && !bitmap_test(scanned_buses, secondary))
                 scan_bus(secondary, depth + 1);
         }
+    }
+}
+
+/* True if both read the same where devices differ: identity, class, addresses. */
+static bool same_header(const struct pci_device *a, const struct pci_device *b)
+{
+    static const uint8_t dwords[] = {0, HEADER_CLASS_DWORD, HEADER_BAR_DWORDS};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(dwords); i++) {
+        if (pci_read_config32(a, dwords[i] * 4u) != pci_read_config32(b, dwords[i] * 4u))
+            return false;
+    }
+    return true;
+}
+
+/* What answers on a bus that no bridge leads to. */
+enum stray_bus { BUS_EMPTY, BUS_MIRROR, BUS_PEER };
+
+/*
+ * A host bridge that does not decode the bus number shows bus 0 on every bus. A real bus is told by
+ * any slot that reads unlike that of bus 0.
+ */
+static enum stray_bus look_at_bus(unsigned bus)
+{
+    enum stray_bus kind = BUS_EMPTY;
+
+    for (unsigned slot = 0; slot < NR_SLOTS; slot++) {
+        struct pci_device here = at(bus, slot, 0), there = at(0, slot, 0);
+
+        if (!answers(&here))
+            continue;
+        if (!same_header(&here, &there))
+            return BUS_PEER;
+        kind = BUS_MIRROR;
+    }
+    return kind;
+}
+
+/* Servers have several host bridges, each with a root bus that no bridge on bus 0 leads to. */
+static void scan_peer_buses(void)
+{
+    for (unsigned bus = 1; bus < NR_BUSES; bus++) {
+        if (!bitmap_test(scanned_buses, bus) && look_at_bus(bus) == BUS_PEER)
+            scan_bus(bus, 0);
     }
 }
 
 int pci_init(void)
 {
     nr_devices = 0;
+    nr_lost = 0;
+    bitmap_clear_range(scanned_buses, 0, NR_BUSES);
     if (!mechanism1_answers())
         return -ENODEV;
     scan_bus(0, 0);
+    scan_peer_buses();
+    if (nr_lost)
+        probe_report("pci", -ENOSPC, "at least %u functions beyond the first %u are left alone",
+                     nr_lost, MAX_DEVICES);
     return (int)nr_devices;
 }
 
@@ -232,6 +304,19 @@ static uint32_t bar_writable_bits(const struct pci_device *pdev, unsigned reg)
     writable = pci_read_config32(pdev, reg);
     pci_write_config32(pdev, reg, before);
     return writable;
+}
+
+phys_addr_t pci_bar_memory(const struct pci_device *pdev, unsigned index)
+{
+    unsigned reg = PCI_BAR0 + 4 * index;
+    uint32_t low = pci_read_config32(pdev, reg);
+    phys_addr_t base = low & BAR_MEMORY_MASK;
+
+    if (pdev->header_type != HEADER_LAYOUT_DEVICE || index >= NR_BARS_DEVICE || (low & BAR_IS_IO))
+        return 0;
+    if ((low & BAR_TYPE_MASK) == BAR_TYPE_64BIT && index + 1 < NR_BARS_DEVICE)
+        base |= (uint64_t)pci_read_config32(pdev, reg + 4) << 32;
+    return base;
 }
 
 int pci_read_bar(const struct pci_device *pdev, unsigned index, struct pci_bar *bar)

@@ -6,9 +6,9 @@
  * PCI by configuration mechanism 1 (PCI 3.0, 3.2.2.3.2): ports 0xcf8 and 0xcfc.
  *
  * Buses and addresses are as the firmware left them: nothing is assigned here. Enumeration starts
- * at bus 0 and follows every PCI-to-PCI bridge to its secondary bus. A function whose identity
- * reads all ones is not there, and one whose whole header reads all ones has fallen off the bus and
- * is skipped.
+ * at bus 0, follows every PCI-to-PCI bridge to its secondary bus, and then looks for further root
+ * buses, which servers have, on all numbers not seen yet. A function whose vendor reads all ones is
+ * not there, and one whose header does after its identity has fallen off the bus and is skipped.
  *
  * A driver declares itself in its own file, and is offered each device that matches:
  *
@@ -78,7 +78,8 @@ struct pci_bar {
 
 /*
  * Finds out whether mechanism 1 answers and lists the devices. Context: paged phase, once.
- * Returns the number of functions found, or -ENODEV.
+ * Functions that find no room in the list are counted in a probe_report(). Returns the number of
+ * functions listed, or -ENODEV.
  */
 int pci_init(void);
 
@@ -106,8 +107,21 @@ void pci_write_config32(const struct pci_device *pdev, unsigned reg, uint32_t va
  */
 int pci_read_bar(const struct pci_device *pdev, unsigned index, struct pci_bar *bar);
 
+/*
+ * Where the memory of base address register `index` of a device is, without looking for its size:
+ * decoding stays on, for a device that somebody may be using. 0 if there is none.
+ */
+phys_addr_t pci_bar_memory(const struct pci_device *pdev, unsigned index);
+
 /* Lets the device drive the bus, or not. Returns whether it could before. */
 bool pci_set_master(const struct pci_device *pdev, bool on);
+
+/*
+ * Takes mastering from every listed device that firmware left it to, bridges and displays excepted,
+ * and USB controllers that system management mode uses. One probe_report() for each. A driver gives
+ * mastering back for as long as it needs it. Context: paged phase, after pci_init().
+ */
+void pci_stop_masters(void);
 
 /*
  * Switches on decoding or mastering (PCI_COMMAND_*) for as long as a driver works with the device:

@@ -66,7 +66,7 @@ _Static_assert(offsetof(struct fadt, sleep_control) == 244, "FADT SLEEP_CONTROL_
 #define AML_PKG_LENGTH_MORE(lead) ((lead) >> 6) /* further bytes of a package length */
 
 #define DEBUGCON_PORT 0xe9
-#define DEBUGCON_ANSWER 0xe9 /* what QEMU's and Bochs' debug port reads as */
+#define DEBUGCON_ANSWER 0xe9    /* what QEMU's and Bochs' debug port reads as */
 #define QEMU_PM_PORT 0x604      /* PM1a control of QEMU's own choice, both machines */
 #define QEMU_PM_PORT_OLD 0xb004 /* pc machines before 2.0 */
 #define BOCHS_SHUTDOWN_PORT 0x8900
@@ -175,8 +175,7 @@ static bool find_s5(uint8_t type[2])
 static uint16_t io_port(uint32_t old_field, const struct acpi_generic_address *new_field)
 {
     /* ACPI 6.4, 5.2.9: the newer field counts if it is not zero. */
-    if (new_field->space == ACPI_SPACE_IO && new_field->address &&
-        new_field->address <= UINT16_MAX)
+    if (new_field->space == ACPI_SPACE_IO && new_field->address && new_field->address <= UINT16_MAX)
         return (uint16_t)new_field->address;
     return old_field <= UINT16_MAX ? (uint16_t)old_field : 0;
 }

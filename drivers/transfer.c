@@ -6,7 +6,7 @@
 #include "lib/format.h"
 
 #define MAX_CLIENTS 16u
-#define MAX_RESULTS 24u
+#define MAX_RESULTS 64u
 
 /* All written at probe time only, by the one thread that probes. */
 static struct dma_client *clients[MAX_CLIENTS];
@@ -82,8 +82,10 @@ void devices_probe(void)
     found = pci_init();
     if (found < 0)
         probe_report("pci", found, "no configuration mechanism 1 at port 0xcf8");
-    else
+    if (found > 0) {
+        pci_stop_masters();
         pci_probe_drivers();
+    }
 }
 
 void devices_quiet(void)

@@ -63,8 +63,9 @@ struct isa_driver {
 };
 
 /*
- * Finds every device: 8237, ISA drivers in the table `isa_driver`, then PCI and its drivers in the
- * table `pci_driver`. Context: paged phase, once, after dma_init() and clock_init().
+ * Finds every device: 8237, ISA drivers in the table `isa_driver`, then PCI, where first all that
+ * the firmware left as bus master is stopped, and its drivers in the table `pci_driver`. Context:
+ * paged phase, once, after dma_init() and clock_init().
  */
 void devices_probe(void);
 

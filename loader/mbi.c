@@ -19,7 +19,6 @@
 #define SMBIOS3_VERSION_OFFSET 7
 #define SMBIOS3_MIN_BYTES 0x18
 
-
 /* Room for a tag and the closing one; a cleared tag with its type and size, or NULL. */
 static void *add_tag(struct mbi *mbi, uint32_t type, size_t bytes)
 {

@@ -61,8 +61,8 @@ void mbi_add_rsdp(struct mbi *mbi, const void *rsdp);
 void mbi_add_smbios(struct mbi *mbi, const void *entry_point);
 
 /*
- * The screen, wherever it lies: a kernel with PAE can map it above 4 GiB. It is left out if a colour's
- * bits do not form one run.
+ * The screen, wherever it lies: a kernel with PAE can map it above 4 GiB. It is left out if a
+ * colour's bits do not form one run.
  */
 void mbi_add_screen(struct mbi *mbi, const struct mbi_screen *screen);
 

@@ -4,6 +4,7 @@
 # A test is one file ci/unit/test_NAME.c, and one line here that names the sources under test. What
 # these call and the host can't do, the test defines itself.
 
+test_ata_SRCS := lib/prng.c
 test_bitmap_SRCS := lib/bitmap.c lib/prng.c
 test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c lib/format.c lib/str_copy.c \
 	lib/prng.c
@@ -26,6 +27,7 @@ test_memmap_SRCS := paging/memmap.c lib/format.c lib/prng.c
 test_option_SRCS := lib/option.c lib/prng.c
 test_page_alloc_SRCS := paging/page_alloc.c paging/layout.c lib/prng.c
 test_page_set_SRCS := payload/page_set.c paging/page_alloc.c paging/layout.c lib/prng.c
+test_pci_SRCS := lib/bitmap.c lib/format.c lib/prng.c
 test_permute_SRCS := lib/permute.c lib/prng.c
 test_pgtable_SRCS := paging/memmap.c paging/layout.c lib/format.c lib/prng.c
 test_place_SRCS := loader/place.c lib/prng.c

@@ -106,8 +106,8 @@ static void apply_mutations(void)
 }
 
 /*
- * BIOS and system management code of old machines write to the first 64 KiB at any time. They are RAM
- * like the rest, and mapped, but nobody gets them.
+ * BIOS and system management code of old machines write to the first 64 KiB at any time. They are
+ * RAM like the rest, and mapped, but nobody gets them.
  */
 static void keep_first_pages(struct memmap *map)
 {

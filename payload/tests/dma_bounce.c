@@ -26,15 +26,10 @@
 #include "lib/permute.h"
 #include "lib/string.h"
 #include "paging/highmem.h"
-#include "paging/page_alloc.h"
 #include "payload/suite.h"
-#include "payload/tests/dma_arena.h"
+#include "payload/tests/dma_bench.h"
 #include "payload/tests/dma_misuse.h"
-#include "payload/tests/dma_model.h"
-#include "payload/tests/sector_pattern.h"
 
-#define MAX_BYTES KIB(128)
-#define FAR_ORDER 5u /* MAX_BYTES */
 #define MIN_TRANSFERS 16u
 #define MAX_TRANSFERS 160u
 #define CASE_BUDGET_MS 1600u
@@ -87,23 +82,6 @@ static const uint32_t sizes[] = {
 
 enum placement { PLACE_LINE, PLACE_IN_PAGE, PLACE_CROSS_PAGE, PLACE_CROSS_64K, NR_PLACEMENTS };
 
-enum reference { REFERENCE_SHADOW, REFERENCE_PATTERN, REFERENCE_PIO, REFERENCE_DMA };
-
-/* What a case works with. One at a time, static because of its size. */
-static struct bench {
-    struct test *t;
-    struct dma_client *client;
-    struct dma_arena arena[DMA_NR_ARENAS];
-    struct page *far; /* MAX_BYTES that every device reaches */
-    uint8_t *wanted;  /* MAX_BYTES: what a transfer should give */
-    uint8_t *shadow;  /* MAX_BYTES: contents of a device that can be written */
-    enum reference reference;
-    uint32_t image_id;
-    struct dma_counters before; /* of the device, at the start of the case */
-    uint64_t direct_bytes, direct_ns, bounced_bytes, bounced_ns; /* of large reads */
-    uint64_t bytes;
-} bench;
-
 /* A transfer to be made. */
 struct plan {
     struct dma_arena *arena;
@@ -114,91 +92,11 @@ struct plan {
     bool must_bounce, may_bounce;
 };
 
-static unsigned nr_instances(void)
-{
-    return MAX(dma_client_count(), 1u) + DMA_NR_MODELS;
-}
-
-static const char *instance_name(unsigned index)
-{
-    unsigned nr_devices = MAX(dma_client_count(), 1u);
-
-    if (index >= nr_devices)
-        return dma_model_name(index - nr_devices);
-    return dma_client_count() ? dma_client_at(index)->name : "device";
-}
-
-/* The client of the running instance, or NULL after a skip or an error. */
-static struct dma_client *open_client(struct test *t)
-{
-    unsigned index = test_instance(t);
-    unsigned nr_devices = MAX(dma_client_count(), 1u);
-    struct dma_client *client;
-
-    if (index < dma_client_count())
-        return dma_client_at(index);
-    if (index < nr_devices) {
-        const struct probe_result *first = probe_result_at(0);
-
-        test_skip(t, "no DMA device found (%s: %s)", first ? first->driver : "drivers",
-                  first ? first->text : "nothing probed");
-        return NULL;
-    }
-    client = dma_model_open(index - nr_devices);
-    if (!client)
-        test_error(t, "no memory for the model device");
-    return client;
-}
-
-static void close_bench(struct bench *b)
-{
-    struct dma_client *client = b->client;
-
-    dma_arenas_close(b->arena);
-    if (b->far)
-        __free_pages(b->far, FAR_ORDER);
-    if (b->wanted)
-        free_pages(b->wanted, FAR_ORDER);
-    if (b->shadow)
-        free_pages(b->shadow, FAR_ORDER);
-    if (client && client->quiet)
-        client->quiet(client);
-    if (client && test_instance(b->t) >= MAX(dma_client_count(), 1u))
-        dma_model_close(client);
-}
-
-static struct bench *open_bench(struct test *t)
-{
-    struct bench *b = &bench;
-
-    memset(b, 0, sizeof(*b));
-    b->t = t;
-    b->client = open_client(t);
-    if (!b->client)
-        return NULL;
-    b->far = alloc_pages(GFP_DMA, FAR_ORDER);
-    b->wanted = __get_free_pages(GFP_KERNEL, FAR_ORDER);
-    b->shadow = __get_free_pages(GFP_KERNEL, FAR_ORDER);
-    b->before = b->client->dev->counters;
-    if (!b->far || !b->wanted || !b->shadow || dma_arenas_open(b->arena, test_prng(t)) == 0) {
-        test_error(t, "no memory for buffers of %u bytes", MAX_BYTES);
-        close_bench(b);
-        return NULL;
-    }
-    return b;
-}
-
 static uint32_t largest(const struct dma_client *client)
 {
-    uint32_t bytes = MIN(client->max_bytes, MAX_BYTES);
+    uint32_t bytes = MIN(client->max_bytes, DMA_BENCH_BYTES);
 
     return client->size_bytes < bytes ? (uint32_t)client->size_bytes : bytes;
-}
-
-static void randomise(struct prng *prng, uint8_t *to, uint32_t bytes)
-{
-    for (uint32_t i = 0; i < bytes; i++)
-        to[i] = (uint8_t)(prng_u32(prng) >> 24);
 }
 
 /* Where in the arena the buffer goes, in the plan's class of alignment. */
@@ -246,7 +144,7 @@ static void judge_reach(const struct dma_client *client, struct plan *p)
  * The n-th transfer: all pairs of memory and placement come once in each sixteen, in random order,
  * and all sizes once in each round of theirs. False if the machine has no such memory.
  */
-static bool make_plan(struct bench *b, uint32_t n, const struct permutation *pairs,
+static bool make_plan(struct dma_bench *b, uint32_t n, const struct permutation *pairs,
                       const struct permutation *order, struct plan *p)
 {
     const struct dma_client *client = b->client;
@@ -272,70 +170,15 @@ static bool make_plan(struct bench *b, uint32_t n, const struct permutation *pai
     return true;
 }
 
-static void fail_call(struct bench *b, const struct plan *p, const char *what, int err)
+static void fail_call(struct dma_bench *b, const struct plan *p, const char *what, int err)
 {
     test_fail(b->t, "%s of %u bytes at %llu, buffer 0x%llx: error %d: %s", what, p->bytes,
               (unsigned long long)p->dev_offset, (unsigned long long)(p->arena->phys + p->offset),
               -err, b->client->reason);
 }
 
-/* Fills b->wanted with what `bytes` from `dev_offset` of the device should be. */
-static bool make_reference(struct bench *b, uint64_t dev_offset, uint32_t bytes)
-{
-    struct dma_client *client = b->client;
-    int err = 0;
-
-    switch (b->reference) {
-    case REFERENCE_SHADOW:
-        memcpy(b->wanted, b->shadow + (uint32_t)dev_offset, bytes);
-        break;
-    case REFERENCE_PATTERN:
-        for (uint32_t i = 0; i < bytes; i += SECTOR_PATTERN_BYTES)
-            sector_pattern_make((struct sector_pattern *)(b->wanted + i),
-                                (dev_offset + i) / SECTOR_PATTERN_BYTES, b->image_id);
-        break;
-    case REFERENCE_PIO:
-        err = client->read_pio(client, dev_offset, b->wanted, bytes);
-        break;
-    case REFERENCE_DMA:
-        err = client->read(client, dev_offset, b->far, 0, bytes);
-        memcpy_from_page(b->wanted, b->far, 0, bytes);
-        break;
-    }
-    if (err)
-        test_fail(b->t, "reference of %u bytes at %llu: error %d: %s", bytes,
-                  (unsigned long long)dev_offset, -err, client->reason);
-    return !err;
-}
-
-/* Finds the best reference that the client has. */
-static bool choose_reference(struct bench *b)
-{
-    struct dma_client *client = b->client;
-    const struct sector_pattern *first = (const struct sector_pattern *)b->wanted;
-    int err;
-
-    if (client->write && client->size_bytes <= MAX_BYTES) {
-        b->reference = REFERENCE_SHADOW;
-        randomise(test_prng(b->t), b->shadow, (uint32_t)client->size_bytes);
-        memcpy_to_page(b->far, 0, b->shadow, (uint32_t)client->size_bytes);
-        err = client->write(client, 0, b->far, 0, (uint32_t)client->size_bytes);
-        if (err)
-            test_fail(b->t, "filling the device: error %d: %s", -err, client->reason);
-        return !err;
-    }
-    b->reference = client->read_pio ? REFERENCE_PIO : REFERENCE_DMA;
-    if (client->granule_bytes != SECTOR_PATTERN_BYTES)
-        return true;
-    if (!make_reference(b, 0, SECTOR_PATTERN_BYTES))
-        return false;
-    if (sector_pattern_is(first, &b->image_id))
-        b->reference = REFERENCE_PATTERN;
-    return true;
-}
-
 /* The pattern around the buffer must be whole. */
-static void check_guards(struct bench *b, const struct plan *p)
+static void check_guards(struct dma_bench *b, const struct plan *p)
 {
     int32_t damage = dma_arena_find_damage(p->arena, p->offset - DMA_ARENA_GUARD, DMA_ARENA_GUARD);
 
@@ -346,7 +189,7 @@ static void check_guards(struct bench *b, const struct plan *p)
                (unsigned long long)(p->arena->phys + p->offset), p->bytes);
 }
 
-static void check_contents(struct bench *b, const struct plan *p, const char *what)
+static void check_contents(struct dma_bench *b, const struct plan *p, const char *what)
 {
     int32_t at = dma_arena_find_difference(p->arena, p->offset, b->wanted, p->bytes);
 
@@ -357,7 +200,8 @@ static void check_contents(struct bench *b, const struct plan *p, const char *wh
 }
 
 /* Bounced where the device can't reach, direct where it can, and nothing left behind. */
-static void check_counters(struct bench *b, const struct plan *p, const struct dma_counters *was)
+static void check_counters(struct dma_bench *b, const struct plan *p,
+                           const struct dma_counters *was)
 {
     struct device *dev = b->client->dev;
     uint32_t bounced = dev->counters.bounced - was->bounced;
@@ -368,13 +212,16 @@ static void check_counters(struct bench *b, const struct plan *p, const struct d
                p->bytes);
     TEST_CHECK(b->t, bounced == 0 || p->may_bounce, "0x%llx+%u was bounced within mask 0x%llx",
                (unsigned long long)phys, p->bytes, (unsigned long long)dev->dma_mask);
+    TEST_CHECK(b->t, !p->must_bounce || direct == 0,
+               "0x%llx+%u: %u parts beyond mask 0x%llx direct", (unsigned long long)phys, p->bytes,
+               direct, (unsigned long long)dev->dma_mask);
     TEST_CHECK(b->t, bounced > 0 || !p->must_bounce, "0x%llx+%u was not bounced at mask 0x%llx",
                (unsigned long long)phys, p->bytes, (unsigned long long)dev->dma_mask);
     TEST_CHECK(b->t, dma_live_mappings(dev) == 0, "0x%llx+%u: %u mappings left after it",
                (unsigned long long)phys, p->bytes, dma_live_mappings(dev));
 }
 
-static void count_rate(struct bench *b, const struct plan *p, uint64_t ns)
+static void count_rate(struct dma_bench *b, const struct plan *p, uint64_t ns)
 {
     b->bytes += p->bytes;
     if (p->bytes < RATE_MIN_BYTES)
@@ -388,24 +235,27 @@ static void count_rate(struct bench *b, const struct plan *p, uint64_t ns)
     }
 }
 
-static void do_read(struct bench *b, struct plan *p)
+static void do_read(struct dma_bench *b, struct plan *p)
 {
     struct dma_client *client = b->client;
     struct dma_counters was;
-    uint64_t start;
+    uint64_t start, ns;
     int err;
 
-    if (!make_reference(b, p->dev_offset, p->bytes))
+    if (dma_bench_make_reference(b, p->dev_offset, p->bytes))
         return;
     /* At least the first byte differs from what is to come. */
     memset_page(p->arena->page, p->offset, (uint8_t)~b->wanted[0], p->bytes);
     was = client->dev->counters;
     start = clock_ns();
     err = client->read(client, p->dev_offset, p->arena->page, p->offset, p->bytes);
-    count_rate(b, p, clock_ns() - start);
+    ns = clock_ns() - start;
     if (err) {
-        fail_call(b, p, "read", err);
+        if (!dma_bench_is_bad_medium(b, p->dev_offset, p->bytes, err))
+            fail_call(b, p, "read", err);
     } else {
+        count_rate(b, p, ns);
+        b->nr_done++;
         check_contents(b, p, "read");
         check_counters(b, p, &was);
     }
@@ -414,7 +264,7 @@ static void do_read(struct bench *b, struct plan *p)
 }
 
 /* The device's whole memory, by way of memory that it reaches, against what it should hold. */
-static void check_far_side(struct bench *b, const struct plan *p)
+static void check_far_side(struct dma_bench *b, const struct plan *p)
 {
     struct dma_client *client = b->client;
     uint32_t bytes = (uint32_t)client->size_bytes;
@@ -443,7 +293,7 @@ static void check_far_side(struct bench *b, const struct plan *p)
     memcpy(b->shadow, b->wanted, bytes);
 }
 
-static void do_write(struct bench *b, struct plan *p)
+static void do_write(struct dma_bench *b, struct plan *p)
 {
     struct dma_client *client = b->client;
     uint8_t *target = b->shadow + (uint32_t)p->dev_offset;
@@ -451,7 +301,7 @@ static void do_write(struct bench *b, struct plan *p)
     struct dma_counters was = client->dev->counters;
     int err;
 
-    randomise(test_prng(b->t), target, p->bytes);
+    dma_bench_randomise(test_prng(b->t), target, p->bytes);
     if (target[0] == old_first)
         target[0] ^= UINT8_MAX;
     memcpy(b->wanted, target, p->bytes);
@@ -470,7 +320,7 @@ static void do_write(struct bench *b, struct plan *p)
 }
 
 /* transfer_ms: what one transfer of the case costs. */
-static uint32_t nr_transfers(const struct bench *b, uint32_t transfer_ms)
+static uint32_t nr_transfers(const struct dma_bench *b, uint32_t transfer_ms)
 {
     uint32_t count = transfer_ms ? CASE_BUDGET_MS / transfer_ms : MAX_TRANSFERS;
 
@@ -478,8 +328,8 @@ static uint32_t nr_transfers(const struct bench *b, uint32_t transfer_ms)
     return test_depth(b->t) == DEPTH_FULL ? count * FULL_FACTOR : count;
 }
 
-static void run_transfers(struct bench *b, uint32_t count,
-                          void (*transfer)(struct bench *b, struct plan *p))
+static void run_transfers(struct dma_bench *b, uint32_t count,
+                          void (*transfer)(struct dma_bench *b, struct plan *p))
 {
     uint32_t limit_ms = CASE_LIMIT_MS * (test_depth(b->t) == DEPTH_FULL ? FULL_FACTOR : 1);
     deadline_t deadline = deadline_in_ms(limit_ms);
@@ -498,7 +348,7 @@ static void run_transfers(struct bench *b, uint32_t count,
 }
 
 /* What must hold at the end of a case. */
-static void check_end(struct bench *b)
+static void check_end(struct dma_bench *b)
 {
     struct device *dev = b->client->dev;
     struct dma_pool_info pool;
@@ -516,7 +366,7 @@ static void check_end(struct bench *b)
                    (unsigned long long)pool.base, pool.used_bytes);
 }
 
-static void metric(struct bench *b, const char *what, uint64_t value, const char *unit)
+static void metric(struct dma_bench *b, const char *what, uint64_t value, const char *unit)
 {
     char name[40];
 
@@ -531,7 +381,7 @@ static uint64_t mib_per_s(uint64_t bytes, uint64_t ns)
     return us ? bytes * 1000000 / us >> 20 : 0;
 }
 
-static void give_metrics(struct bench *b, const char *direction)
+static void give_metrics(struct dma_bench *b, const char *direction)
 {
     const struct dma_counters *now = &b->client->dev->counters;
     char name[24];
@@ -553,61 +403,72 @@ static void give_metrics(struct bench *b, const char *direction)
 
 static void case_read(struct test *t)
 {
-    struct bench *b = open_bench(t);
+    struct dma_bench *b = dma_bench_open(t);
 
     if (!b)
         return;
-    if (choose_reference(b)) {
+    if (dma_bench_choose_reference(b)) {
         run_transfers(b, nr_transfers(b, b->client->cost_ms), do_read);
+        dma_bench_judge_media(b);
         give_metrics(b, "read");
     }
     check_end(b);
-    close_bench(b);
+    dma_bench_close(b);
 }
 
 static void case_write(struct test *t)
 {
-    struct bench *b = open_bench(t);
+    struct dma_bench *b = dma_bench_open(t);
 
     if (!b)
         return;
-    if (!b->client->write || b->client->size_bytes > MAX_BYTES) {
+    if (!b->client->write || b->client->size_bytes > DMA_BENCH_BYTES) {
         test_skip(t, "%s is not written to", b->client->name);
-    } else if (choose_reference(b)) {
+    } else if (dma_bench_choose_reference(b)) {
         run_transfers(b, nr_transfers(b, 2 * b->client->cost_ms), do_write);
         give_metrics(b, "write");
     }
     check_end(b);
-    close_bench(b);
+    dma_bench_close(b);
 }
 
 static void case_many(struct test *t)
 {
-    struct bench *b = open_bench(t);
+    struct dma_bench *b = dma_bench_open(t);
 
     if (!b)
         return;
     dma_check_many(t, b->client->dev, b->arena);
     check_end(b);
-    close_bench(b);
+    dma_bench_close(b);
 }
 
 static void case_misuse(struct test *t)
 {
-    struct bench *b = open_bench(t);
+    struct dma_bench *b = dma_bench_open(t);
 
     if (!b)
         return;
+    dma_check_partial_sync(t, b->client->dev, b->arena);
     dma_check_misuse(t, b->client->dev, b->arena);
     check_end(b);
-    close_bench(b);
+    dma_bench_close(b);
+}
+
+static void case_full(struct test *t)
+{
+    struct dma_bench *b = dma_bench_open(t);
+
+    if (!b)
+        return;
+    dma_check_full(t, b->client->dev, b->arena);
+    check_end(b);
+    dma_bench_close(b);
 }
 
 static const struct test_case cases[] = {
-    {"read", case_read},
-    {"write", case_write},
-    {"many", case_many},
-    {"misuse", case_misuse},
+    {"read", case_read},     {"write", case_write}, {"many", case_many},
+    {"misuse", case_misuse}, {"full", case_full},
 };
 
 SUITE(dma_bounce)
@@ -617,6 +478,7 @@ SUITE(dma_bounce)
     .about = "transfers of every device through the mapping API, direct and bounced",
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
-    .nr_instances = nr_instances,
-    .instance_name = instance_name,
+    .nr_instances = dma_bench_count,
+    .abandon = dma_bench_abandon,
+    .instance_name = dma_bench_name,
 };

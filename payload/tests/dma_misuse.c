@@ -8,7 +8,7 @@
 static struct device fake;  /* breaks rules */
 static struct device crowd; /* keeps them, with many mappings at once */
 
-static struct device made_like(const char *name, const struct device *like)
+struct device dma_device_like(const char *name, const struct device *like)
 {
     return (struct device){
         .name = name,
@@ -194,7 +194,7 @@ static void check_one_misuse(struct test *t, const struct misuse *m, struct page
 
 void dma_check_misuse(struct test *t, const struct device *like, const struct dma_arena *arenas)
 {
-    fake = made_like("fake", like);
+    fake = dma_device_like("fake", like);
     for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
         bool bounces = arenas[i].page && arenas[i].phys + PAGE_SIZE > fake.dma_mask;
 
@@ -318,7 +318,7 @@ void dma_check_many(struct test *t, const struct device *like, const struct dma_
     static struct mapping all[MANY_MAPPINGS];
     struct prng *prng = test_prng(t);
 
-    crowd = made_like("crowd", like);
+    crowd = dma_device_like("crowd", like);
     memset(all, 0, sizeof(all));
     for (uint32_t step = 0; step < MANY_STEPS && !test_should_stop(t); step++) {
         struct mapping *m = &all[prng_below(prng, MANY_MAPPINGS)];
@@ -339,4 +339,64 @@ void dma_check_many(struct test *t, const struct device *like, const struct dma_
             dma_arena_paint(&arenas[i], 0, DMA_ARENA_BYTES);
     }
     TEST_CHECK(t, dma_check_leaks(&crowd) == 0, "mappings were leaked");
+}
+
+#define PART_OFFSET 200u /* of the part that is synced, in the mapping */
+#define PART_BYTES 100u
+
+/* `bytes` bytes from `offset` into the buffer on hold `value`, as far as their ends tell. */
+static bool part_holds(struct page *page, uint32_t offset, uint8_t value, uint32_t bytes)
+{
+    uint8_t ends[2];
+
+    memcpy_from_page(&ends[0], page, MISUSE_OFFSET + offset, 1);
+    memcpy_from_page(&ends[1], page, MISUSE_OFFSET + offset + bytes - 1, 1);
+    return ends[0] == value && ends[1] == value;
+}
+
+static void check_one_partial_sync(struct test *t, struct page *page, const char *memory)
+{
+    const uint8_t old = 0x11, from_device = 0x22, from_cpu = 0x33;
+    const uint32_t after = PART_OFFSET + PART_BYTES;
+    dma_addr_t addr;
+    bool bounced;
+
+    memset_page(page, MISUSE_OFFSET, old, MISUSE_BYTES);
+    addr = map_at(page, MISUSE_OFFSET, DMA_BIDIRECTIONAL);
+    if (!TEST_CHECK(t, !dma_mapping_error(&fake, addr), "%s: not mapped", memory))
+        return;
+    bounced = addr != page_to_phys(page) + MISUSE_OFFSET;
+    bus_fill(addr, from_device, MISUSE_BYTES);
+    dma_sync_single_for_cpu(&fake, addr + PART_OFFSET, PART_BYTES, DMA_BIDIRECTIONAL);
+    TEST_CHECK(t, part_holds(page, PART_OFFSET, from_device, PART_BYTES),
+               "%s: a part synced for the CPU has not come", memory);
+    TEST_CHECK(t,
+               !bounced || (part_holds(page, 0, old, PART_OFFSET) &&
+                            part_holds(page, after, old, MISUSE_BYTES - after)),
+               "%s: more than a part was synced for the CPU", memory);
+    memset_page(page, MISUSE_OFFSET + PART_OFFSET, from_cpu, PART_BYTES);
+    dma_sync_single_for_device(&fake, addr + PART_OFFSET, PART_BYTES, DMA_BIDIRECTIONAL);
+    TEST_CHECK(t, bus_holds(addr + PART_OFFSET, from_cpu) && bus_holds(addr + after - 1, from_cpu),
+               "%s: the device does not see a part synced for it", memory);
+    TEST_CHECK(
+        t, bus_holds(addr + PART_OFFSET - 1, from_device) && bus_holds(addr + after, from_device),
+        "%s: more than a part was synced for the device", memory);
+    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_BIDIRECTIONAL);
+    TEST_CHECK(t,
+               part_holds(page, 0, from_device, PART_OFFSET) &&
+                   part_holds(page, PART_OFFSET, from_cpu, PART_BYTES) &&
+                   part_holds(page, after, from_device, MISUSE_BYTES - after),
+               "%s: wrong contents after the unmap that followed a partial sync", memory);
+}
+
+void dma_check_partial_sync(struct test *t, const struct device *like,
+                            const struct dma_arena *arenas)
+{
+    fake = dma_device_like("fake", like);
+    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
+        if (!arenas[i].page)
+            continue;
+        check_one_partial_sync(t, arenas[i].page, dma_arena_name(i));
+        dma_arena_paint(&arenas[i], 0, PAGE_SIZE);
+    }
 }

@@ -11,6 +11,9 @@
 #include "payload/suite.h"
 #include "payload/tests/dma_arena.h"
 
+/* A device that can do what `like` can, with no mappings and zeroed counters, and checks on. */
+struct device dma_device_like(const char *name, const struct device *like);
+
 /* Breaks each rule on purpose: each must be noticed once, as what it is. */
 void dma_check_misuse(struct test *t, const struct device *like, const struct dma_arena *arenas);
 
@@ -19,5 +22,15 @@ void dma_check_misuse(struct test *t, const struct device *like, const struct dm
  * boundary, apart from each other, and with the right contents on both sides.
  */
 void dma_check_many(struct test *t, const struct device *like, const struct dma_arena *arenas);
+
+/*
+ * Maps until the pools are full, and until the table is: failures are told and counted as such, a
+ * list that fails in its middle is taken back, and after the last unmap all is free.
+ */
+void dma_check_full(struct test *t, const struct device *like, const struct dma_arena *arenas);
+
+/* Syncs a part in the middle of a mapping: that part changes hands, and nothing else. */
+void dma_check_partial_sync(struct test *t, const struct device *like,
+                            const struct dma_arena *arenas);
 
 #endif
