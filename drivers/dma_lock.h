@@ -11,6 +11,8 @@
 
 #include "lib/x86/cpu.h"
 
+#define DMA_LOCK_SPINS 10000000u /* far beyond the few dozen instructions of any holder */
+
 struct dma_lock {
     bool held;
 };
@@ -20,8 +22,12 @@ static inline uint32_t dma_lock_take(struct dma_lock *lock)
 {
     uint32_t flags = irq_save();
 
-    while (__atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE))
+    /* A holder that a fault ended never lets go; after so long the lock is taken from it. */
+    for (uint32_t spins = 0; __atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE); spins++) {
+        if (spins == DMA_LOCK_SPINS)
+            break;
         __builtin_ia32_pause();
+    }
     return flags;
 }
 
