@@ -5,7 +5,6 @@
 #include "drivers/console.h"
 #include "drivers/dma.h"
 #include "drivers/irq.h"
-#include "drivers/pit.h"
 #include "drivers/transfer.h"
 #include "lib/prng.h"
 #include "lib/x86/cpu.h"
@@ -21,13 +20,6 @@
 #include "payload/traps.h"
 
 #define FAULT_TEXT_MAX 64
-
-static void say_notes(void)
-{
-    for (unsigned i = 0; i < boot_facts.nr_notes; i++)
-        report_line("# warning: %s", boot_facts.note[i]);
-    boot_facts.nr_notes = 0;
-}
 
 static void settle_seed(void)
 {
@@ -62,13 +54,6 @@ static void find_acpi(void)
         report_line("# ACPI: no usable root table%s", rsdp ? " where the loader pointed" : "");
 }
 
-static void call_step(void *ctx)
-{
-    void (*step)(void) = ctx;
-
-    step();
-}
-
 static void init_dma(void)
 {
     if (dma_init() != 0) {
@@ -82,10 +67,8 @@ static void guarded(const char *step, void (*fn)(void))
 {
     char what[FAULT_TEXT_MAX];
 
-    if (fault_guard(call_step, fn, what, sizeof(what)))
+    if (fault_guard_hook(fn, what, sizeof(what)))
         return;
-    pit_stop();
-    irq_abandon_all();
     report_line("# error: %s ended by a %s", step, what);
     report_count_error();
 }
@@ -106,7 +89,7 @@ void paged_main(void)
         fault_stop("no memory for page descriptors");
     }
     console_enter_paging();
-    say_notes();
+    say_boot_notes();
     clock_is_measured = clock_init();
     settle_seed();
     say_machine();

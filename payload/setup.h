@@ -22,4 +22,7 @@ struct setup {
 
 extern struct setup setup;
 
+/* Reports the boot notes there are, as warnings, and forgets them. Context: either phase. */
+void say_boot_notes(void);
+
 #endif

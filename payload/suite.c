@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "payload/suite.h"
 #include "drivers/clock.h"
-#include "drivers/irq.h"
-#include "drivers/pit.h"
 #include "lib/crc32c.h"
 #include "lib/finding.h"
 #include "lib/format.h"
@@ -190,21 +188,12 @@ static void check_left_behind(struct test *t, bool faulted)
         irq_enable();
 }
 
-static void call_hook(void *ctx)
-{
-    void (*hook)(void) = ctx;
-
-    hook();
-}
-
-/* Puts in order what a fault left: interrupts, the timer, and what the case held. */
-static void clean_up_after_fault(const struct suite *suite)
+/* What the case held when the fault came. */
+static void abandon(const struct suite *suite)
 {
     char what[NAME_MAX];
 
-    pit_stop();
-    irq_abandon_all();
-    if (suite->abandon && !fault_guard(call_hook, suite->abandon, what, sizeof(what)))
+    if (suite->abandon && !fault_guard_hook(suite->abandon, what, sizeof(what)))
         report_note(CASE_INDENT, "giving back what %s held ended by a %s", suite->name, what);
 }
 
@@ -213,11 +202,11 @@ static bool run_hook(const struct suite *suite, void (*hook)(void), const char *
 {
     char what[NAME_MAX];
 
-    if (!hook || fault_guard(call_hook, hook, what, sizeof(what)))
+    if (!hook || fault_guard_hook(hook, what, sizeof(what)))
         return true;
     report_note(CASE_INDENT, "error: %s of %s ended by a %s", which, suite->name, what);
     report_count_error();
-    clean_up_after_fault(suite);
+    abandon(suite);
     return false;
 }
 
@@ -242,7 +231,7 @@ static bool run_case(struct test *t)
         test_fail(t, "ended by a %s", what);
     check_left_behind(t, faulted);
     if (unexpected)
-        clean_up_after_fault(t->suite);
+        abandon(t->suite);
     running = NULL;
     if (t->messages > MESSAGES_SHOWN_MAX)
         report_note(CASE_INDENT, "and %u more messages", t->messages - MESSAGES_SHOWN_MAX);

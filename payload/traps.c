@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "payload/traps.h"
 #include "drivers/irq.h"
+#include "drivers/pit.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
@@ -251,9 +252,25 @@ bool fault_guard(guarded_fn fn, void *ctx, char *what, size_t size)
     guard.active = false;
     if (!done) {
         str_copy(what, size, guard.what);
+        if (!guard.was_expected) {
+            pit_stop();
+            irq_abandon_all();
+        }
         irq_restore(flags);
     }
     return done;
+}
+
+static void call_hook(void *ctx)
+{
+    void (*hook)(void) = ctx;
+
+    hook();
+}
+
+bool fault_guard_hook(void (*hook)(void), char *what, size_t size)
+{
+    return fault_guard(call_hook, hook, what, size);
 }
 
 void fault_expect(unsigned vector, uint32_t low, uint32_t high)

@@ -52,10 +52,14 @@ typedef void (*guarded_fn)(void *ctx);
 
 /*
  * Calls fn(ctx). If an unexpected fault ends it, what is known about the fault has been reported,
- * and false is returned; *what (size bytes) then names the fault in a few words. The caller puts
- * the machine's state in order. Guards don't nest. Context: thread.
+ * and false is returned; *what (size bytes) then names the fault in a few words. The
+ * timer is stopped and no interrupt has a handler any more, since the fault may have ended one;
+ * what else fn held is the caller's to put in order. Guards don't nest. Context: thread.
  */
 bool fault_guard(guarded_fn fn, void *ctx, char *what, size_t size);
+
+/* The same for a function without an argument. */
+bool fault_guard_hook(void (*hook)(void), char *what, size_t size);
 
 /*
  * The next fault of this vector about an address in [low, high) ends the guarded function as any,

@@ -49,7 +49,7 @@ static void open_consoles(void)
         console_default(&boot_facts.screen);
 }
 
-static void say_notes(void)
+void say_boot_notes(void)
 {
     for (unsigned i = 0; i < boot_facts.nr_notes; i++)
         report_line("# warning: %s", boot_facts.note[i]);
@@ -67,7 +67,7 @@ static void refuse(const char *fmt, ...)
     char text[REPORT_LINE_MAX];
     va_list args;
 
-    say_notes();
+    say_boot_notes();
     va_start(args, fmt);
     vformat(text, sizeof(text), fmt, args);
     va_end(args);
@@ -142,7 +142,7 @@ static void take_memory_map(uint32_t image)
     setup.image = image;
     if (memmap_mark(map, image, image + (uint32_t)(image_end - image_start), MEM_TAKEN) != 0)
         refuse("the memory map has %u ranges, no room for one more", map->count);
-    say_notes();
+    say_boot_notes();
 }
 
 static void build_tables(void)
@@ -200,7 +200,7 @@ struct paging_switch *flat_main(uint32_t magic, uint32_t info, uint32_t image)
     if (error)
         refuse("started by no Multiboot loader: EAX is 0x%08x", magic);
     check_cpu();
-    say_notes();
+    say_boot_notes();
     apply_mutations();
     take_memory_map(image);
     build_tables();

@@ -471,8 +471,7 @@ static const struct test_case cases[] = {
     {"misuse", case_misuse}, {"full", case_full},
 };
 
-SUITE(dma_bounce)
-= {
+SUITE(dma_bounce) = {
     .name = "dma_bounce",
     .rank = SUITE_RANK_STRESS,
     .about = "transfers of every device through the mapping API, direct and bounced",

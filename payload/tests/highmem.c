@@ -253,8 +253,7 @@ static const struct test_case cases[] = {
     {"moving_inversions", case_moving_inversions},
 };
 
-SUITE(highmem)
-= {
+SUITE(highmem) = {
     .name = "highmem",
     .about = "all memory above the direct map holds what is written to it",
     .rank = SUITE_RANK_WINDOWS,

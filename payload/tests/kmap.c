@@ -588,8 +588,7 @@ static const struct test_case cases[] = {
     {"interrupts", case_interrupts},       {"freed_page", case_freed_page},
 };
 
-SUITE(kmap)
-= {
+SUITE(kmap) = {
     .name = "kmap",
     .about = "a window shows its own page, and nothing else, for as long as it is open",
     .rank = SUITE_RANK_WINDOWS,

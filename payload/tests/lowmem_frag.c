@@ -473,8 +473,7 @@ static const struct test_case cases[] = {
     {"torture", case_torture},
 };
 
-SUITE(lowmem_frag)
-= {
+SUITE(lowmem_frag) = {
     .name = "lowmem_frag",
     .about = "lowmem in pieces, and whole again afterwards",
     .rank = SUITE_RANK_STRESS,

@@ -518,8 +518,7 @@ static const struct test_case cases[] = {
     {"crossing", case_crossing},
 };
 
-SUITE(paging)
-= {
+SUITE(paging) = {
     .name = "paging",
     .about = "the page tables are what the layout says, and the processor obeys them",
     .rank = SUITE_RANK_FOUNDATION,
