@@ -44,6 +44,8 @@ $(BUILD)/ci/obj/%.o: %.c ci/ci.mk
 $(RUNNER): $(RUNNER_OBJS)
 	$(HOSTCC) $^ $(XML_LIBS) -lutil -o $@
 
+include ci/bench.mk
+
 # Unit tests; those of the runner need these of its sources.
 test_runner_ktap_SRCS := ci/runner/ktap.c ci/runner/ktap_check.c ci/runner/words.c lib/crc32c.c lib/prng.c
 test_runner_judge_SRCS := ci/runner/judge.c ci/runner/machine.c ci/runner/host.c $(test_runner_ktap_SRCS)
@@ -51,6 +53,8 @@ test_runner_machine_SRCS := ci/runner/machine.c ci/runner/host.c ci/runner/qemu.
 test_runner_table_SRCS := ci/runner/table.c ci/runner/words.c lib/prng.c
 test_runner_image_SRCS := ci/runner/image.c lib/crc32c.c lib/prng.c
 test_runner_inject_SRCS := ci/runner/inject_list.c ci/runner/words.c lib/prng.c
+test_bench_figures_SRCS := ci/bench/figures.c ci/bench/table.c ci/runner/words.c lib/prng.c
+test_bench_figures_LIBS := -ljansson -lm
 report_junit_CFLAGS = $(XML_CFLAGS)
 test_run_CFLAGS = $(XML_CFLAGS)
 $(BUILD)/host/obj/ci/runner/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
@@ -100,12 +104,12 @@ mutations:
 
 # Each stage adds to the tally, and the next one runs all the same; the tally decides.
 TALLY := $(BUILD)/test/tally
-TEST_STAGES := units format smoke prove matrix mutations
+TEST_STAGES := units format smoke prove bench matrix mutations
 TEST_RUNNER = @$(RUNNER) -b $(BUILD) -t $(TALLY)
 FORMATTED = $(shell find ci drivers lib loader paging payload -name '*.[ch]')
 
 .PHONY: test test-build
-test-build: all netboot $(RUNNER) $(UNIT_TESTS)
+test-build: all netboot $(RUNNER) $(BENCH) $(UNIT_TESTS)
 
 test:
 	@mkdir -p $(BUILD)/test

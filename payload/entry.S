@@ -15,6 +15,8 @@
 #define REL_BYTES 8
 
 #define CR0_WP_PG 0x80010000
+#define EFLAGS_ID 0x200000
+#define CPUID1_EDX_TSC 0x10
 
         .section .head, "ax"
         .balign 4
@@ -64,14 +66,17 @@ _start:
         subl $1b, %ebp
         leal boot_stack_end(%ebp), %esp
 
-        /* The loader should have cleared bss; nothing is lost by being sure. */
         movl %eax, %esi
+        call read_tsc                           /* EDX: when we began */
+
+        /* The loader should have cleared bss; nothing is lost by being sure. */
         leal bss_start(%ebp), %edi
         leal bss_end(%ebp), %ecx
         subl %edi, %ecx
         shrl $2, %ecx
         xorl %eax, %eax
         rep stosl
+        movl %edx, entry_tsc(%ebp)
 
         /* First relocation: every pointer becomes the physical address of its target. */
         pushl %ebx
@@ -113,6 +118,34 @@ paged:
         ud2                                     /* it does not return */
 
 /*
+ * EDX: low half of the time-stamp counter, 0 if there is none. It has one if EFLAGS.ID can be changed,
+ * so that there is CPUID, and leaf 1 says so (SDM vol. 1, 20.1.2; vol. 2A, CPUID). Changes EAX, ECX, EDI.
+ */
+read_tsc:
+        xorl %edx, %edx
+        pushfl
+        popl %ecx
+        movl %ecx, %eax
+        xorl $EFLAGS_ID, %eax
+        pushl %eax
+        popfl
+        pushfl
+        popl %eax
+        xorl %ecx, %eax
+        testl $EFLAGS_ID, %eax
+        jz 1f
+        movl %ebx, %edi
+        movl $1, %eax
+        cpuid
+        movl %edi, %ebx
+        testl $CPUID1_EDX_TSC, %edx
+        movl $0, %edx
+        jz 1f
+        rdtsc
+        movl %eax, %edx
+1:      ret
+
+/*
  * Adds EDX to every word that the relocation table from ECX to EBX names, in an image that lies EBP
  * above the place that it was linked for. Changes EAX, ECX and flags. The words are writable, since
  * paging is off; no instruction in here has one of them, so that it can't pull its own ground away.
@@ -148,5 +181,11 @@ fault_stack:
 fault_stack_end:
 last_stack_guard:
         .skip 4096
+
+        .bss
+        .balign 4
+        .globl entry_tsc
+entry_tsc:
+        .long 0
 
         .section .note.GNU-stack, "", @progbits

@@ -40,6 +40,9 @@ struct paging_switch *flat_main(uint32_t magic, uint32_t info, uint32_t image);
 /* All that happens after it. */
 __noreturn void paged_main(void);
 
+/* The low half of the TSC at _start; 0 if the processor has none. */
+extern uint32_t entry_tsc;
+
 extern char image_start[], text_start[], text_end[], rodata_start[], data_start[], bss_end[],
     image_end[];
 extern char boot_stack_guard[], boot_stack[], boot_stack_end[];

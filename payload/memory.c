@@ -18,6 +18,7 @@
 
 static struct {
     uint64_t init_tsc;
+    uint32_t present_pages;
     uint64_t map_bytes;
 } built;
 
@@ -109,14 +110,21 @@ bool memory_init(void)
     page_alloc_init(descriptors, nr_pfn, MIN(phys_to_pfn(layout.lowmem_end), nr_pfn));
     add_ranges(nr_pfn);
     built.init_tsc = rdtsc() - start;
+    for (unsigned i = 0; i < MAX_NR_ZONES; i++)
+        built.present_pages += zone_get((enum zone_type)i)->present_pages;
     return true;
+}
+
+void memory_init_cost(uint64_t *tsc, uint32_t *pages)
+{
+    *tsc = built.init_tsc;
+    *pages = built.present_pages;
 }
 
 void memory_report(void)
 {
     uint32_t low = nr_free_pages(ZONE_DMA) + nr_free_pages(ZONE_NORMAL);
     uint32_t high = nr_free_pages(ZONE_HIGHMEM);
-    uint32_t present = 0;
     const char *unit = clock_tsc_counts_instructions() ? "instructions" : "cycles";
 
     for (unsigned i = 0; i < setup.map.count; i++)
@@ -130,12 +138,11 @@ void memory_report(void)
     for (unsigned i = 0; i < MAX_NR_ZONES; i++) {
         const struct zone *zone = zone_get((enum zone_type)i);
 
-        present += zone->present_pages;
         report_line("# zone %s: frames 0x%x-0x%x, %u pages free", zone->name, zone->start_pfn,
                     zone->end_pfn, zone->free_pages);
     }
     report_metric("memory", "lowmem_free", low / PAGES_PER_MIB, "MiB");
     report_metric("memory", "highmem_free", high / PAGES_PER_MIB, "MiB");
     report_metric("memory", "descriptors", built.map_bytes >> 20, "MiB");
-    report_metric("memory", "init_per_page", built.init_tsc / present, unit);
+    report_metric("memory", "init_per_page", built.init_tsc / built.present_pages, unit);
 }

@@ -12,6 +12,9 @@
  */
 bool memory_init(void);
 
+/* What building them took, by the TSC, and for how many pages. Context: after memory_init(). */
+void memory_init_cost(uint64_t *tsc, uint32_t *pages);
+
 /* Says what there is, as report lines and metrics. Context: after clock_init(). */
 void memory_report(void);
 

@@ -18,6 +18,7 @@ struct setup {
     struct memmap map; /* sanitised; what we took is reserved */
     phys_addr_t image; /* physical address of image_start */
     struct paging_switch paging;
+    uint32_t first_line_tsc; /* counts from _start to the end of the first line; 0: no TSC */
 };
 
 extern struct setup setup;

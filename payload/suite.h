@@ -33,8 +33,13 @@ struct test_case {
     void (*run)(struct test *t);
 };
 
-/* What is proved before what stands on it. */
-enum suite_rank { SUITE_RANK_FOUNDATION, SUITE_RANK_WINDOWS, SUITE_RANK_STRESS };
+/* What is proved before what stands on it, and measured when it is known to work. */
+enum suite_rank {
+    SUITE_RANK_FOUNDATION,
+    SUITE_RANK_WINDOWS,
+    SUITE_RANK_STRESS,
+    SUITE_RANK_MEASURE
+};
 
 struct suite {
     const char *name;

@@ -56,7 +56,7 @@ $(BUILD)/host/obj/lib/string.o: lib/string.c ci/unit/unit.mk
 
 define unit_test
 $(BUILD)/host/$(1): $(patsubst %.c,$(BUILD)/host/obj/%.o,ci/unit/$(1).c $($(1)_SRCS))
-	$(HOSTCC) $(UNIT_CFLAGS) $$^ -lcmocka -o $$@
+	$(HOSTCC) $(UNIT_CFLAGS) $$^ -lcmocka $$($(1)_LIBS) -o $$@
 endef
 $(foreach name,$(UNIT_NAMES),$(eval $(call unit_test,$(name))))
 

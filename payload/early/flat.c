@@ -197,6 +197,8 @@ struct paging_switch *flat_main(uint32_t magic, uint32_t info, uint32_t image)
     options_parse(&setup.options, boot_facts.command_line, boot_note);
     open_consoles();
     report_begin(setup.options.report);
+    if (entry_tsc)
+        setup.first_line_tsc = (uint32_t)rdtsc() - entry_tsc;
     if (error)
         refuse("started by no Multiboot loader: EAX is 0x%08x", magic);
     check_cpu();

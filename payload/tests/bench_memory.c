@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rows of the bench: the page allocator, and what booting cost. */
+#include "payload/memory.h"
+#include "payload/setup.h"
+#include "payload/tests/bench.h"
+
+#define ALLOCATIONS 4096u
+#define LIST_ORDER 2u /* ALLOCATIONS pointers */
+
+_Static_assert((PAGE_SIZE << LIST_ORDER) == ALLOCATIONS * sizeof(struct page *), "");
+
+static struct {
+    uint32_t free_before;
+    struct page **list;
+} memory;
+
+static uint32_t free_lowmem(void)
+{
+    return nr_free_pages(ZONE_DMA) + nr_free_pages(ZONE_NORMAL);
+}
+
+static const char *note_free(struct bench *b)
+{
+    (void)b;
+    memory.free_before = free_lowmem();
+    return NULL;
+}
+
+/* Allocator and rows agree on what is free; a double free would be a finding besides. */
+static void check_free(struct bench *b, struct test *t)
+{
+    uint32_t now = free_lowmem();
+
+    (void)b;
+    TEST_CHECK(t, now == memory.free_before, "%u pages of lowmem are free, %u were before", now,
+               memory.free_before);
+}
+
+static void run_alloc0(struct bench *b)
+{
+    (void)b;
+    for (unsigned i = 0; i < ALLOCATIONS; i++)
+        __free_pages(alloc_pages(GFP_KERNEL, 0), 0);
+}
+
+static void run_alloc1(struct bench *b)
+{
+    (void)b;
+    for (unsigned i = 0; i < ALLOCATIONS; i++)
+        __free_pages(alloc_pages(GFP_KERNEL, 1), 1);
+}
+
+static const char *take_list(struct bench *b)
+{
+    memory.list = __get_free_pages(GFP_KERNEL | __GFP_ZERO, LIST_ORDER);
+    note_free(b);
+    if (!memory.list || memory.free_before < 2 * ALLOCATIONS)
+        return "no 8192 pages of lowmem";
+    return NULL;
+}
+
+static void give_list_back(struct bench *b)
+{
+    (void)b;
+    if (memory.list)
+        free_pages(memory.list, LIST_ORDER);
+    memory.list = NULL;
+}
+
+static void run_batch(struct bench *b)
+{
+    struct page **list = memory.list;
+
+    (void)b;
+    for (unsigned i = 0; i < ALLOCATIONS; i++)
+        list[i] = alloc_pages(GFP_KERNEL, 0);
+    for (unsigned i = 0; i < ALLOCATIONS; i++)
+        __free_pages(list[i], 0);
+}
+
+static void check_batch(struct bench *b, struct test *t)
+{
+    check_free(b, t);
+    for (unsigned i = 0; i < ALLOCATIONS; i++) {
+        if (!TEST_CHECK(t, memory.list[i], "allocation %u of %u failed", i, ALLOCATIONS))
+            return;
+    }
+}
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "alloc0",
+    .operations = ALLOCATIONS,
+    .prepare = note_free,
+    .run = run_alloc0,
+    .check = check_free,
+};
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "alloc1",
+    .operations = ALLOCATIONS,
+    .prepare = note_free,
+    .run = run_alloc1,
+    .check = check_free,
+};
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "alloc0_batch",
+    .operations = ALLOCATIONS,
+    .prepare = take_list,
+    .run = run_batch,
+    .check = check_batch,
+    .finish = give_list_back,
+};
+
+static void recall_memory_init(struct bench_cost *cost)
+{
+    memory_init_cost(&cost->counts, &cost->operations);
+}
+
+static void recall_first_line(struct bench_cost *cost)
+{
+    cost->counts = setup.first_line_tsc;
+    cost->operations = 1;
+}
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "memory_init_per_page",
+    .recall = recall_memory_init,
+};
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "boot_first_line",
+    .recall = recall_first_line,
+};
