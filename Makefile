@@ -15,6 +15,7 @@ all: $(BUILD)/paeload-x64.efi $(BUILD)/paeload-ia32.efi $(BUILD)/paeload.elf $(B
 include payload/payload.mk
 include loader/loader.mk
 include ci/ci.mk
+include ci/sparse.mk
 
 .PHONY: clean
 clean:

@@ -104,7 +104,7 @@ mutations:
 
 # Each stage adds to the tally, and the next one runs all the same; the tally decides.
 TALLY := $(BUILD)/test/tally
-TEST_STAGES := units format smoke prove bench matrix mutations
+TEST_STAGES := units format static smoke prove bench matrix mutations
 TEST_RUNNER = @$(RUNNER) -b $(BUILD) -t $(TALLY)
 FORMATTED = $(shell find ci drivers lib loader paging payload -name '*.[ch]')
 
@@ -119,6 +119,8 @@ test:
 	$(TEST_RUNNER) units $(UNIT_TESTS) || :
 	@echo 'checks'
 	$(TEST_RUNNER) check format clang-format clang-format --dry-run -Werror $(FORMATTED) || :
+	$(TEST_RUNNER) check static sparse $(MAKE) -s --no-print-directory sparse || :
+	$(TEST_RUNNER) check static sparse-planted $(MAKE) -s --no-print-directory sparse-planted || :
 	@echo 'smoke boot'
 	$(TEST_RUNNER) run NAME=smoke || :
 	$(TEST_RUNNER) check prove prove prove --exec cat $(BUILD)/run/smoke/serial.log || :

@@ -7,12 +7,12 @@
 
 /* Where a BIOS leaves the RSDP (ACPI 6.4, 5.2.5.1), on a paragraph boundary */
 #define RSDP_STEP 16u
-#define EBDA_SEGMENT_ADDRESS 0x40eu /* BIOS data area: its segment, real mode */
-#define EBDA_LOWEST 0x80000u
-#define EBDA_END 0xa0000u
+#define EBDA_SEGMENT_ADDRESS phys_make(0x40e) /* BIOS data area: its segment, real mode */
+#define EBDA_LOWEST phys_make(0x80000)
+#define EBDA_END phys_make(0xa0000)
 #define EBDA_SEARCHED KIB(1)
-#define BIOS_AREA 0xe0000u
-#define BIOS_AREA_END 0x100000u
+#define BIOS_AREA phys_make(0xe0000)
+#define BIOS_AREA_END phys_make(0x100000)
 
 #define SIGNATURE_SIZE 4u
 #define MAX_FOUND 16u
@@ -67,7 +67,7 @@ static const struct acpi_header *map_table(phys_addr_t phys, const char *signatu
     bool wanted = memcmp(header->signature, signature, SIGNATURE_SIZE) == 0;
     uint32_t length = header->length;
 
-    iounmap(header);
+    iounmap_cache(header);
     if (!wanted)
         return NULL;
     if (length < sizeof(*header) || length > ACPI_MAX_TABLE_BYTES) {
@@ -76,7 +76,7 @@ static const struct acpi_header *map_table(phys_addr_t phys, const char *signatu
     }
     header = ioremap_cache(phys, length);
     if (header && !sums_to_zero(header, length)) {
-        iounmap(header);
+        iounmap_cache(header);
         acpi.rejected++;
         return NULL;
     }
@@ -101,17 +101,17 @@ static phys_addr_t search(phys_addr_t start, phys_addr_t end)
         if (rsdp_is_good((const struct acpi_rsdp *)(area + (at - start))))
             found = at;
     }
-    iounmap(area);
+    iounmap_cache(area);
     return found;
 }
 
 static phys_addr_t search_bios(void)
 {
     const uint16_t *segment = ioremap_cache(EBDA_SEGMENT_ADDRESS, sizeof(*segment));
-    phys_addr_t ebda = segment ? (phys_addr_t)*segment << 4 : 0;
+    phys_addr_t ebda = phys_make(segment ? (uint64_t)*segment << 4 : 0);
     phys_addr_t rsdp = 0;
 
-    iounmap(segment);
+    iounmap_cache(segment);
     if (ebda >= EBDA_LOWEST && ebda < EBDA_END)
         rsdp = search(ebda, MIN(ebda + EBDA_SEARCHED, EBDA_END));
     return rsdp ? rsdp : search(BIOS_AREA, BIOS_AREA_END);
@@ -129,9 +129,9 @@ static int read_rsdp(phys_addr_t phys, phys_addr_t *rsdt, phys_addr_t *xsdt)
     bool good = rsdp_is_good(rsdp);
     bool extended = rsdp->revision >= RSDP_V2_REVISION;
 
-    *rsdt = rsdp->rsdt_address;
+    *rsdt = phys_make(rsdp->rsdt_address);
     *xsdt = 0;
-    iounmap(rsdp);
+    iounmap_cache(rsdp);
     if (!good)
         return -EINVAL;
     if (!extended)
@@ -142,8 +142,8 @@ static int read_rsdp(phys_addr_t phys, phys_addr_t *rsdt, phys_addr_t *xsdt)
         return -ENOMEM;
     /* Its length is not believed: the fields that are read are those of revision 2. */
     if (sums_to_zero(rsdp, sizeof(*rsdp)))
-        *xsdt = rsdp->xsdt_address;
-    iounmap(rsdp);
+        *xsdt = phys_make(rsdp->xsdt_address);
+    iounmap_cache(rsdp);
     return 0;
 }
 
@@ -181,7 +181,7 @@ static const struct acpi_header *find_listed(const char *signature)
 
         memcpy(&phys, entry, acpi.entry_bytes);
 
-        const struct acpi_header *table = map_table(phys, signature);
+        const struct acpi_header *table = map_table(phys_make(phys), signature);
 
         if (table)
             return table;
@@ -201,11 +201,11 @@ static const struct acpi_header *find_dsdt(void)
         return NULL;
     if (fadt->length >= FADT_X_DSDT + sizeof(x_address)) {
         memcpy(&x_address, (const uint8_t *)fadt + FADT_X_DSDT, sizeof(x_address));
-        dsdt = map_table(x_address, "DSDT");
+        dsdt = map_table(phys_make(x_address), "DSDT");
     }
     if (!dsdt && fadt->length >= FADT_DSDT + sizeof(address)) {
         memcpy(&address, (const uint8_t *)fadt + FADT_DSDT, sizeof(address));
-        dsdt = map_table(address, "DSDT");
+        dsdt = map_table(phys_make(address), "DSDT");
     }
     return dsdt;
 }

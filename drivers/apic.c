@@ -68,7 +68,7 @@ static const struct {
 /* Masks what is not masked. Returns true if an input carries the 8259A's interrupts: it stays. */
 static bool quiet_ioapic(phys_addr_t phys)
 {
-    uint8_t *ioapic = ioremap(phys, IOAPIC_BYTES);
+    uint8_t __iomem *ioapic = ioremap(phys, IOAPIC_BYTES);
     bool wired = false;
 
     if (!ioapic)
@@ -114,7 +114,7 @@ static bool quiet_ioapics(void)
         if (table[at] != MADT_TYPE_IOAPIC || entry_bytes < MADT_IOAPIC_ADDRESS + sizeof(address))
             continue;
         memcpy(&address, table + at + MADT_IOAPIC_ADDRESS, sizeof(address));
-        wired |= quiet_ioapic(address);
+        wired |= quiet_ioapic(phys_make(address));
     }
     return wired;
 }
@@ -130,7 +130,7 @@ static void quiet_hpet(void)
     if (block.space != ACPI_SPACE_MEMORY || !block.address)
         return;
 
-    uint8_t *hpet = ioremap(block.address, HPET_BYTES);
+    uint8_t __iomem *hpet = ioremap(phys_make(block.address), HPET_BYTES);
 
     if (!hpet)
         return;
@@ -145,7 +145,7 @@ static void quiet_hpet(void)
 
 /* The local APIC's registers are memory, or MSRs if firmware switched it to x2APIC mode. */
 struct lapic {
-    uint8_t *registers; /* NULL: MSRs */
+    uint8_t __iomem *registers; /* NULL: MSRs */
 };
 
 static uint32_t lapic_read(const struct lapic *lapic, uint32_t reg)
@@ -199,7 +199,7 @@ void apic_set_virtual_wire(void)
     if (!(base & APIC_BASE_ENABLE))
         return;
     if (!(base & APIC_BASE_X2APIC)) {
-        lapic.registers = ioremap(base & APIC_BASE_ADDRESS_MASK, LAPIC_BYTES);
+        lapic.registers = ioremap(phys_make(base & APIC_BASE_ADDRESS_MASK), LAPIC_BYTES);
         if (!lapic.registers)
             return;
     }

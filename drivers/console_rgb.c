@@ -24,7 +24,7 @@ static struct {
     bool is_cleared;
     bool notice;
     phys_addr_t base;
-    virt_t memory; /* where pixels are to be written now; 0: nowhere */
+    uint8_t __iomem *memory; /* where pixels are to be written now; NULL: nowhere */
     uint32_t bytes;
     uint32_t width, height;
     uint32_t pitch_bytes;
@@ -35,15 +35,15 @@ static struct {
 } rgb;
 
 /* Writes a run of bytes in pieces as large as they come; screen memory is slow by the write. */
-static void write_run(virt_t to, const uint32_t *from, uint32_t bytes)
+static void write_run(uint8_t __iomem *to, const uint32_t *from, uint32_t bytes)
 {
     for (; bytes >= sizeof(*from); bytes -= sizeof(*from), to += sizeof(*from))
-        writel(*from++, (volatile void *)to);
+        writel(*from++, to);
 
     const uint8_t *rest = (const uint8_t *)from;
 
     while (bytes--)
-        *(volatile uint8_t *)to++ = *rest++;
+        writeb(*rest++, to++);
 }
 
 /* One row of a letter's pixels as the screen wants them, each `scale` times. */
@@ -65,8 +65,8 @@ static uint32_t build_run(uint32_t *run, char c, uint32_t y)
 static void draw_cell(uint32_t column, uint32_t row, char c)
 {
     uint32_t run[FONT_CELL_WIDTH * MAX_SCALE * MAX_PIXEL_BYTES / sizeof(uint32_t)];
-    virt_t line = rgb.memory + row * FONT_CELL_HEIGHT * rgb.scale * rgb.pitch_bytes +
-                  column * FONT_CELL_WIDTH * rgb.scale * rgb.pixel_bytes;
+    uint8_t __iomem *line = rgb.memory + row * FONT_CELL_HEIGHT * rgb.scale * rgb.pitch_bytes +
+                            column * FONT_CELL_WIDTH * rgb.scale * rgb.pixel_bytes;
 
     for (uint32_t y = 0; y < FONT_CELL_HEIGHT; y++) {
         uint32_t bytes = build_run(run, c, y);
@@ -81,7 +81,7 @@ static void clear(void)
     static const uint32_t black[16];
 
     for (uint32_t y = 0; y < rgb.height; y++) {
-        virt_t line = rgb.memory + y * rgb.pitch_bytes;
+        uint8_t __iomem *line = rgb.memory + y * rgb.pitch_bytes;
         uint32_t left = rgb.width * rgb.pixel_bytes;
 
         for (uint32_t bytes; left; left -= bytes, line += bytes) {
@@ -159,8 +159,8 @@ static int rgb_open(const char *spec, size_t len, const struct screen_info *scre
 
     grid_init(&rgb.grid, screen->width / (FONT_CELL_WIDTH * rgb.scale), rows, rows / 3);
     /* Without paging no pointer reaches above 4 GiB; such a screen waits for enter_paging. */
-    if (screen->base <= UINT32_MAX - rgb.bytes)
-        rgb.memory = (virt_t)screen->base;
+    if (addr_number(screen->base) <= UINT32_MAX - rgb.bytes)
+        rgb.memory = (uint8_t __iomem *)(uintptr_t)addr_number(screen->base);
     rgb.is_open = true;
     draw();
     return 0;
@@ -178,7 +178,7 @@ static void rgb_enter_paging(void)
 {
     if (!rgb.is_open)
         return;
-    rgb.memory = (virt_t)ioremap(rgb.base, rgb.bytes);
+    rgb.memory = ioremap(rgb.base, rgb.bytes);
     rgb.notice = !rgb.memory;
     draw();
 }
@@ -189,7 +189,7 @@ static bool rgb_notice(char *buf, size_t size)
         return false;
     rgb.notice = false;
     format(buf, size, "console: the framebuffer at 0x%llx can't be mapped and is given up",
-           (unsigned long long)rgb.base);
+           addr_number(rgb.base));
     return true;
 }
 

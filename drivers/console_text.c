@@ -27,7 +27,7 @@ static struct {
     bool is_open;
     bool notice;
     phys_addr_t base;
-    virt_t memory; /* where the cells are to be written now; 0: nowhere */
+    uint8_t __iomem *memory; /* where the cells are to be written now; NULL: nowhere */
     uint32_t pitch_bytes;
     uint32_t bytes;
     uint16_t crtc;
@@ -42,10 +42,8 @@ static void crtc_write(uint8_t index, uint32_t value)
 
 static void draw_cell(uint32_t column, uint32_t row, char c)
 {
-    volatile uint16_t *cell =
-        (volatile uint16_t *)(text.memory + row * text.pitch_bytes + column * CELL_BYTES);
-
-    *cell = (uint16_t)(ATTRIBUTE_GREY_ON_BLACK | (uint8_t)c);
+    writew((uint16_t)(ATTRIBUTE_GREY_ON_BLACK | (uint8_t)c),
+           text.memory + row * text.pitch_bytes + column * CELL_BYTES);
 }
 
 static void draw(void)
@@ -73,11 +71,11 @@ static int text_open(const char *spec, size_t len, const struct screen_info *scr
         return 0;
     if (screen->width == 0 || screen->height == 0 || screen->height > GRID_MAX_ROWS ||
         screen->pitch_bytes < screen->width * CELL_BYTES || screen->pitch_bytes > UINT16_MAX ||
-        screen->base > UINT32_MAX - screen->height * screen->pitch_bytes)
+        addr_number(screen->base) > UINT32_MAX - screen->height * screen->pitch_bytes)
         return -ENODEV;
 
     text.base = screen->base;
-    text.memory = (virt_t)screen->base;
+    text.memory = (uint8_t __iomem *)(uintptr_t)addr_number(screen->base);
     text.pitch_bytes = screen->pitch_bytes;
     text.bytes = screen->height * screen->pitch_bytes;
     text.crtc = inb(VGA_MISC_OUTPUT_READ) & MISC_COLOUR ? CRTC_COLOUR : CRTC_MONOCHROME;
@@ -106,7 +104,7 @@ static void text_enter_paging(void)
 {
     if (!text.is_open)
         return;
-    text.memory = (virt_t)ioremap(text.base, text.bytes);
+    text.memory = ioremap(text.base, text.bytes);
     text.notice = !text.memory;
     draw();
 }
@@ -117,7 +115,7 @@ static bool text_notice(char *buf, size_t size)
         return false;
     text.notice = false;
     format(buf, size, "console: the text screen at 0x%llx can't be mapped and is given up",
-           (unsigned long long)text.base);
+           addr_number(text.base));
     return true;
 }
 

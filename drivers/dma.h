@@ -42,7 +42,7 @@
 
 struct page;
 
-#define DMA_BIT_MASK(n) ((n) >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << (n)) - 1)
+#define DMA_BIT_MASK(n) dma_make((n) >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << (n)) - 1)
 
 /*
  * segment_boundary_mask of a device whose address counter has 32 bits, and of one that may not
@@ -51,8 +51,19 @@ struct page;
 #define DMA_BOUNDARY_4G UINT32_C(0xffffffff)
 #define DMA_BOUNDARY_64K UINT32_C(0xffff)
 
+/* On a PC the bus numbers memory as the memory controller does. */
+static inline dma_addr_t phys_to_dma(phys_addr_t phys)
+{
+    return dma_make(addr_number(phys));
+}
+
+static inline phys_addr_t dma_to_phys(dma_addr_t addr)
+{
+    return phys_make(addr_number(addr));
+}
+
 /* What a failed mapping returns; ask with dma_mapping_error(). */
-#define DMA_MAPPING_ERROR (~(dma_addr_t)0)
+#define DMA_MAPPING_ERROR dma_make(~UINT64_C(0))
 
 enum dma_data_direction {
     DMA_BIDIRECTIONAL,
@@ -89,7 +100,7 @@ struct dma_counters {
 /* What the API has to know of a device. Drivers fill the first part in and leave the counters 0. */
 struct device {
     const char *name;
-    uint64_t dma_mask;              /* highest address it can put on the bus */
+    dma_addr_t dma_mask;            /* highest address it can put on the bus */
     uint32_t max_segment_bytes;     /* largest single mapping, 0: no limit */
     uint32_t segment_boundary_mask; /* a mapping lies in one (mask + 1)-byte block, 0: no limit */
     /*
@@ -198,7 +209,7 @@ bool dma_reaches(const struct device *dev, phys_addr_t phys, uint32_t size);
 
 /* The bounce pools, for reports and tests. `index` from 0; false if there is no such pool. */
 struct dma_pool_info {
-    phys_addr_t base;
+    dma_addr_t base;
     uint32_t size_bytes;
     uint32_t used_bytes; /* now */
     uint32_t peak_bytes; /* most ever in use at once */

@@ -13,9 +13,9 @@
 
 bool dma_reaches(const struct device *dev, phys_addr_t phys, uint32_t size)
 {
-    if (phys + size - 1 > dev->dma_mask && !inject(dma_ignore_mask, dma_bounce))
+    if (phys_to_dma(phys) + size - 1 > dev->dma_mask && !inject(dma_ignore_mask, dma_bounce))
         return false;
-    return !dma_crosses_boundary(dev, phys, size);
+    return !dma_crosses_boundary(dev, phys_to_dma(phys), size);
 }
 
 /* Calls `step` for each part of the buffer that lies in one page, with a window to it. */
@@ -23,7 +23,7 @@ static bool for_each_part(phys_addr_t phys, uint32_t size,
                           void (*step)(void *ctx, void *window, uint32_t bytes), void *ctx)
 {
     while (size > 0) {
-        uint32_t offset = (uint32_t)phys & (PAGE_SIZE - 1);
+        uint32_t offset = offset_in_page(phys);
         uint32_t bytes = MIN(size, PAGE_SIZE - offset);
         uint8_t *page = kmap_local_page(phys_to_page(phys));
 
@@ -96,13 +96,13 @@ static void check_untouched(const struct dma_mapping *m, const void *caller)
     if (m->dev->check_ownership && m->bounced && !m->cpu_owns &&
         checksum_of(m->phys, m->size) != m->checksum)
         dma_report(m->dev, DMA_FINDING_NOT_SYNCED, "0x%llx+%u changed before %p",
-                   (unsigned long long)m->phys, m->size, caller);
+                   addr_number(m->phys), m->size, caller);
 }
 
 static void check_guards(const struct dma_mapping *m, const void *caller)
 {
     if (m->bounced && !dma_pool_guards_intact(m->dma, m->size))
-        dma_report(m->dev, DMA_FINDING_OVERRUN, "0x%llx+%u, seen by %p", (unsigned long long)m->dma,
+        dma_report(m->dev, DMA_FINDING_OVERRUN, "0x%llx+%u, seen by %p", addr_number(m->dma),
                    m->size, caller);
 }
 
@@ -132,7 +132,7 @@ static dma_addr_t map(struct device *dev, phys_addr_t phys, uint32_t size,
     struct dma_mapping m = {
         .dev = dev,
         .phys = phys,
-        .dma = phys,
+        .dma = phys_to_dma(phys),
         .size = size,
         .caller = caller,
         .dir = (uint8_t)dir,
@@ -174,11 +174,10 @@ static void unmap(struct device *dev, dma_addr_t addr, uint32_t size, enum dma_d
     dev->counters.unmaps++;
     if (size != m.size)
         dma_report(dev, DMA_FINDING_WRONG_SIZE, "0x%llx unmapped as %u of %u bytes by %p",
-                   (unsigned long long)addr, size, m.size, caller);
+                   addr_number(addr), size, m.size, caller);
     if (dir != m.dir)
         dma_report(dev, DMA_FINDING_WRONG_DIRECTION, "0x%llx is %s, unmapped %s by %p",
-                   (unsigned long long)addr, dma_direction_name(m.dir), dma_direction_name(dir),
-                   caller);
+                   addr_number(addr), dma_direction_name(m.dir), dma_direction_name(dir), caller);
     if (!m.bounced)
         return;
     check_untouched(&m, caller);
@@ -221,13 +220,12 @@ static struct dma_mapping *sync_target(struct device *dev, dma_addr_t addr, uint
         return NULL;
     if (size == 0 || addr - m->dma + size > m->size) {
         dma_report(dev, DMA_FINDING_WRONG_SIZE, "0x%llx+%u synced past %u bytes by %p",
-                   (unsigned long long)addr, size, m->size, caller);
+                   addr_number(addr), size, m->size, caller);
         return NULL;
     }
     if (dir != m->dir && m->dir != DMA_BIDIRECTIONAL) {
         dma_report(dev, DMA_FINDING_WRONG_DIRECTION, "0x%llx is %s, synced %s by %p",
-                   (unsigned long long)addr, dma_direction_name(m->dir), dma_direction_name(dir),
-                   caller);
+                   addr_number(addr), dma_direction_name(m->dir), dma_direction_name(dir), caller);
         return NULL;
     }
     return m;
@@ -304,8 +302,9 @@ unsigned dma_split_sg(const struct device *dev, struct scatterlist *sg, unsigned
 
         if (used == max_entries)
             return 0;
-        if (dma_crosses_boundary(dev, phys, bytes))
-            bytes = dev->segment_boundary_mask - ((uint32_t)phys & dev->segment_boundary_mask) + 1;
+        if (dma_crosses_boundary(dev, phys_to_dma(phys), bytes))
+            bytes = dev->segment_boundary_mask -
+                    ((uint32_t)addr_number(phys) & dev->segment_boundary_mask) + 1;
         sg[used].page = page;
         sg[used].offset = offset;
         sg[used].length = bytes;
@@ -344,7 +343,8 @@ void *dma_alloc_coherent(struct device *dev, uint32_t size, dma_addr_t *handle)
 
         if (!page)
             continue;
-        m.phys = m.dma = page_to_phys(page);
+        m.phys = page_to_phys(page);
+        m.dma = phys_to_dma(m.phys);
         if (dma_reaches(dev, m.phys, size) && dma_track_add(&m)) {
             *handle = m.dma;
             return page_address(page);
@@ -364,7 +364,7 @@ void dma_free_coherent(struct device *dev, uint32_t size, void *ptr, dma_addr_t 
         return;
     if (size != m.size || virt_to_phys(ptr) != m.phys)
         dma_report(dev, DMA_FINDING_WRONG_SIZE, "0x%llx freed as %u of %u bytes by %p",
-                   (unsigned long long)handle, size, m.size, caller);
+                   addr_number(handle), size, m.size, caller);
     __free_pages(phys_to_page(m.phys), coherent_order(m.size));
 }
 
@@ -377,7 +377,7 @@ unsigned dma_check_leaks(struct device *dev)
         leaks++;
         if (m.bounced)
             dma_pool_free(m.dma, m.size);
-        dma_report(m.dev, DMA_FINDING_LEAK, "0x%llx+%u %s mapped by %p", (unsigned long long)m.phys,
+        dma_report(m.dev, DMA_FINDING_LEAK, "0x%llx+%u %s mapped by %p", addr_number(m.phys),
                    m.size, dma_direction_name(m.dir), m.caller);
     }
     return leaks;

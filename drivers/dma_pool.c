@@ -15,7 +15,7 @@
 #define POOL_MAX_SLOTS ((PAGE_SIZE << POOL_MAX_ORDER) / DMA_SLOT_BYTES)
 
 struct pool {
-    phys_addr_t base;
+    dma_addr_t base;
     uint8_t *virt;
     uint32_t nr_slots; /* 0: there is no such pool */
     uint32_t used_slots;
@@ -39,12 +39,12 @@ struct pool_place {
 
 static const struct pool_place places[] = {
     /* 24 bits, for ISA; from 1 MiB on, to leave the scarce first MiB alone */
-    {POOL_LOW, 7, 6, MIB64(1), MIB64(16)},
+    {POOL_LOW, 7, 6, phys_make(MIB64(1)), phys_make(MIB64(16))},
     /* 28 bits and wider */
-    {POOL_WIDE, 9, 7, MIB64(16), MIB64(32)},
-    {POOL_WIDE, 9, 7, MIB64(16), MIB64(64)},
-    {POOL_WIDE, 9, 7, MIB64(16), MIB64(256)},
-    {POOL_WIDE, 6, 5, MIB64(16), MIB64(256)},
+    {POOL_WIDE, 9, 7, phys_make(MIB64(16)), phys_make(MIB64(32))},
+    {POOL_WIDE, 9, 7, phys_make(MIB64(16)), phys_make(MIB64(64))},
+    {POOL_WIDE, 9, 7, phys_make(MIB64(16)), phys_make(MIB64(256))},
+    {POOL_WIDE, 6, 5, phys_make(MIB64(16)), phys_make(MIB64(256))},
 };
 
 static bool pool_open(struct pool *pool, const struct pool_place *place)
@@ -55,7 +55,7 @@ static bool pool_open(struct pool *pool, const struct pool_place *place)
         if (!page)
             continue;
         memset(pool, 0, sizeof(*pool));
-        pool->base = page_to_phys(page);
+        pool->base = phys_to_dma(page_to_phys(page));
         pool->virt = page_address(page);
         pool->nr_slots = (PAGE_SIZE << order) / DMA_SLOT_BYTES;
         return true;
@@ -74,13 +74,13 @@ int dma_init(void)
     return opened ? 0 : -ENOMEM;
 }
 
-bool dma_crosses_boundary(const struct device *dev, uint64_t addr, uint32_t size)
+bool dma_crosses_boundary(const struct device *dev, dma_addr_t addr, uint32_t size)
 {
     uint64_t block_mask = dev->segment_boundary_mask;
 
     if (block_mask == 0 || inject(dma_cross_boundary, dma_bounce))
         return false;
-    return (addr & block_mask) + size - 1 > block_mask;
+    return (addr_number(addr) & block_mask) + size - 1 > block_mask;
 }
 
 /* How much of the original's alignment the bounced buffer can keep and still fit its boundary. */
@@ -89,9 +89,9 @@ static uint32_t kept_offset(const struct device *dev, phys_addr_t phys, uint32_t
     static const uint32_t keep_masks[] = {DMA_SLOT_BYTES - 1, 63, 7};
 
     for (unsigned i = 0; i < ARRAY_SIZE(keep_masks); i++) {
-        uint32_t offset = (uint32_t)phys & keep_masks[i];
+        uint32_t offset = (uint32_t)addr_number(phys) & keep_masks[i];
 
-        if (!dma_crosses_boundary(dev, offset, size))
+        if (!dma_crosses_boundary(dev, dma_make(offset), size))
             return offset;
     }
     return 0;
@@ -113,14 +113,14 @@ static uint32_t find_run(const struct pool *pool, const struct device *dev, uint
 
     while (from < pool->nr_slots) {
         uint32_t slot = bitmap_find_free_run(pool->used, pool->nr_slots, from, count, 1);
-        phys_addr_t addr;
+        dma_addr_t addr;
 
         if (slot >= pool->nr_slots)
             break;
-        addr = pool->base + (phys_addr_t)slot * DMA_SLOT_BYTES;
+        addr = pool->base + (uint64_t)slot * DMA_SLOT_BYTES;
         if (!dma_crosses_boundary(dev, addr + offset, size))
             return slot;
-        addr = (addr | dev->segment_boundary_mask) + 1;
+        addr = dma_make(addr_number(addr) | dev->segment_boundary_mask) + 1;
         from = MAX(slot + 1, (uint32_t)((addr - pool->base) / DMA_SLOT_BYTES));
     }
     return pool->nr_slots;
@@ -175,7 +175,7 @@ static int alloc_from(struct pool *pool, const struct device *dev, phys_addr_t p
     pool->next_slot = (slot + count) % pool->nr_slots;
     dma_lock_release(&pool->lock, flags);
 
-    bounce->dma = pool->base + (phys_addr_t)slot * DMA_SLOT_BYTES + offset;
+    bounce->dma = pool->base + (uint64_t)slot * DMA_SLOT_BYTES + offset;
     bounce->virt = pool->virt + slot * DMA_SLOT_BYTES + offset;
     g = guards_of(pool, bounce->dma, size);
     memset(g.before, GUARD_PATTERN, g.nr_before);
@@ -193,7 +193,7 @@ int dma_pool_alloc(const struct device *dev, phys_addr_t phys, uint32_t size,
         struct pool *pool = &pools[i];
 
         if (pool->nr_slots == 0 ||
-            pool->base + (phys_addr_t)pool->nr_slots * DMA_SLOT_BYTES - 1 > dev->dma_mask)
+            pool->base + (uint64_t)pool->nr_slots * DMA_SLOT_BYTES - 1 > dev->dma_mask)
             continue;
         err = alloc_from(pool, dev, phys, size, bounce);
         if (!err)
@@ -207,7 +207,7 @@ static struct pool *pool_of(dma_addr_t dma)
     for (unsigned i = 0; i < NR_POOLS; i++) {
         struct pool *pool = &pools[i];
 
-        if (dma >= pool->base && dma - pool->base < (phys_addr_t)pool->nr_slots * DMA_SLOT_BYTES)
+        if (dma >= pool->base && dma - pool->base < (uint64_t)pool->nr_slots * DMA_SLOT_BYTES)
             return pool;
     }
     return NULL;

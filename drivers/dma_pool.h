@@ -21,7 +21,7 @@ struct dma_bounce {
 };
 
 /* True if `size` bytes at `addr` do not lie in one block of the device's boundary. */
-bool dma_crosses_boundary(const struct device *dev, uint64_t addr, uint32_t size);
+bool dma_crosses_boundary(const struct device *dev, dma_addr_t addr, uint32_t size);
 
 /*
  * Gets room for `size` bytes under the device's mask, within its boundary, aligned like `phys`.

@@ -59,7 +59,7 @@ void dma_report(struct device *dev, enum dma_finding kind, const char *fmt, ...)
 
 static uint16_t *bucket_of(dma_addr_t dma)
 {
-    uint32_t key = (uint32_t)(dma >> 6) ^ (uint32_t)(dma >> 15);
+    uint32_t key = (uint32_t)(addr_number(dma) >> 6) ^ (uint32_t)(addr_number(dma) >> 15);
 
     return &table.bucket[key % NR_BUCKETS];
 }
@@ -118,8 +118,7 @@ bool dma_track_add(const struct dma_mapping *mapping)
     dma_lock_release(&table.lock, flags);
     if (overlap)
         dma_report(mapping->dev, DMA_FINDING_OVERLAP, "0x%llx+%u by %p, already mapped by %p",
-                   (unsigned long long)mapping->phys, mapping->size, mapping->caller,
-                   overlap_caller);
+                   addr_number(mapping->phys), mapping->size, mapping->caller, overlap_caller);
     return m != NULL;
 }
 
@@ -171,10 +170,10 @@ static void report_missing(struct device *dev, dma_addr_t addr, const void *call
     }
     dma_lock_release(&table.lock, flags);
     if (ended)
-        dma_report(dev, DMA_FINDING_DOUBLE_UNMAP, "0x%llx by %p, ended by %p",
-                   (unsigned long long)addr, caller, first);
+        dma_report(dev, DMA_FINDING_DOUBLE_UNMAP, "0x%llx by %p, ended by %p", addr_number(addr),
+                   caller, first);
     else
-        dma_report(dev, DMA_FINDING_UNKNOWN, "0x%llx by %p", (unsigned long long)addr, caller);
+        dma_report(dev, DMA_FINDING_UNKNOWN, "0x%llx by %p", addr_number(addr), caller);
 }
 
 bool dma_track_take(struct device *dev, dma_addr_t addr, enum dma_kind kind, const void *caller,
@@ -193,7 +192,7 @@ bool dma_track_take(struct device *dev, dma_addr_t addr, enum dma_kind kind, con
     if (!m)
         report_missing(dev, addr, caller);
     else if (!fits)
-        dma_report(dev, DMA_FINDING_WRONG_KIND, "0x%llx %s by %p", (unsigned long long)addr,
+        dma_report(dev, DMA_FINDING_WRONG_KIND, "0x%llx %s by %p", addr_number(addr),
                    kind == DMA_KIND_MAP ? "is coherent, unmapped" : "is a mapping, freed", caller);
     return fits;
 }

@@ -52,7 +52,7 @@
 struct edu {
     struct dma_client client;
     struct pci_device *pdev;
-    uint8_t *regs;
+    uint8_t __iomem *regs;
 };
 
 /* One is enough to test with; a second one is reported and left alone. */
@@ -121,11 +121,11 @@ static int run_engine(struct edu *edu, uint32_t offset, dma_addr_t addr, uint32_
 
     if (addr + bytes - 1 > edu->client.dev->dma_mask)
         return client_error(&edu->client, -ERANGE, "address 0x%llx+%u has more than %u bits",
-                            (unsigned long long)addr, bytes, EDU_MASK_BITS);
+                            addr_number(addr), bytes, EDU_MASK_BITS);
     err = wait_idle(edu);
     if (!err) {
-        writel(to_ram ? inside : (uint32_t)addr, edu->regs + REG_DMA_SOURCE);
-        writel(to_ram ? (uint32_t)addr : inside, edu->regs + REG_DMA_DESTINATION);
+        writel(to_ram ? inside : (uint32_t)addr_number(addr), edu->regs + REG_DMA_SOURCE);
+        writel(to_ram ? (uint32_t)addr_number(addr) : inside, edu->regs + REG_DMA_DESTINATION);
         writel(bytes > 1 && inject(edu_short_count, dma_bounce) ? bytes - 1 : bytes,
                edu->regs + REG_DMA_COUNT);
         writel(DMA_COMMAND_START | (to_ram ? DMA_COMMAND_TO_RAM : 0), edu->regs + REG_DMA_COMMAND);
@@ -192,7 +192,7 @@ static int edu_probe(struct pci_device *pdev)
         probe_report("edu", -ENODEV, "%s: BAR 0 is not assigned", pdev->name);
         return -ENODEV;
     }
-    edu->regs = ioremap(bar.base, EDU_WINDOW_BYTES);
+    edu->regs = ioremap(phys_make(bar.base), EDU_WINDOW_BYTES);
     if (!edu->regs) {
         probe_report("edu", -ENOMEM, "%s: no window for its registers", pdev->name);
         return -ENOMEM;

@@ -156,8 +156,8 @@ static int read_run_once(struct floppy *fd, uint8_t cylinder, uint8_t head, uint
     int err;
 
     if (refused)
-        return client_error(&fd->client, -ERANGE, "8237 refuses 0x%llx+%u: %s",
-                            (unsigned long long)addr, bytes, refused);
+        return client_error(&fd->client, -ERANGE, "8237 refuses 0x%llx+%u: %s", addr_number(addr),
+                            bytes, refused);
     err = seek(fd, cylinder);
     if (err)
         return client_error(&fd->client, err, "seek to cylinder %u failed", cylinder);

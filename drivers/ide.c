@@ -105,16 +105,16 @@ static int fill_table(struct ide_drive *drive, const struct scatterlist *sg, uns
         dma_addr_t addr = s->dma_address;
         uint32_t bytes = sg[i].dma_length;
 
-        if (addr + bytes > GIB64(4))
+        if (addr + bytes > dma_make(GIB64(4)))
             return client_error(&drive->client, -ERANGE, "region 0x%llx+%u is beyond 4 GiB",
-                                (unsigned long long)addr, bytes);
-        if ((addr & DMA_BOUNDARY_64K) + bytes - 1 > DMA_BOUNDARY_64K)
+                                addr_number(addr), bytes);
+        if ((addr_number(addr) & DMA_BOUNDARY_64K) + bytes - 1 > DMA_BOUNDARY_64K)
             return client_error(&drive->client, -ERANGE, "region 0x%llx+%u crosses 64 KiB",
-                                (unsigned long long)addr, bytes);
-        if ((addr | bytes) & 1)
+                                addr_number(addr), bytes);
+        if ((addr_number(addr) | bytes) & 1)
             return client_error(&drive->client, -EINVAL, "region 0x%llx+%u is not even",
-                                (unsigned long long)addr, bytes);
-        table[i].address = (uint32_t)addr;
+                                addr_number(addr), bytes);
+        table[i].address = (uint32_t)addr_number(addr);
         table[i].count = (bytes & PRD_COUNT_MASK) | (i == nents - 1 ? PRD_LAST : 0);
     }
     return 0;
@@ -160,7 +160,8 @@ static int run_transfer(struct ide_drive *drive, uint32_t lba, uint32_t sectors)
     int err;
 
     outb(bm_command, BM_COMMAND_TO_MEMORY);
-    outl((uint16_t)(drive->bus_master + BM_TABLE), (uint32_t)drive->controller->table_dma);
+    outl((uint16_t)(drive->bus_master + BM_TABLE),
+         (uint32_t)addr_number(drive->controller->table_dma));
     err = ata_command(drive->channel, drive->unit, ATA_COMMAND_READ_DMA, lba, sectors);
     if (err)
         return client_error(&drive->client, err, "drive not ready, status 0x%02x",

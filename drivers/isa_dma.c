@@ -136,13 +136,13 @@ const char *isa_dma_refusal(unsigned channel, dma_addr_t addr, uint32_t bytes)
         return "empty";
     if (bytes - 1 > boundary)
         return "too long";
-    if (words && (addr & 1))
+    if (words && (addr_number(addr) & 1))
         return "odd address";
     if (words && (bytes & 1))
         return "odd length";
-    if (addr + bytes > ISA_DMA_LIMIT)
+    if (addr + bytes > dma_make(ISA_DMA_LIMIT))
         return "beyond 16 MiB";
-    if ((addr & boundary) + bytes - 1 > boundary)
+    if ((addr_number(addr) & boundary) + bytes - 1 > boundary)
         return words ? "crosses 128 KiB" : "crosses 64 KiB";
     return NULL;
 }
@@ -163,8 +163,9 @@ int isa_dma_start(unsigned channel, dma_addr_t addr, uint32_t bytes, enum dma_da
 {
     struct channel *ch = &channels[channel];
     uint32_t units = is_word_channel(channel) ? bytes / 2 : bytes;
-    uint32_t start = (uint32_t)(is_word_channel(channel) ? addr / 2 : addr);
-    uint32_t page = (uint32_t)(addr >> PAGE_SHIFT_8BIT);
+    uint32_t start =
+        (uint32_t)(is_word_channel(channel) ? addr_number(addr) / 2 : addr_number(addr));
+    uint32_t page = (uint32_t)(addr_number(addr) >> PAGE_SHIFT_8BIT);
     uint32_t mode = MODE_SINGLE | local(channel);
     uint32_t flags;
 

@@ -310,13 +310,13 @@ phys_addr_t pci_bar_memory(const struct pci_device *pdev, unsigned index)
 {
     unsigned reg = PCI_BAR0 + 4 * index;
     uint32_t low = pci_read_config32(pdev, reg);
-    phys_addr_t base = low & BAR_MEMORY_MASK;
+    uint64_t base = low & BAR_MEMORY_MASK;
 
     if (pdev->header_type != HEADER_LAYOUT_DEVICE || index >= NR_BARS_DEVICE || (low & BAR_IS_IO))
         return 0;
     if ((low & BAR_TYPE_MASK) == BAR_TYPE_64BIT && index + 1 < NR_BARS_DEVICE)
         base |= (uint64_t)pci_read_config32(pdev, reg + 4) << 32;
-    return base;
+    return phys_make(base);
 }
 
 int pci_read_bar(const struct pci_device *pdev, unsigned index, struct pci_bar *bar)

@@ -70,8 +70,8 @@ enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEMORY };
 
 struct pci_bar {
     enum pci_bar_kind kind;
-    phys_addr_t base; /* or the port */
-    uint64_t size;    /* bytes */
+    uint64_t base; /* physical address, or port */
+    uint64_t size; /* bytes */
     bool is_64bit;
     bool prefetchable;
 };

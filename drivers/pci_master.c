@@ -46,7 +46,7 @@
 #define FIRST_CAP_LOWEST 0x40u /* in configuration space */
 #define MAX_CAPS 32u
 
-static bool ehci_is_owned(const struct pci_device *pdev, const uint8_t *regs)
+static bool ehci_is_owned(const struct pci_device *pdev, const uint8_t __iomem *regs)
 {
     unsigned at = EHCI_FIRST_CAP(readl(regs + HCCPARAMS1));
 
@@ -60,7 +60,7 @@ static bool ehci_is_owned(const struct pci_device *pdev, const uint8_t *regs)
     return false;
 }
 
-static bool xhci_is_owned(const uint8_t *regs)
+static bool xhci_is_owned(const uint8_t __iomem *regs)
 {
     uint32_t step = XHCI_FIRST_CAP(readl(regs + HCCPARAMS1)), at = 0;
 
@@ -85,7 +85,7 @@ static bool usb_is_owned(const struct pci_device *pdev)
     phys_addr_t base;
     uint16_t command;
     bool owned = true;
-    uint8_t *regs;
+    uint8_t __iomem *regs;
 
     if (kind == PROGIF_UHCI)
         return pci_read_config16(pdev, UHCI_LEGSUP) & UHCI_TRAPS_AND_SMI;

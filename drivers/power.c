@@ -187,10 +187,10 @@ static void write_register(const struct acpi_generic_address *reg, uint8_t value
     if (reg->space == ACPI_SPACE_IO && reg->address <= UINT16_MAX) {
         outb((uint16_t)reg->address, value);
     } else if (reg->space == ACPI_SPACE_MEMORY) {
-        volatile uint8_t *mapped = ioremap(reg->address, 1);
+        void __iomem *mapped = ioremap(phys_make(reg->address), 1);
 
         if (mapped)
-            *mapped = value;
+            writeb(value, mapped);
     } else if (reg->space == ACPI_SPACE_PCI_CONFIG) {
         /* Bits 32-47 are the device, 16-31 the function, 0-15 the offset, all on bus 0. */
         uint32_t device = (uint32_t)(reg->address >> 32) & 0x1f;

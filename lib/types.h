@@ -3,7 +3,7 @@
 #define LIB_TYPES_H
 
 /*
- * The project's own types, and the few macros that every file needs.
+ * The few macros that every file needs. Kinds of address: lib/address.h.
  *
  * A physical address is 64 bits wide everywhere, and is never kept in a size_t or a pointer: with
  * PAE the machine has more memory than a pointer can name. Sizes in bytes are called `_bytes` or
@@ -15,10 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef uint64_t phys_addr_t; /* what the memory controller sees */
-typedef uint64_t dma_addr_t;  /* what a device puts on the bus */
-typedef uint32_t pfn_t;       /* page frame number: phys_addr_t >> 12 */
-typedef uintptr_t virt_t;     /* a linear address as a number */
+#include "lib/address.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -31,9 +28,16 @@ typedef uintptr_t virt_t;     /* a linear address as a number */
 #define GIB64(n) ((uint64_t)(n) << 30)
 
 /* `align` is a power of two; the result has the type of `x`. */
+#ifdef __CHECKER__ /* which knows no bits of an address */
+#define ALIGN_DOWN(x, align) \
+    ((__force __typeof__(x))((__force uint64_t)(x) & ~((uint64_t)(align)-1)))
+#define IS_ALIGNED(x, align) (((__force uint64_t)(x) & ((uint64_t)(align)-1)) == 0)
+#define ALIGN_UP(x, align) ALIGN_DOWN((x) + ((align)-1), align)
+#else
 #define ALIGN_DOWN(x, align) ((x) & ~((__typeof__(x))(align)-1))
 #define ALIGN_UP(x, align) ALIGN_DOWN((x) + ((__typeof__(x))(align)-1), align)
 #define IS_ALIGNED(x, align) (((x) & ((__typeof__(x))(align)-1)) == 0)
+#endif
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))

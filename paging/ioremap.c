@@ -31,7 +31,7 @@ static bool map_pages(virt_t at, phys_addr_t phys, unsigned pages, uint64_t flag
 
         if (!entry)
             return false;
-        pte_set(entry, pte_make(phys + (phys_addr_t)i * PAGE_SIZE, flags));
+        pte_set(entry, pte_make(phys + (uint64_t)i * PAGE_SIZE, flags));
     }
     return true;
 }
@@ -50,12 +50,12 @@ static void unmap_pages(virt_t at, unsigned pages)
 
 static void *map_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
 {
-    size_t offset = (size_t)(phys & PAGE_MASK);
+    size_t offset = offset_in_page(phys);
     unsigned pages = (unsigned)((offset + size + PAGE_MASK) >> PAGE_SHIFT);
     unsigned entry = 0;
 
-    if (size == 0 || size > VMALLOC_MAX_BYTES || (phys + size - 1) >> layout.phys_bits != 0 ||
-        phys + size < phys)
+    if (size == 0 || size > VMALLOC_MAX_BYTES ||
+        addr_number(phys + size - 1) >> layout.phys_bits != 0 || phys + size < phys)
         return NULL;
     while (entry < AREA_MAX && vmalloc.area[entry].start)
         entry++;
@@ -77,9 +77,9 @@ static void *map_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
     return (void *)(at + offset);
 }
 
-void *ioremap(phys_addr_t phys, size_t size)
+void __iomem *ioremap(phys_addr_t phys, size_t size)
 {
-    return map_area(phys, size, PTE_PCD | PTE_PWT);
+    return (__force void __iomem *)map_area(phys, size, PTE_PCD | PTE_PWT);
 }
 
 void *ioremap_cache(phys_addr_t phys, size_t size)
@@ -87,9 +87,14 @@ void *ioremap_cache(phys_addr_t phys, size_t size)
     return map_area(phys, size, 0);
 }
 
-void iounmap(const void *addr)
+void iounmap(const volatile void __iomem *addr)
 {
-    virt_t start = (virt_t)addr & ~(virt_t)PAGE_MASK;
+    iounmap_cache((__force const void *)addr);
+}
+
+void iounmap_cache(const void *addr)
+{
+    virt_t start = ALIGN_DOWN((virt_t)addr, PAGE_SIZE);
 
     if (!addr)
         return;

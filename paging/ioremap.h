@@ -3,8 +3,8 @@
 #define PAGING_IOREMAP_H
 
 /*
- * Windows to device memory and firmware tables in the vmalloc area, an unmapped guard page after
- * each. Context: thread, paged phase.
+ * Windows in the vmalloc area, an unmapped guard page after each: to device memory, for readl() and
+ * its like, and to tables that firmware left in memory. Context: thread, paged phase.
  */
 
 #include "lib/types.h"
@@ -14,12 +14,13 @@
  * aligned. Returns the address of the first byte, or NULL: size 0 or over the area, past what the
  * processor can address, or no room.
  */
-void *ioremap(phys_addr_t phys, size_t size);
+void __iomem *ioremap(phys_addr_t phys, size_t size);
 
-/* The same with normal caching, for tables that firmware left in RAM. */
+/* The same with normal caching, for tables that firmware left in RAM: a plain pointer. */
 void *ioremap_cache(phys_addr_t phys, size_t size);
 
-/* Ends a mapping. NULL is fine; an address that is no mapping's is a finding. */
-void iounmap(const void *addr);
+/* Ends a mapping of the one kind, or the other. NULL is fine; what is no mapping is a finding. */
+void iounmap(const volatile void __iomem *addr);
+void iounmap_cache(const void *addr);
 
 #endif

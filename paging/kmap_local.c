@@ -71,7 +71,7 @@ static void close_top(struct cpu *cpu)
 
 void kunmap_local(const void *addr)
 {
-    virt_t page = (virt_t)addr & ~(virt_t)PAGE_MASK;
+    virt_t page = ALIGN_DOWN((virt_t)addr, PAGE_SIZE);
     struct cpu *cpu = this_cpu();
 
     if (page < FIXADDR_START)

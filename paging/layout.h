@@ -24,12 +24,12 @@
 
 #include "paging/pte.h"
 
-#define FIXADDR_TOP 0xfffff000u
-#define FIXADDR_START 0xffe00000u
-#define PKMAP_BASE 0xffa00000u
+#define FIXADDR_TOP ((virt_t)0xfffff000u)
+#define FIXADDR_START ((virt_t)0xffe00000u)
+#define PKMAP_BASE ((virt_t)0xffa00000u)
 #define LAST_PKMAP 512u
 #define PKMAP_STRIDE (2 * PAGE_SIZE) /* a window and its guard */
-#define LOWMEM_VIRT_END 0xf8000000u
+#define LOWMEM_VIRT_END ((virt_t)0xf8000000u)
 #define VMALLOC_OFFSET MIB(8)
 #define VMALLOC_MAX_BYTES MIB(128)
 
@@ -46,9 +46,9 @@
 
 struct layout {
     virt_t page_offset;
-    virt_t direct_offset;   /* virtual minus physical: 0 until paging is on, then page_offset */
-    phys_addr_t lowmem_end; /* end of the direct map, physical; a multiple of the page size */
-    virt_t high_memory;     /* the same, virtual */
+    uintptr_t direct_offset; /* virtual minus physical: 0 until paging is on, then page_offset */
+    phys_addr_t lowmem_end;  /* end of the direct map, physical; a multiple of the page size */
+    virt_t high_memory;      /* the same, virtual */
     virt_t vmalloc_start;
     virt_t vmalloc_end;
     uint64_t nx;       /* PTE_NX, or 0 where the CPU has no such bit */
@@ -72,14 +72,14 @@ static inline virt_t fix_to_virt(unsigned slot)
 /* Direct-map address of a physical address below lowmem_end; the physical address before paging. */
 static inline void *phys_to_virt(phys_addr_t phys)
 {
-    return (void *)((virt_t)phys + layout.direct_offset);
+    return (void *)((uintptr_t)addr_number(phys) + layout.direct_offset);
 }
 
 /* Physical address of an address in the direct map. Wrong for any other: see pgtable_walk().
  */
 static inline phys_addr_t virt_to_phys(const void *virt)
 {
-    return (virt_t)virt - layout.direct_offset;
+    return phys_make((uintptr_t)virt - layout.direct_offset);
 }
 
 #endif

@@ -4,8 +4,6 @@
 #include "lib/format.h"
 #include "paging/pte.h"
 
-#define PHYS_LAST UINT64_MAX
-
 static void say(memmap_note_t note, const char *fmt, ...) __printf(2, 3);
 
 static void say(memmap_note_t note, const char *fmt, ...)
@@ -76,7 +74,7 @@ static void resolve_overlaps(const struct memmap *in, struct memmap *out, memmap
 
     out->count = 0;
     while (first < in->count) {
-        phys_addr_t next = PHYS_LAST;
+        phys_addr_t next = PHYS_ADDR_MAX;
         enum mem_type type = MEM_NONE;
         unsigned i;
 
@@ -94,7 +92,7 @@ static void resolve_overlaps(const struct memmap *in, struct memmap *out, memmap
             next = MIN(next, in->range[i].start);
         if (!append_merged(out, at, next, type))
             say(note, "memory map: no room for %s 0x%llx-0x%llx, left out", type_name(type),
-                (unsigned long long)at, (unsigned long long)next - 1);
+                addr_number(at), addr_number(next) - 1);
         at = next;
     }
 }
@@ -109,9 +107,8 @@ void memmap_sanitise(struct memmap *map, memmap_note_t note)
 
         if (range->start < below->end)
             say(note, "memory map: %s 0x%llx-0x%llx overlaps %s 0x%llx-0x%llx, the stricter wins",
-                type_name(range->type), (unsigned long long)range->start,
-                (unsigned long long)range->end - 1, type_name(below->type),
-                (unsigned long long)below->start, (unsigned long long)below->end - 1);
+                type_name(range->type), addr_number(range->start), addr_number(range->end) - 1,
+                type_name(below->type), addr_number(below->start), addr_number(below->end) - 1);
     }
     work.dropped = map->dropped;
     resolve_overlaps(map, &work, note);
@@ -126,7 +123,7 @@ static void cut_usable(struct memmap *map, phys_addr_t start, phys_addr_t end)
 {
     for (unsigned i = 0; i < map->count; i++) {
         struct mem_range *range = &map->range[i];
-        phys_addr_t below, above;
+        uint64_t below, above;
 
         if (range->type != MEM_USABLE || range->start >= end || range->end <= start)
             continue;
@@ -147,20 +144,20 @@ void memmap_add(struct memmap *map, phys_addr_t start, uint64_t size, unsigned t
     if (type == MEM_NONE || type > MEM_BAD)
         type = MEM_RESERVED;
     if (size == 0) {
-        say(note, "memory map: empty range at 0x%llx ignored", (unsigned long long)start);
+        say(note, "memory map: empty range at 0x%llx ignored", addr_number(start));
         return;
     }
     if (end < start) {
         say(note, "memory map: range at 0x%llx, size 0x%llx, wraps: cut at 2^64",
-            (unsigned long long)start, (unsigned long long)size);
-        end = PHYS_LAST;
+            addr_number(start), (unsigned long long)size);
+        end = PHYS_ADDR_MAX;
     }
     if (map->count == MEMMAP_MAX)
         memmap_sanitise(map, NULL);
     /* Once something was dropped, nobody knows whether this RAM is what it was about. */
     if (map->count == MEMMAP_MAX || (map->dropped && type == MEM_USABLE)) {
         say(note, "memory map: more than %u ranges, %s at 0x%llx left out", MEMMAP_MAX,
-            type_name((enum mem_type)type), (unsigned long long)start);
+            type_name((enum mem_type)type), addr_number(start));
         map->dropped++;
         if (type != MEM_USABLE)
             cut_usable(map, start, end);
@@ -179,8 +176,8 @@ void memmap_clip(struct memmap *map, phys_addr_t limit, const char *why, memmap_
         if (range.type == MEM_USABLE && range.end > limit) {
             phys_addr_t cut = MAX(range.start, limit);
 
-            say(note, "memory map: RAM 0x%llx-0x%llx left out: %s", (unsigned long long)cut,
-                (unsigned long long)range.end - 1, why);
+            say(note, "memory map: RAM 0x%llx-0x%llx left out: %s", addr_number(cut),
+                addr_number(range.end) - 1, why);
             range.end = cut;
         }
         if (range.start < range.end)
@@ -224,8 +221,7 @@ void memmap_make_room(struct memmap *map, unsigned entries, memmap_note_t note)
         if (smallest == map->count)
             return;
         say(note, "memory map: %u ranges, RAM 0x%llx-0x%llx left out to make room", map->count,
-            (unsigned long long)map->range[smallest].start,
-            (unsigned long long)map->range[smallest].end - 1);
+            addr_number(map->range[smallest].start), addr_number(map->range[smallest].end) - 1);
         remove_at(map, smallest);
     }
 }

@@ -64,12 +64,12 @@ static inline pfn_t page_to_pfn(const struct page *page)
 
 static inline phys_addr_t pfn_to_phys(pfn_t pfn)
 {
-    return (phys_addr_t)pfn << PAGE_SHIFT;
+    return phys_make((uint64_t)pfn << PAGE_SHIFT);
 }
 
 static inline pfn_t phys_to_pfn(phys_addr_t phys)
 {
-    return (pfn_t)(phys >> PAGE_SHIFT);
+    return (pfn_t)(addr_number(phys) >> PAGE_SHIFT);
 }
 
 static inline phys_addr_t page_to_phys(const struct page *page)

@@ -5,7 +5,7 @@
 #include "paging/highmem.h"
 #include "paging/kmap.h"
 
-#define ZONE_DMA_PFN ((pfn_t)(ZONE_DMA_END >> PAGE_SHIFT))
+#define ZONE_DMA_PFN phys_to_pfn(ZONE_DMA_END)
 
 struct page *mem_map;
 pfn_t max_pfn;

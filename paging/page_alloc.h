@@ -19,7 +19,7 @@
 
 #define MAX_ORDER 10u /* the largest block: 4 MiB */
 #define NR_ORDERS (MAX_ORDER + 1)
-#define ZONE_DMA_END MIB64(16)
+#define ZONE_DMA_END phys_make(MIB64(16))
 
 enum zone_type { ZONE_DMA, ZONE_NORMAL, ZONE_HIGHMEM, MAX_NR_ZONES };
 

@@ -100,7 +100,7 @@ static int map_direct(pte_t *pdpt, struct memmap *map, const struct image_ranges
                       phys_addr_t start, phys_addr_t end)
 {
     for (phys_addr_t at = start; at < end;) {
-        virt_t virt = layout.page_offset + (virt_t)at;
+        virt_t virt = layout.page_offset + (uintptr_t)addr_number(at);
         phys_addr_t target = at;
 
         /* One 2 MiB page of the direct map shows the one below it. */
@@ -149,8 +149,8 @@ static int reserve_tables(pte_t *pdpt, struct memmap *map, virt_t start, unsigne
 /* Every directory exists from the start: a pointer entry that never changes needs no CR3 reload. */
 static int reserve_directories(pte_t *pdpt, struct memmap *map)
 {
-    for (uint64_t addr = layout.page_offset; addr < FOUR_GIB; addr += BIT(PDPT_SHIFT))
-        if (!directory_entry(pdpt, (virt_t)addr, map, true))
+    for (uint64_t addr = (uintptr_t)layout.page_offset; addr < FOUR_GIB; addr += BIT(PDPT_SHIFT))
+        if (!directory_entry(pdpt, (virt_t)(uintptr_t)addr, map, true))
             return -ENOMEM;
     return 0;
 }
@@ -182,7 +182,8 @@ static int build_switch_tables(pte_t *pdpt, pte_t *switch_pdpt, struct memmap *m
     memcpy(switch_pdpt, pdpt, PTRS_PER_PDPT * sizeof(pte_t));
     for (unsigned i = 0; i < PTRS_PER_TABLE; i++)
         pte_set(&((pte_t *)phys_to_virt(directory))[i],
-                pte_make((phys_addr_t)i << LARGE_PAGE_SHIFT, PTE_PRESENT | PTE_WRITE | PTE_LARGE));
+                pte_make(phys_make((uint64_t)i << LARGE_PAGE_SHIFT),
+                         PTE_PRESENT | PTE_WRITE | PTE_LARGE));
     pte_set(&switch_pdpt[0], pte_make(directory, PTE_PRESENT));
     if (inject(paging_keep_identity, paging))
         pte_set(&pdpt[0], pte_make(directory, PTE_PRESENT));
@@ -210,14 +211,14 @@ int pgtable_build(struct memmap *map, const struct image_ranges *image, uint32_t
         error = build_switch_tables(pdpt, switch_pdpt, map);
     if (error)
         return error;
-    *cr3 = (uint32_t)pointers;
-    *cr3_switch = (uint32_t)pointers + PTRS_PER_PDPT * sizeof(pte_t);
+    *cr3 = (uint32_t)addr_number(pointers);
+    *cr3_switch = (uint32_t)addr_number(pointers) + PTRS_PER_PDPT * sizeof(pte_t);
     return 0;
 }
 
 void pgtable_walk(uint32_t cr3, virt_t addr, struct page_walk *walk)
 {
-    const pte_t *pdpt = phys_to_virt(cr3 & CR3_PDPT_MASK);
+    const pte_t *pdpt = phys_to_virt(phys_make(cr3 & CR3_PDPT_MASK));
     uint64_t all;
 
     *walk = (struct page_walk){.levels = 1, .pdpte = pdpt[pdpt_index(addr)]};
@@ -229,8 +230,8 @@ void pgtable_walk(uint32_t cr3, virt_t addr, struct page_walk *walk)
         return;
     if (walk->pde & PTE_LARGE) {
         walk->size = LARGE_PAGE_SIZE;
-        walk->phys = (pte_phys(walk->pde) & ~(phys_addr_t)(LARGE_PAGE_SIZE - 1)) |
-                     (addr & (LARGE_PAGE_SIZE - 1));
+        walk->phys = ALIGN_DOWN(pte_phys(walk->pde), LARGE_PAGE_SIZE) +
+                     ((uintptr_t)addr & (LARGE_PAGE_SIZE - 1));
         all = walk->pde;
         walk->no_execute = walk->pde & PTE_NX;
     } else {
@@ -239,7 +240,7 @@ void pgtable_walk(uint32_t cr3, virt_t addr, struct page_walk *walk)
         if (!(walk->pte & PTE_PRESENT))
             return;
         walk->size = PAGE_SIZE;
-        walk->phys = pte_phys(walk->pte) | (addr & PAGE_MASK);
+        walk->phys = pte_phys(walk->pte) + offset_in_page(addr);
         all = walk->pde & walk->pte;
         walk->no_execute = (walk->pde | walk->pte) & PTE_NX;
     }
@@ -249,7 +250,7 @@ void pgtable_walk(uint32_t cr3, virt_t addr, struct page_walk *walk)
 
 static pte_t *live_pdpt(void)
 {
-    return phys_to_virt(cr3_read() & CR3_PDPT_MASK);
+    return phys_to_virt(phys_make(cr3_read() & CR3_PDPT_MASK));
 }
 
 pte_t *pgtable_pte(virt_t addr, bool create)

@@ -18,6 +18,10 @@
 #define PAGE_SHIFT 12
 #define PAGE_SIZE 4096u
 #define PAGE_MASK (PAGE_SIZE - 1)
+
+/* Of any kind of address: the bytes from the start of its page. */
+#define offset_in_page(address) ((uint32_t)addr_number(address) & PAGE_MASK)
+
 #define LARGE_PAGE_SHIFT 21
 #define LARGE_PAGE_SIZE (1u << LARGE_PAGE_SHIFT)
 #define PDPT_SHIFT 30
@@ -50,12 +54,12 @@ typedef uint64_t pte_t;
 
 static inline pte_t pte_make(phys_addr_t phys, uint64_t flags)
 {
-    return phys | flags;
+    return addr_number(phys) | flags;
 }
 
 static inline phys_addr_t pte_phys(pte_t pte)
 {
-    return pte & PTE_PHYS_MASK;
+    return phys_make(pte & PTE_PHYS_MASK);
 }
 
 /*
@@ -87,17 +91,17 @@ static inline void pte_clear(pte_t *entry)
 
 static inline unsigned pdpt_index(virt_t addr)
 {
-    return (unsigned)(addr >> PDPT_SHIFT) & (PTRS_PER_PDPT - 1);
+    return (unsigned)((uintptr_t)addr >> PDPT_SHIFT) & (PTRS_PER_PDPT - 1);
 }
 
 static inline unsigned directory_index(virt_t addr)
 {
-    return (unsigned)(addr >> LARGE_PAGE_SHIFT) & (PTRS_PER_TABLE - 1);
+    return (unsigned)((uintptr_t)addr >> LARGE_PAGE_SHIFT) & (PTRS_PER_TABLE - 1);
 }
 
 static inline unsigned table_index(virt_t addr)
 {
-    return (unsigned)(addr >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1);
+    return (unsigned)((uintptr_t)addr >> PAGE_SHIFT) & (PTRS_PER_TABLE - 1);
 }
 
 #endif

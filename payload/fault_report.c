@@ -43,12 +43,12 @@ static void report_walk(uint32_t addr)
 {
     struct page_walk walk;
 
-    pgtable_walk(cr3_read(), addr, &walk);
+    pgtable_walk(cr3_read(), (virt_t)addr, &walk);
     report_note(CASE_INDENT, "walk 0x%08x: PDPTE %016llx PDE %016llx PTE %016llx", addr,
                 (unsigned long long)walk.pdpte, (unsigned long long)walk.pde,
                 (unsigned long long)walk.pte);
     if (walk.present)
-        report_note(CASE_INDENT, "walk: physical 0x%llx, %s%s%s", (unsigned long long)walk.phys,
+        report_note(CASE_INDENT, "walk: physical 0x%llx, %s%s%s", addr_number(walk.phys),
                     walk.size == LARGE_PAGE_SIZE ? "2 MiB" : "4 KiB",
                     walk.writable ? ", writable" : ", read-only",
                     walk.no_execute ? ", no execute" : "");

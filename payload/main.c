@@ -37,9 +37,8 @@ static void say_machine(void)
                 boot_facts.loader_name);
     report_line("# cpu: %s, signature 0x%x, %u physical address bits, %s", cpu_facts.brand,
                 cpu_facts.signature, layout.phys_bits, layout.nx ? "NX" : "no NX");
-    report_line("# image: physical 0x%llx, text at %p, %llu MHz TSC%s",
-                (unsigned long long)setup.image, image_start,
-                (unsigned long long)(clock_tsc_hz() / 1000000),
+    report_line("# image: physical 0x%llx, text at %p, %llu MHz TSC%s", addr_number(setup.image),
+                image_start, (unsigned long long)(clock_tsc_hz() / 1000000),
                 clock_tsc_counts_instructions() ? " that counts instructions" : "");
     if (setup.options.destructive[0])
         report_line("# warning: option destructive=%s: no driver here writes to any medium",

@@ -12,7 +12,7 @@
 #include "payload/setup.h"
 #include "payload/traps.h"
 
-#define FOUR_GIB GIB64(4)
+#define FOUR_GIB phys_make(GIB64(4))
 #define PHYS_BITS_MIN 32u
 #define PAGES_PER_MIB (MIB(1) / PAGE_SIZE)
 
@@ -43,29 +43,29 @@ static bool width_reaches(phys_addr_t phys)
  */
 static void settle_width(void)
 {
-    phys_addr_t ram_end = memmap_usable_end(&setup.map, UINT64_MAX);
+    phys_addr_t ram_end = memmap_usable_end(&setup.map, PHYS_ADDR_MAX);
     char why[64];
 
     if (!cpu_facts.phys_bits_doubtful || ram_end <= FOUR_GIB)
         return;
     while (layout.phys_bits > PHYS_BITS_MIN && !width_reaches(ram_end - PAGE_SIZE)) {
         layout.phys_bits--;
-        ram_end = memmap_usable_end(&setup.map, BIT64(layout.phys_bits));
+        ram_end = memmap_usable_end(&setup.map, phys_make(BIT64(layout.phys_bits)));
     }
     format(why, sizeof(why), "the CPU faults on address bits from %u up", layout.phys_bits);
-    memmap_clip(&setup.map, BIT64(layout.phys_bits), why, boot_note);
+    memmap_clip(&setup.map, phys_make(BIT64(layout.phys_bits)), why, boot_note);
 }
 
 /* Room for the descriptors of all RAM; of less RAM, if lowmem has no such room. */
 static struct page *take_descriptors(pfn_t *nr_pfn)
 {
-    phys_addr_t ram_end = memmap_usable_end(&setup.map, UINT64_MAX);
-    phys_addr_t end = MIN(ram_end, (uint64_t)BIT(PFN_BITS) << PAGE_SHIFT);
+    phys_addr_t ram_end = memmap_usable_end(&setup.map, PHYS_ADDR_MAX);
+    phys_addr_t end = MIN(ram_end, pfn_to_phys(BIT(PFN_BITS)));
 
-    while (end >= MIB64(1)) {
+    while (end >= phys_make(MIB64(1))) {
         pfn_t count = phys_to_pfn(end);
         uint64_t bytes = ALIGN_UP((uint64_t)count * sizeof(struct page), PAGE_SIZE);
-        phys_addr_t at = bytes <= layout.lowmem_end / 2
+        phys_addr_t at = bytes <= addr_number(layout.lowmem_end) / 2
                              ? memmap_take(&setup.map, bytes, PAGE_SIZE, layout.lowmem_end)
                              : 0;
 
@@ -77,7 +77,7 @@ static struct page *take_descriptors(pfn_t *nr_pfn)
                             boot_note);
             return phys_to_virt(at);
         }
-        end = memmap_usable_end(&setup.map, end - end / 8);
+        end = memmap_usable_end(&setup.map, end - addr_number(end) / 8);
     }
     return NULL;
 }
@@ -129,12 +129,13 @@ void memory_report(void)
 
     for (unsigned i = 0; i < setup.map.count; i++)
         if (setup.map.range[i].type == MEM_USABLE)
-            report_line("# RAM 0x%09llx-0x%09llx", (unsigned long long)setup.map.range[i].start,
-                        (unsigned long long)setup.map.range[i].end - 1);
+            report_line("# RAM 0x%09llx-0x%09llx", addr_number(setup.map.range[i].start),
+                        addr_number(setup.map.range[i].end) - 1);
     report_line("# layout: PAGE_OFFSET 0x%08lx high_memory 0x%08lx VMALLOC 0x%08lx-0x%08lx "
                 "PKMAP_BASE 0x%08x",
                 (unsigned long)layout.page_offset, (unsigned long)layout.high_memory,
-                (unsigned long)layout.vmalloc_start, (unsigned long)layout.vmalloc_end, PKMAP_BASE);
+                (unsigned long)layout.vmalloc_start, (unsigned long)layout.vmalloc_end,
+                (uint32_t)PKMAP_BASE);
     for (unsigned i = 0; i < MAX_NR_ZONES; i++) {
         const struct zone *zone = zone_get((enum zone_type)i);
 

@@ -27,7 +27,7 @@ enum report_format { REPORT_KTAP, REPORT_LAVA };
 struct options {
     char tests[OPTION_TEXT_MAX]; /* comma-separated globs; empty: all */
     uint32_t page_offset;        /* from split=, SPLIT_3G and so on */
-    uint64_t mem;                /* RAM from this physical address up is left alone; 0: no limit */
+    phys_addr_t mem;             /* RAM from this physical address up is left alone; 0: no limit */
     uint32_t passes;             /* 0: for ever, or as long as time= says */
     bool passes_given;
     uint32_t time_s; /* 0: no limit */

@@ -136,7 +136,7 @@ void traps_init(void)
     /* Firmware may have left an interrupt pending at a vector of its own. */
     for (unsigned vector = NR_VECTORS; vector < IDT_VECTORS; vector++)
         set_gate(vector, trap_ignore, SELECTOR(GDT_CODE), GATE_INTERRUPT);
-    set_gate(VECTOR_DF, 0, SELECTOR(GDT_FAULT_TSS), GATE_TASK);
+    set_gate(VECTOR_DF, NULL, SELECTOR(GDT_FAULT_TSS), GATE_TASK);
     load_tables();
     /* A machine check is then an exception like others, not a shutdown without a word. */
     if (cpu_facts.features & CPUID1_EDX_MCE)

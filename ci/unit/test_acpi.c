@@ -27,6 +27,9 @@ static void outw(uint16_t port, uint16_t value)
 static void outl(uint16_t port, uint32_t value)
 {
 }
+static void writeb(uint8_t value, volatile void *addr)
+{
+}
 static void io_delay(void)
 {
 }
@@ -94,7 +97,7 @@ void *ioremap(phys_addr_t phys, size_t size)
     return NULL;
 }
 
-void iounmap(const void *addr)
+void iounmap_cache(const void *addr)
 {
     if (addr)
         nr_mapped--;
@@ -139,8 +142,8 @@ static void put_rsdp(phys_addr_t phys, uint8_t revision, uint32_t rsdt, uint64_t
 static void forget(void)
 {
     for (unsigned i = 0; i < acpi.nr_found; i++)
-        iounmap(acpi.found[i]);
-    iounmap(acpi.root);
+        iounmap_cache(acpi.found[i]);
+    iounmap_cache(acpi.root);
     assert_int_equal(nr_mapped, 0);
     memset(&acpi, 0, sizeof(acpi));
     memset(low, 0, sizeof(low));

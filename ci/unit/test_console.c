@@ -14,6 +14,10 @@ static void writel(uint32_t value, volatile void *addr)
     memcpy((void *)addr, &value, sizeof(value));
     nr_writes++;
 }
+static void writeb(uint8_t value, volatile void *addr)
+{
+    memcpy((void *)addr, &value, sizeof(value));
+}
 
 #include "drivers/console_rgb.c"
 

@@ -70,7 +70,7 @@ void *ioremap(phys_addr_t phys, size_t size)
     return model.window;
 }
 
-void iounmap(const void *window)
+void iounmap(const volatile void *window)
 {
     assert_ptr_equal(window, model.window);
     model.windows_open--;

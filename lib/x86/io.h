@@ -54,19 +54,48 @@ static inline void io_delay(void)
     outb(0x80, 0);
 }
 
-static inline uint32_t readl(const volatile void *addr)
+static inline uint8_t readb(const volatile void __iomem *addr)
 {
-    uint32_t value;
-    __asm__ volatile("movl %1, %0"
-                     : "=r"(value)
-                     : "m"(*(const volatile uint32_t *)addr)
+    uint8_t value;
+    __asm__ volatile("movb %1, %0"
+                     : "=q"(value)
+                     : "m"(*(__force const volatile uint8_t *)addr)
                      : "memory");
     return value;
 }
 
-static inline void writel(uint32_t value, volatile void *addr)
+static inline uint32_t readl(const volatile void __iomem *addr)
 {
-    __asm__ volatile("movl %0, %1" : : "r"(value), "m"(*(volatile uint32_t *)addr) : "memory");
+    uint32_t value;
+    __asm__ volatile("movl %1, %0"
+                     : "=r"(value)
+                     : "m"(*(__force const volatile uint32_t *)addr)
+                     : "memory");
+    return value;
+}
+
+static inline void writeb(uint8_t value, volatile void __iomem *addr)
+{
+    __asm__ volatile("movb %0, %1"
+                     :
+                     : "q"(value), "m"(*(__force volatile uint8_t *)addr)
+                     : "memory");
+}
+
+static inline void writew(uint16_t value, volatile void __iomem *addr)
+{
+    __asm__ volatile("movw %0, %1"
+                     :
+                     : "r"(value), "m"(*(__force volatile uint16_t *)addr)
+                     : "memory");
+}
+
+static inline void writel(uint32_t value, volatile void __iomem *addr)
+{
+    __asm__ volatile("movl %0, %1"
+                     :
+                     : "r"(value), "m"(*(__force volatile uint32_t *)addr)
+                     : "memory");
 }
 
 #endif

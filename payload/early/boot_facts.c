@@ -66,7 +66,7 @@ static void default_screen(void)
 {
     boot_facts.screen = (struct screen_info){
         .kind = SCREEN_TEXT,
-        .base = VGA_TEXT_BASE,
+        .base = phys_make(VGA_TEXT_BASE),
         .pitch_bytes = VGA_TEXT_PITCH,
         .width = VGA_TEXT_COLUMNS,
         .height = VGA_TEXT_ROWS,
@@ -92,7 +92,7 @@ static void read_map1(const struct multiboot1_info *info)
                   at, entry->size);
             break;
         }
-        memmap_add(&boot_facts.map, entry->addr, entry->len, entry->type, boot_note);
+        memmap_add(&boot_facts.map, phys_make(entry->addr), entry->len, entry->type, boot_note);
         at += entry->size + (uint32_t)sizeof(entry->size);
     }
 }
@@ -111,14 +111,14 @@ static void read_multiboot1(const struct multiboot1_info *info)
     } else if (info->flags & MULTIBOOT1_INFO_MEMORY) {
         notef("boot: no memory map, only %u KiB + %u KiB", info->mem_lower, info->mem_upper);
         memmap_add(&boot_facts.map, 0, (uint64_t)info->mem_lower << 10, MEM_USABLE, boot_note);
-        memmap_add(&boot_facts.map, MIB64(1), (uint64_t)info->mem_upper << 10, MEM_USABLE,
-                   boot_note);
+        memmap_add(&boot_facts.map, phys_make(MIB64(1)), (uint64_t)info->mem_upper << 10,
+                   MEM_USABLE, boot_note);
     }
     if (info->flags & MULTIBOOT1_INFO_FRAMEBUFFER &&
         info->framebuffer_type == MULTIBOOT1_FRAMEBUFFER_RGB)
         boot_facts.screen = (struct screen_info){
             .kind = SCREEN_RGB,
-            .base = info->framebuffer_addr,
+            .base = phys_make(info->framebuffer_addr),
             .pitch_bytes = info->framebuffer_pitch,
             .width = info->framebuffer_width,
             .height = info->framebuffer_height,
@@ -146,7 +146,7 @@ static void read_map2(const struct multiboot2_tag *tag)
     for (; tag->size - at >= mmap->entry_size; at += mmap->entry_size) {
         const struct multiboot2_mmap_entry *entry = (const void *)((const char *)tag + at);
 
-        memmap_add(&boot_facts.map, entry->addr, entry->len, entry->type, boot_note);
+        memmap_add(&boot_facts.map, phys_make(entry->addr), entry->len, entry->type, boot_note);
     }
 }
 
@@ -187,7 +187,7 @@ static void read_efi_map(const struct multiboot2_tag *tag)
                   (unsigned long long)entry.physical_start, (unsigned long long)entry.pages);
             continue;
         }
-        memmap_add(&boot_facts.map, entry.physical_start, entry.pages << PAGE_SHIFT,
+        memmap_add(&boot_facts.map, phys_make(entry.physical_start), entry.pages << PAGE_SHIFT,
                    efi_mem_type(entry.type), boot_note);
     }
 }
@@ -201,7 +201,7 @@ static void read_screen2(const struct multiboot2_tag *tag)
     if (fb->framebuffer_type == MULTIBOOT2_FRAMEBUFFER_TEXT)
         boot_facts.screen = (struct screen_info){
             .kind = SCREEN_TEXT,
-            .base = fb->framebuffer_addr,
+            .base = phys_make(fb->framebuffer_addr),
             .pitch_bytes = fb->framebuffer_pitch,
             .width = fb->framebuffer_width,
             .height = fb->framebuffer_height,
@@ -210,7 +210,7 @@ static void read_screen2(const struct multiboot2_tag *tag)
     if (fb->framebuffer_type == MULTIBOOT2_FRAMEBUFFER_RGB && tag->size >= sizeof(*fb))
         boot_facts.screen = (struct screen_info){
             .kind = SCREEN_RGB,
-            .base = fb->framebuffer_addr,
+            .base = phys_make(fb->framebuffer_addr),
             .pitch_bytes = fb->framebuffer_pitch,
             .width = fb->framebuffer_width,
             .height = fb->framebuffer_height,

@@ -16,13 +16,13 @@
 #include "payload/report.h"
 #include "payload/setup.h"
 
-#define FOUR_GIB GIB64(4)
+#define FOUR_GIB phys_make(GIB64(4))
 #define MAP_ENTRIES_OURS 32u /* what taking memory for ourselves may add to the map */
 
 /* Video memory, option ROMs and the BIOS: never RAM, whatever a map says (PC/AT memory layout). */
-#define LEGACY_HOLE UINT64_C(0xa0000)
-#define BIOS_SCRATCH_END UINT64_C(0x10000)
-#define LEGACY_HOLE_END MIB64(1)
+#define LEGACY_HOLE phys_make(0xa0000)
+#define BIOS_SCRATCH_END phys_make(0x10000)
+#define LEGACY_HOLE_END phys_make(MIB64(1))
 
 struct setup setup;
 
@@ -136,42 +136,49 @@ static void take_memory_map(uint32_t image)
     keep_first_pages(map);
     memmap_make_room(map, MAP_ENTRIES_OURS, boot_note);
     format(why, sizeof(why), "the CPU has %u physical address bits", cpu_facts.phys_bits);
-    memmap_clip(map, BIT64(cpu_facts.phys_bits), why, boot_note);
+    memmap_clip(map, phys_make(BIT64(cpu_facts.phys_bits)), why, boot_note);
     if (setup.options.mem)
         memmap_clip(map, setup.options.mem, "option mem=", NULL);
-    setup.image = image;
-    if (memmap_mark(map, image, image + (uint32_t)(image_end - image_start), MEM_TAKEN) != 0)
+    setup.image = phys_make(image);
+    if (memmap_mark(map, setup.image, setup.image + (uint32_t)(image_end - image_start),
+                    MEM_TAKEN) != 0)
         refuse("the memory map has %u ranges, no room for one more", map->count);
     say_boot_notes();
 }
 
+/* Paging is off: a symbol is its physical address. */
+static phys_addr_t phys_of(const char *symbol)
+{
+    return phys_make((uint32_t)symbol);
+}
+
 static void build_tables(void)
 {
-    const phys_addr_t guards[] = {(virt_t)boot_stack_guard, (virt_t)fault_stack_guard,
-                                  (virt_t)last_stack_guard};
-    /* Paging is off: the symbols are physical addresses. */
+    const phys_addr_t guards[] = {phys_of(boot_stack_guard), phys_of(fault_stack_guard),
+                                  phys_of(last_stack_guard)};
     const struct image_ranges image = {
-        .text = (virt_t)image_start,
-        .text_end = (virt_t)rodata_start,
-        .rodata = (virt_t)rodata_start,
-        .rodata_end = (virt_t)data_start,
-        .data = (virt_t)data_start,
-        .data_end = (virt_t)image_end,
+        .text = phys_of(image_start),
+        .text_end = phys_of(rodata_start),
+        .rodata = phys_of(rodata_start),
+        .rodata_end = phys_of(data_start),
+        .data = phys_of(data_start),
+        .data_end = phys_of(image_end),
         .guards = guards,
         .nr_guards = ARRAY_SIZE(guards),
     };
     phys_addr_t ram_end = memmap_usable_end(&setup.map, FOUR_GIB);
 
-    layout_init(setup.options.page_offset, MAX(ram_end, setup.image + (image_end - image_start)));
+    layout_init((virt_t)setup.options.page_offset,
+                MAX(ram_end, setup.image + (image_end - image_start)));
     layout.nx = cpu_facts.has_nx ? PTE_NX : 0;
     layout.phys_bits = (uint8_t)cpu_facts.phys_bits;
     if (setup.image + (image_end - image_start) > layout.lowmem_end)
-        refuse("the image was loaded at 0x%llx, beyond lowmem", (unsigned long long)setup.image);
+        refuse("the image was loaded at 0x%llx, beyond lowmem", addr_number(setup.image));
     if (pgtable_build(&setup.map, &image, &setup.paging.cr3, &setup.paging.cr3_temporary) != 0)
         refuse("no memory for page tables: %llu KiB usable below 0x%llx",
                (unsigned long long)memmap_usable_bytes(&setup.map, 0, layout.lowmem_end) >> 10,
-               (unsigned long long)layout.lowmem_end);
-    setup.paging.page_offset = layout.page_offset;
+               addr_number(layout.lowmem_end));
+    setup.paging.page_offset = (uint32_t)layout.page_offset;
 }
 
 /* What a loader may have left otherwise: caches off, long mode armed, memory types of its own. */
@@ -209,6 +216,6 @@ struct paging_switch *flat_main(uint32_t magic, uint32_t info, uint32_t image)
 
     set_up_processor();
     /* From the jump on, lowmem is at PAGE_OFFSET; nothing reads this before. */
-    layout.direct_offset = layout.page_offset;
+    layout.direct_offset = (uintptr_t)layout.page_offset;
     return &setup.paging;
 }

@@ -80,7 +80,7 @@ static int take_mem(struct options *options, const struct option_word *word)
         return error;
     if (size < MIB64(16))
         return -ERANGE;
-    options->mem = size;
+    options->mem = phys_make(size);
     return 0;
 }
 

@@ -29,7 +29,7 @@ static struct page *find_block(phys_addr_t start, phys_addr_t end, struct prng *
         struct page *page;
 
         if (blocks > 1 && i < PLACES_TRIED - 1)
-            from += (phys_addr_t)prng_below(prng, blocks) * DMA_ARENA_BYTES;
+            from += (uint64_t)prng_below(prng, blocks) * DMA_ARENA_BYTES;
         page = alloc_pages_in(DMA_ARENA_ORDER, from, end);
         if (page)
             return page;
@@ -44,7 +44,7 @@ unsigned dma_arenas_open(struct dma_arena *arenas, struct prng *prng)
     const phys_addr_t ends[DMA_NR_ARENAS] = {
         [DMA_ARENA_DMA] = MIN(ZONE_DMA_END, low_end),
         [DMA_ARENA_NORMAL] = low_end,
-        [DMA_ARENA_HIGH] = MIN(GIB64(4), top),
+        [DMA_ARENA_HIGH] = MIN(phys_make(GIB64(4)), top),
         [DMA_ARENA_ABOVE_4GIB] = top,
     };
     phys_addr_t start = 0;

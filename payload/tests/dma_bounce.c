@@ -131,10 +131,10 @@ static uint32_t place(struct prng *prng, enum placement where, uint32_t bytes, u
  */
 static void judge_reach(const struct dma_client *client, struct plan *p)
 {
-    phys_addr_t first = p->arena->phys + p->offset;
-    phys_addr_t last = first + p->bytes - 1;
+    dma_addr_t first = phys_to_dma(p->arena->phys) + p->offset;
+    dma_addr_t last = first + p->bytes - 1;
     uint64_t boundary = client->dev->segment_boundary_mask;
-    bool crosses = boundary && (first & ~boundary) != (last & ~boundary);
+    bool crosses = boundary && (addr_number(first) & ~boundary) != (addr_number(last) & ~boundary);
 
     p->must_bounce = last > client->dev->dma_mask;
     p->may_bounce = p->must_bounce || (crosses && !client->splits_boundary);
@@ -173,8 +173,8 @@ static bool make_plan(struct dma_bench *b, uint32_t n, const struct permutation 
 static void fail_call(struct dma_bench *b, const struct plan *p, const char *what, int err)
 {
     test_fail(b->t, "%s of %u bytes at %llu, buffer 0x%llx: error %d: %s", what, p->bytes,
-              (unsigned long long)p->dev_offset, (unsigned long long)(p->arena->phys + p->offset),
-              -err, b->client->reason);
+              (unsigned long long)p->dev_offset, addr_number(p->arena->phys + p->offset), -err,
+              b->client->reason);
 }
 
 /* The pattern around the buffer must be whole. */
@@ -185,8 +185,8 @@ static void check_guards(struct dma_bench *b, const struct plan *p)
     if (damage < 0)
         damage = dma_arena_find_damage(p->arena, p->offset + p->bytes, DMA_ARENA_GUARD);
     TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, outside of the buffer 0x%llx+%u, was overwritten",
-               dma_arena_name(p->kind), (unsigned long long)(p->arena->phys + (uint32_t)damage),
-               (unsigned long long)(p->arena->phys + p->offset), p->bytes);
+               dma_arena_name(p->kind), addr_number(p->arena->phys + (uint32_t)damage),
+               addr_number(p->arena->phys + p->offset), p->bytes);
 }
 
 static void check_contents(struct dma_bench *b, const struct plan *p, const char *what)
@@ -194,8 +194,8 @@ static void check_contents(struct dma_bench *b, const struct plan *p, const char
     int32_t at = dma_arena_find_difference(p->arena, p->offset, b->wanted, p->bytes);
 
     TEST_CHECK(b->t, at < 0, "%s: %s: buffer 0x%llx+%u: byte %u is 0x%02x, not 0x%02x",
-               dma_arena_name(p->kind), what, (unsigned long long)(p->arena->phys + p->offset),
-               p->bytes, (uint32_t)at - p->offset, dma_arena_byte(p->arena, (uint32_t)MAX(at, 0)),
+               dma_arena_name(p->kind), what, addr_number(p->arena->phys + p->offset), p->bytes,
+               (uint32_t)at - p->offset, dma_arena_byte(p->arena, (uint32_t)MAX(at, 0)),
                b->wanted[MAX((int64_t)at - p->offset, 0)]);
 }
 
@@ -208,17 +208,17 @@ static void check_counters(struct dma_bench *b, const struct plan *p,
     uint32_t direct = dev->counters.direct - was->direct;
     phys_addr_t phys = p->arena->phys + p->offset;
 
-    TEST_CHECK(b->t, bounced + direct > 0, "0x%llx+%u was never mapped", (unsigned long long)phys,
+    TEST_CHECK(b->t, bounced + direct > 0, "0x%llx+%u was never mapped", addr_number(phys),
                p->bytes);
     TEST_CHECK(b->t, bounced == 0 || p->may_bounce, "0x%llx+%u was bounced within mask 0x%llx",
-               (unsigned long long)phys, p->bytes, (unsigned long long)dev->dma_mask);
+               addr_number(phys), p->bytes, addr_number(dev->dma_mask));
     TEST_CHECK(b->t, !p->must_bounce || direct == 0,
-               "0x%llx+%u: %u parts beyond mask 0x%llx direct", (unsigned long long)phys, p->bytes,
-               direct, (unsigned long long)dev->dma_mask);
+               "0x%llx+%u: %u parts beyond mask 0x%llx direct", addr_number(phys), p->bytes, direct,
+               addr_number(dev->dma_mask));
     TEST_CHECK(b->t, bounced > 0 || !p->must_bounce, "0x%llx+%u was not bounced at mask 0x%llx",
-               (unsigned long long)phys, p->bytes, (unsigned long long)dev->dma_mask);
+               addr_number(phys), p->bytes, addr_number(dev->dma_mask));
     TEST_CHECK(b->t, dma_live_mappings(dev) == 0, "0x%llx+%u: %u mappings left after it",
-               (unsigned long long)phys, p->bytes, dma_live_mappings(dev));
+               addr_number(phys), p->bytes, dma_live_mappings(dev));
 }
 
 static void count_rate(struct dma_bench *b, const struct plan *p, uint64_t ns)
@@ -287,8 +287,8 @@ static void check_far_side(struct dma_bench *b, const struct plan *p)
     while (b->wanted[at] == b->shadow[at])
         at++;
     test_fail(b->t, "write from 0x%llx+%u to device %llu: its byte %u is 0x%02x, not 0x%02x",
-              (unsigned long long)(p->arena->phys + p->offset), p->bytes,
-              (unsigned long long)p->dev_offset, at, b->wanted[at], b->shadow[at]);
+              addr_number(p->arena->phys + p->offset), p->bytes, (unsigned long long)p->dev_offset,
+              at, b->wanted[at], b->shadow[at]);
     /* Only what this transfer broke is its fault. */
     memcpy(b->shadow, b->wanted, bytes);
 }
@@ -358,12 +358,12 @@ static void check_end(struct dma_bench *b)
             b->arena[i].page ? dma_arena_find_damage(&b->arena[i], 0, DMA_ARENA_BYTES) : -1;
 
         TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, in no buffer, was overwritten", dma_arena_name(i),
-                   (unsigned long long)(b->arena[i].phys + (uint32_t)damage));
+                   addr_number(b->arena[i].phys + (uint32_t)damage));
     }
     TEST_CHECK(b->t, dma_check_leaks(dev) == 0, "%s: mappings were leaked", dev->name);
     for (unsigned i = 0; dma_pool_info(i, &pool); i++)
         TEST_CHECK(b->t, pool.used_bytes == 0, "bounce pool at 0x%llx: %u bytes still in use",
-                   (unsigned long long)pool.base, pool.used_bytes);
+                   addr_number(pool.base), pool.used_bytes);
 }
 
 static void metric(struct dma_bench *b, const char *what, uint64_t value, const char *unit)

@@ -124,7 +124,7 @@ static void fill_table(struct test *t, const struct dma_arena *arena)
                full.counters.direct - was.direct, full.counters.errors - was.errors,
                dma_live_mappings(&full));
     while (count-- > 0) {
-        dma_unmap_page(&full, arena->phys + count * FULL_PIECE_BYTES, FULL_PIECE_BYTES,
+        dma_unmap_page(&full, phys_to_dma(arena->phys) + count * FULL_PIECE_BYTES, FULL_PIECE_BYTES,
                        DMA_TO_DEVICE);
         if (dma_live_mappings(&full) == count && full.counters.unmaps == was.unmaps + 1)
             check_list_rolls_back(t, arena, FULL_PIECE_BYTES);
@@ -146,12 +146,12 @@ static void bounce_with_full_table(struct test *t, const struct dma_arena *direc
     addr = dma_map_page(&full, bounced->page, 0, FULL_PIECE_BYTES, DMA_TO_DEVICE);
     TEST_CHECK(t, dma_mapping_error(&full, addr) && pools_used() == used,
                "mapping 0x%llx with a full table gave 0x%llx, and took %u bytes of the pools",
-               (unsigned long long)bounced->phys, (unsigned long long)addr, pools_used() - used);
+               addr_number(bounced->phys), addr_number(addr), pools_used() - used);
     if (!dma_mapping_error(&full, addr))
         dma_unmap_page(&full, addr, FULL_PIECE_BYTES, DMA_TO_DEVICE);
     while (count-- > 0)
-        dma_unmap_page(&full, direct->phys + count * FULL_PIECE_BYTES, FULL_PIECE_BYTES,
-                       DMA_TO_DEVICE);
+        dma_unmap_page(&full, phys_to_dma(direct->phys) + count * FULL_PIECE_BYTES,
+                       FULL_PIECE_BYTES, DMA_TO_DEVICE);
 }
 
 void dma_check_full(struct test *t, const struct device *like, const struct dma_arena *arenas)
@@ -162,9 +162,9 @@ void dma_check_full(struct test *t, const struct device *like, const struct dma_
     for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
         if (!arenas[i].page)
             continue;
-        if (arenas[i].phys + DMA_ARENA_BYTES - 1 <= full.dma_mask)
+        if (phys_to_dma(arenas[i].phys) + DMA_ARENA_BYTES - 1 <= full.dma_mask)
             direct = &arenas[i];
-        else if (arenas[i].phys > full.dma_mask)
+        else if (phys_to_dma(arenas[i].phys) > full.dma_mask)
             bounced = &arenas[i];
     }
     if (bounced)

@@ -23,9 +23,9 @@ struct device dma_device_like(const char *name, const struct device *like)
 static void bus_fill(dma_addr_t addr, uint8_t value, uint32_t bytes)
 {
     while (bytes > 0) {
-        uint32_t in_page = (uint32_t)addr & PAGE_MASK;
+        uint32_t in_page = offset_in_page(addr);
         uint32_t part = MIN(bytes, PAGE_SIZE - in_page);
-        uint8_t *window = kmap_local_pfn(phys_to_pfn(addr));
+        uint8_t *window = kmap_local_pfn(phys_to_pfn(dma_to_phys(addr)));
 
         memset(window + in_page, value, part);
         kunmap_local(window);
@@ -36,8 +36,8 @@ static void bus_fill(dma_addr_t addr, uint8_t value, uint32_t bytes)
 
 static bool bus_holds(dma_addr_t addr, uint8_t value)
 {
-    const uint8_t *window = kmap_local_pfn(phys_to_pfn(addr));
-    bool same = window[(uint32_t)addr & PAGE_MASK] == value;
+    const uint8_t *window = kmap_local_pfn(phys_to_pfn(dma_to_phys(addr)));
+    bool same = window[offset_in_page(addr)] == value;
 
     kunmap_local(window);
     return same;
@@ -196,7 +196,7 @@ void dma_check_misuse(struct test *t, const struct device *like, const struct dm
 {
     fake = dma_device_like("fake", like);
     for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
-        bool bounces = arenas[i].page && arenas[i].phys + PAGE_SIZE > fake.dma_mask;
+        bool bounces = arenas[i].page && phys_to_dma(arenas[i].phys) + PAGE_SIZE > fake.dma_mask;
 
         for (unsigned k = 0; arenas[i].page && k < ARRAY_SIZE(misuses); k++) {
             if (bounces || !misuses[k].only_bounced)
@@ -241,17 +241,16 @@ static void check_address(struct test *t, const struct mapping *all, const struc
     dma_addr_t last = m->addr + m->bytes - 1;
 
     TEST_CHECK(t, last <= crowd.dma_mask, "0x%llx+%u mapped to 0x%llx, mask 0x%llx",
-               (unsigned long long)m->phys, m->bytes, (unsigned long long)m->addr,
-               (unsigned long long)crowd.dma_mask);
-    TEST_CHECK(t, boundary == 0 || (m->addr & ~boundary) == (last & ~boundary),
-               "0x%llx+%u mapped to 0x%llx, across the boundary", (unsigned long long)m->phys,
-               m->bytes, (unsigned long long)m->addr);
+               addr_number(m->phys), m->bytes, addr_number(m->addr), addr_number(crowd.dma_mask));
+    TEST_CHECK(
+        t, boundary == 0 || (addr_number(m->addr) & ~boundary) == (addr_number(last) & ~boundary),
+        "0x%llx+%u mapped to 0x%llx, across the boundary", addr_number(m->phys), m->bytes,
+        addr_number(m->addr));
     for (const struct mapping *other = all; other < all + MANY_MAPPINGS; other++) {
         if (other != m && other->live)
             TEST_CHECK(t, last < other->addr || other->addr + other->bytes <= m->addr,
-                       "0x%llx+%u and 0x%llx+%u share device address 0x%llx",
-                       (unsigned long long)m->phys, m->bytes, (unsigned long long)other->phys,
-                       other->bytes, (unsigned long long)m->addr);
+                       "0x%llx+%u and 0x%llx+%u share device address 0x%llx", addr_number(m->phys),
+                       m->bytes, addr_number(other->phys), other->bytes, addr_number(m->addr));
     }
 }
 
@@ -274,12 +273,12 @@ static void begin_mapping(struct test *t, const struct dma_arena *arenas, struct
     memset_page(m->page, m->offset, m->value, m->bytes);
     m->addr = dma_map_page(&crowd, m->page, m->offset, m->bytes, m->dir);
     m->live = !dma_mapping_error(&crowd, m->addr);
-    if (!TEST_CHECK(t, m->live, "mapping 0x%llx+%u failed", (unsigned long long)m->phys, m->bytes))
+    if (!TEST_CHECK(t, m->live, "mapping 0x%llx+%u failed", addr_number(m->phys), m->bytes))
         return;
     check_address(t, all, m);
     TEST_CHECK(t, bus_holds(m->addr, m->value) && bus_holds(m->addr + m->bytes - 1, m->value),
-               "0x%llx+%u: device sees other contents at 0x%llx", (unsigned long long)m->phys,
-               m->bytes, (unsigned long long)m->addr);
+               "0x%llx+%u: device sees other contents at 0x%llx", addr_number(m->phys), m->bytes,
+               addr_number(m->addr));
 }
 
 static void end_mapping(struct test *t, struct mapping *m)
@@ -291,7 +290,7 @@ static void end_mapping(struct test *t, struct mapping *m)
     dma_unmap_page(&crowd, m->addr, m->bytes, m->dir);
     m->live = false;
     TEST_CHECK(t, buffer_holds(m), "0x%llx+%u %s: wrong contents after the unmap",
-               (unsigned long long)m->phys, m->bytes,
+               addr_number(m->phys), m->bytes,
                m->dir == DMA_TO_DEVICE ? "to device" : "from device");
 }
 
@@ -304,12 +303,12 @@ static void sync_mapping(struct test *t, struct mapping *m)
     }
     dma_sync_single_for_cpu(&crowd, m->addr, m->bytes, m->dir);
     TEST_CHECK(t, buffer_holds(m), "0x%llx+%u: wrong contents after the sync for the CPU",
-               (unsigned long long)m->phys, m->bytes);
+               addr_number(m->phys), m->bytes);
     m->value ^= UINT8_MAX;
     memset_page(m->page, m->offset, m->value, m->bytes);
     dma_sync_single_for_device(&crowd, m->addr, m->bytes, m->dir);
     TEST_CHECK(t, bus_holds(m->addr + m->bytes - 1, m->value),
-               "0x%llx+%u: device does not see what was synced for it", (unsigned long long)m->phys,
+               "0x%llx+%u: device does not see what was synced for it", addr_number(m->phys),
                m->bytes);
 }
 
@@ -365,7 +364,7 @@ static void check_one_partial_sync(struct test *t, struct page *page, const char
     addr = map_at(page, MISUSE_OFFSET, DMA_BIDIRECTIONAL);
     if (!TEST_CHECK(t, !dma_mapping_error(&fake, addr), "%s: not mapped", memory))
         return;
-    bounced = addr != page_to_phys(page) + MISUSE_OFFSET;
+    bounced = addr != phys_to_dma(page_to_phys(page)) + MISUSE_OFFSET;
     bus_fill(addr, from_device, MISUSE_BYTES);
     dma_sync_single_for_cpu(&fake, addr + PART_OFFSET, PART_BYTES, DMA_BIDIRECTIONAL);
     TEST_CHECK(t, part_holds(page, PART_OFFSET, from_device, PART_BYTES),

@@ -16,7 +16,7 @@ struct model {
 
 struct limits {
     const char *name;
-    uint64_t mask;
+    dma_addr_t mask;
     uint32_t boundary;
 };
 
@@ -33,9 +33,9 @@ static void access_bus(dma_addr_t addr, uint8_t *memory, uint32_t bytes,
                        enum dma_data_direction dir)
 {
     while (bytes > 0) {
-        uint32_t in_page = (uint32_t)addr & PAGE_MASK;
+        uint32_t in_page = offset_in_page(addr);
         uint32_t part = MIN(bytes, PAGE_SIZE - in_page);
-        uint8_t *window = kmap_local_pfn(phys_to_pfn(addr));
+        uint8_t *window = kmap_local_pfn(phys_to_pfn(dma_to_phys(addr)));
 
         if (dir == DMA_TO_DEVICE)
             memcpy(memory, window + in_page, part);
@@ -60,11 +60,12 @@ static int transfer_piece(struct model *model, uint8_t *memory, struct page *pag
         return client_error(&model->client, -ENOMEM, "mapping of %u bytes failed", bytes);
     if (addr + bytes - 1 > dev->dma_mask)
         err = client_error(&model->client, -ERANGE, "address 0x%llx+%u is beyond the mask",
-                           (unsigned long long)addr, bytes);
+                           addr_number(addr), bytes);
     else if (dev->segment_boundary_mask &&
-             (addr & dev->segment_boundary_mask) + bytes - 1 > dev->segment_boundary_mask)
+             (addr_number(addr) & dev->segment_boundary_mask) + bytes - 1 >
+                 dev->segment_boundary_mask)
         err = client_error(&model->client, -ERANGE, "address 0x%llx+%u crosses the boundary",
-                           (unsigned long long)addr, bytes);
+                           addr_number(addr), bytes);
     else
         access_bus(addr, memory, bytes, dir);
     dma_unmap_page(dev, addr, bytes, dir);

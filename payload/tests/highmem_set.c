@@ -53,7 +53,7 @@ static bool check_lines(struct test *t, const struct page_set *set)
                 continue;
             sound = TEST_CHECK(
                 t, !follows(low, high), "physical 0x%llx is 0x%llx: address line %u is dead",
-                (unsigned long long)pfn_to_phys(high), (unsigned long long)page_to_phys(low), line);
+                addr_number(pfn_to_phys(high)), addr_number(page_to_phys(low)), line);
         }
         __free_page(low);
     }

@@ -73,7 +73,7 @@ static void check_tag(struct test *t, void *window, pfn_t pfn, const char *kind)
     uint32_t value = *tag_word(window, pfn);
 
     TEST_CHECK(t, value == tag_of(pfn), "%s window %p to physical 0x%09llx: 0x%08x, 0x%08x wanted",
-               kind, window, (unsigned long long)pfn_to_phys(pfn), value, tag_of(pfn));
+               kind, window, addr_number(pfn_to_phys(pfn)), value, tag_of(pfn));
 }
 
 /* One way of looking at a page. */
@@ -113,7 +113,7 @@ static void *open_remap(struct page *page)
 static void close_remap(struct page *page, void *window)
 {
     (void)page;
-    iounmap(window);
+    iounmap_cache(window);
 }
 
 static const struct window_kind kinds[] = {
@@ -145,7 +145,7 @@ static void visit_all(struct test *t, uint32_t turn, bool write)
         void *window = kind->open(page);
 
         if (!TEST_CHECK(t, window != NULL, "no %s window to physical 0x%09llx", kind->name,
-                        (unsigned long long)pfn_to_phys(pfn)))
+                        addr_number(pfn_to_phys(pfn))))
             continue;
         if (write) {
             *tag_word(window, pfn) = tag_of(pfn);
@@ -273,9 +273,9 @@ static void case_exhaustion(struct test *t)
         void *before = page_address(held[victim]);
         struct page *page;
 
-        do
+        do {
             page = random_page(t);
-        while (page_address(page));
+        } while (page_address(page));
         kunmap(held[victim]);
         write_tag(page);
         void *window = kmap(page);

@@ -73,8 +73,7 @@ static void check_lists(struct test *t)
         const char *wrong = zone_check(zone_get((enum zone_type)z), &where);
 
         TEST_CHECK(t, wrong == NULL, "zone %s: %s, at physical 0x%llx",
-                   zone_get((enum zone_type)z)->name, wrong,
-                   (unsigned long long)pfn_to_phys(where));
+                   zone_get((enum zone_type)z)->name, wrong, addr_number(pfn_to_phys(where)));
     }
 }
 
@@ -123,7 +122,7 @@ static void check_stamp(struct test *t, struct page *page, unsigned order)
 
         TEST_CHECK(t, words[0] == wanted && words[PAGE_SIZE / sizeof(uint32_t) - 1] == ~wanted,
                    "stamp of physical 0x%llx: 0x%08x and 0x%08x, 0x%08x and 0x%08x wanted",
-                   (unsigned long long)page_to_phys(page + i), words[0],
+                   addr_number(page_to_phys(page + i)), words[0],
                    words[PAGE_SIZE / sizeof(uint32_t) - 1], wanted, ~wanted);
     }
 }
@@ -324,7 +323,7 @@ static bool free_heads(struct test *t, uint32_t pages)
         uint32_t *word = head_word(at / HEADS_PER_PAGE, at % HEADS_PER_PAGE);
 
         if (!TEST_CHECK(t, *word == (uint32_t)word, "head at physical 0x%llx holds 0x%08x",
-                        (unsigned long long)virt_to_phys(word), *word))
+                        addr_number(virt_to_phys(word)), *word))
             return false;
         *word = 0;
         if (i % 65536 == 0)

@@ -26,8 +26,8 @@
 #include "payload/traps.h"
 
 #define FOUR_GIB GIB64(4)
-#define LEGACY_HOLE UINT64_C(0xa0000) /* no RAM there, whatever the map says */
-#define LEGACY_HOLE_END MIB64(1)
+#define LEGACY_HOLE phys_make(0xa0000) /* no RAM there, whatever the map says */
+#define LEGACY_HOLE_END phys_make(MIB64(1))
 #define OPCODE_RET 0xc3
 #define TAG 0x50a6e5edu
 #define PROBES_RANDOM 64u
@@ -79,19 +79,19 @@ static bool is_guard(virt_t addr)
 /* Each page of RAM in the direct map, and only those, at its place and with its rights. */
 static void check_direct(struct test *t, virt_t addr, bool is_ram)
 {
-    phys_addr_t phys = addr - layout.page_offset;
+    phys_addr_t phys = phys_make(addr - layout.page_offset);
     bool constant = within(addr, image_start, data_start);
     bool wanted = (is_ram || within(addr, image_start, image_end)) && !is_guard(addr);
     struct page_walk walk;
 
     pgtable_walk(cr3_read(), addr, &walk);
     if (!TEST_CHECK(t, walk.present == wanted, "0x%08lx (physical 0x%llx): %s, %s wanted",
-                    (unsigned long)addr, (unsigned long long)phys,
-                    walk.present ? "mapped" : "not mapped", wanted ? "mapped" : "not mapped") ||
+                    (unsigned long)addr, addr_number(phys), walk.present ? "mapped" : "not mapped",
+                    wanted ? "mapped" : "not mapped") ||
         !walk.present)
         return;
     TEST_CHECK(t, walk.phys == phys, "0x%08lx shows physical 0x%llx, 0x%llx wanted",
-               (unsigned long)addr, (unsigned long long)walk.phys, (unsigned long long)phys);
+               (unsigned long)addr, addr_number(walk.phys), addr_number(phys));
     TEST_CHECK(t, walk.writable == !constant, "0x%08lx is %s", (unsigned long)addr,
                walk.writable ? "writable" : "read-only");
 }
@@ -103,15 +103,14 @@ static void case_direct_map(struct test *t)
     bool more = memmap_next_usable(&firmware, &cursor, &ram);
 
     for (virt_t addr = layout.page_offset; addr < layout.high_memory; addr += PAGE_SIZE) {
-        phys_addr_t phys = addr - layout.page_offset;
+        phys_addr_t phys = phys_make(addr - layout.page_offset);
 
         while (more && ram.end <= phys)
             more = memmap_next_usable(&firmware, &cursor, &ram);
         check_direct(t, addr, more && phys >= ram.start && phys < ram.end);
         if (test_should_stop(t))
             return;
-        test_progress(t, (uint32_t)(phys >> PAGE_SHIFT),
-                      (uint32_t)(layout.lowmem_end >> PAGE_SHIFT));
+        test_progress(t, phys_to_pfn(phys), phys_to_pfn(layout.lowmem_end));
     }
 }
 
@@ -130,7 +129,7 @@ static void case_direct_map_contents(struct test *t)
         *direct = TAG ^ page_to_pfn(page);
         TEST_CHECK(t, *window == (TAG ^ page_to_pfn(page)),
                    "written at %p, not seen at physical 0x%llx: 0x%08x there", direct,
-                   (unsigned long long)page_to_phys(page), *window);
+                   addr_number(page_to_phys(page)), *window);
         kunmap_local((const void *)window);
         __free_page(page);
     }
@@ -158,13 +157,14 @@ static void for_each_mapping(struct test *t,
 static void check_not_below(struct test *t, virt_t addr, const struct page_walk *walk)
 {
     TEST_CHECK(t, addr >= layout.page_offset, "0x%08lx is mapped to physical 0x%llx",
-               (unsigned long)addr, (unsigned long long)walk->phys);
+               (unsigned long)addr, addr_number(walk->phys));
 }
 
 static void case_no_identity_map(struct test *t)
 {
     const phys_addr_t image = virt_to_phys(image_start);
-    const virt_t places[] = {0, PAGE_SIZE, (virt_t)image, MIB(1), layout.page_offset - PAGE_SIZE};
+    const virt_t places[] = {0, (virt_t)PAGE_SIZE, (virt_t)(uintptr_t)addr_number(image),
+                             (virt_t)MIB(1), layout.page_offset - PAGE_SIZE};
 
     for_each_mapping(t, check_not_below);
     for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
@@ -181,7 +181,7 @@ static void check_region(struct test *t, virt_t addr, const struct page_walk *wa
 
     TEST_CHECK(t, direct || vmalloc || window,
                "0x%08lx, in no region, is mapped to physical 0x%llx", (unsigned long)addr,
-               (unsigned long long)walk->phys);
+               addr_number(walk->phys));
 }
 
 static void case_regions(struct test *t)
@@ -271,7 +271,7 @@ static void case_no_execute(struct test *t)
         check_exec_faults(t, "a kmap_local window", local);
         if (remapped)
             check_exec_faults(t, "an ioremap area", remapped);
-        iounmap(remapped);
+        iounmap_cache(remapped);
         kunmap_local(local);
         kunmap(high);
     }
