@@ -16,6 +16,7 @@ include payload/payload.mk
 include loader/loader.mk
 include ci/ci.mk
 include ci/sparse.mk
+include ci/stack.mk
 
 .PHONY: clean
 clean:

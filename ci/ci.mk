@@ -109,7 +109,7 @@ TEST_RUNNER = @$(RUNNER) -b $(BUILD) -t $(TALLY)
 FORMATTED = $(shell find ci drivers lib loader paging payload -name '*.[ch]')
 
 .PHONY: test test-build
-test-build: all netboot $(RUNNER) $(BENCH) $(UNIT_TESTS)
+test-build: all netboot $(RUNNER) $(BENCH) $(UNIT_TESTS) $(STACK)
 
 test:
 	@mkdir -p $(BUILD)/test
@@ -121,6 +121,8 @@ test:
 	$(TEST_RUNNER) check format clang-format clang-format --dry-run -Werror $(FORMATTED) || :
 	$(TEST_RUNNER) check static sparse $(MAKE) -s --no-print-directory sparse || :
 	$(TEST_RUNNER) check static sparse-planted $(MAKE) -s --no-print-directory sparse-planted || :
+	$(TEST_RUNNER) check static stack $(MAKE) -s --no-print-directory stack-check || :
+	$(TEST_RUNNER) check static stack-planted $(MAKE) -s --no-print-directory stack-planted || :
 	@echo 'smoke boot'
 	$(TEST_RUNNER) run NAME=smoke || :
 	$(TEST_RUNNER) check prove prove prove --exec cat $(BUILD)/run/smoke/serial.log || :

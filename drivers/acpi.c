@@ -189,10 +189,33 @@ static const struct acpi_header *find_listed(const char *signature)
     return NULL;
 }
 
+static const struct acpi_header *found_before(const char *signature)
+{
+    for (unsigned i = 0; i < acpi.nr_found; i++) {
+        if (memcmp(acpi.found[i]->signature, signature, SIGNATURE_SIZE) == 0)
+            return acpi.found[i];
+    }
+    return NULL;
+}
+
+static const struct acpi_header *remember(const struct acpi_header *table)
+{
+    if (table && acpi.nr_found < MAX_FOUND)
+        acpi.found[acpi.nr_found++] = table;
+    return table;
+}
+
+static const struct acpi_header *listed_table(const char *signature)
+{
+    const struct acpi_header *table = found_before(signature);
+
+    return table ? table : remember(find_listed(signature));
+}
+
 /* The DSDT is not listed: the FADT points to it, twice in later revisions. */
 static const struct acpi_header *find_dsdt(void)
 {
-    const struct acpi_header *fadt = acpi_find_table("FACP");
+    const struct acpi_header *fadt = listed_table("FACP");
     const struct acpi_header *dsdt = NULL;
     uint32_t address = 0;
     uint64_t x_address = 0;
@@ -214,17 +237,12 @@ const void *acpi_find_table(const char sig[4])
 {
     if (!acpi.root)
         return NULL;
-    for (unsigned i = 0; i < acpi.nr_found; i++) {
-        if (memcmp(acpi.found[i]->signature, sig, SIGNATURE_SIZE) == 0)
-            return acpi.found[i];
-    }
+    if (memcmp(sig, "DSDT", SIGNATURE_SIZE) != 0)
+        return listed_table(sig);
 
-    bool is_dsdt = memcmp(sig, "DSDT", SIGNATURE_SIZE) == 0;
-    const struct acpi_header *table = is_dsdt ? find_dsdt() : find_listed(sig);
+    const struct acpi_header *dsdt = found_before(sig);
 
-    if (table && acpi.nr_found < MAX_FOUND)
-        acpi.found[acpi.nr_found++] = table;
-    return table;
+    return dsdt ? dsdt : remember(find_dsdt());
 }
 
 unsigned acpi_rejected_tables(void)

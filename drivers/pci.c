@@ -16,7 +16,6 @@
 #define NR_FUNCTIONS 8u
 #define NR_BUSES 256u
 #define MAX_DEVICES 256u /* two processor sockets bring 150 functions of their own */
-#define MAX_BUS_DEPTH 16u
 
 #define NO_VENDOR 0xffffu
 #define ALL_ONES 0xffffffffu
@@ -42,7 +41,7 @@
 static struct pci_device devices[MAX_DEVICES];
 static unsigned nr_devices;
 static unsigned nr_lost; /* found beyond MAX_DEVICES */
-static uint32_t scanned_buses[BITMAP_WORDS(NR_BUSES)];
+static uint32_t bridged_buses[BITMAP_WORDS(NR_BUSES)];
 
 static uint32_t address_of(const struct pci_device *pdev, unsigned reg)
 {
@@ -179,10 +178,9 @@ static struct pci_device *add_function(unsigned bus, unsigned slot, unsigned fun
     return pdev;
 }
 
-/* `depth` bounds the stack; a loop of bridges that point at each other ends at a scanned bus. */
-static void scan_bus(unsigned bus, unsigned depth)
+/* Notes the buses that its bridges lead to. A bridge leads upwards, or it is not followed. */
+static void scan_bus(unsigned bus)
 {
-    bitmap_set(scanned_buses, bus);
     for (unsigned slot = 0; slot < NR_SLOTS; slot++) {
         unsigned nr_functions = 1;
 
@@ -198,8 +196,8 @@ static void scan_bus(unsigned bus, unsigned depth)
             if (pdev->header_type != HEADER_LAYOUT_BRIDGE)
                 continue;
             secondary = pci_read_config8(pdev, PCI_SECONDARY_BUS);
-            if (secondary > bus && depth < MAX_BUS_DEPTH && !bitmap_test(scanned_buses, secondary))
-                scan_bus(secondary, depth + 1);
+            if (secondary > bus)
+                bitmap_set(bridged_buses, secondary);
         }
     }
 }
@@ -239,12 +237,15 @@ static enum stray_bus look_at_bus(unsigned bus)
     return kind;
 }
 
-/* Servers have several host bridges, each with a root bus that no bridge on bus 0 leads to. */
-static void scan_peer_buses(void)
+/*
+ * Upwards, so that all bridges to a bus are known when its turn comes. Servers have several host
+ * bridges, each with a root bus that no bridge leads to.
+ */
+static void scan_buses(void)
 {
-    for (unsigned bus = 1; bus < NR_BUSES; bus++) {
-        if (!bitmap_test(scanned_buses, bus) && look_at_bus(bus) == BUS_PEER)
-            scan_bus(bus, 0);
+    for (unsigned bus = 0; bus < NR_BUSES; bus++) {
+        if (bus == 0 || bitmap_test(bridged_buses, bus) || look_at_bus(bus) == BUS_PEER)
+            scan_bus(bus);
     }
 }
 
@@ -252,11 +253,10 @@ int pci_init(void)
 {
     nr_devices = 0;
     nr_lost = 0;
-    bitmap_clear_range(scanned_buses, 0, NR_BUSES);
+    bitmap_clear_range(bridged_buses, 0, NR_BUSES);
     if (!mechanism1_answers())
         return -ENODEV;
-    scan_bus(0, 0);
-    scan_peer_buses();
+    scan_buses();
     if (nr_lost)
         probe_report("pci", -ENOSPC, "at least %u functions beyond the first %u are left alone",
                      nr_lost, MAX_DEVICES);

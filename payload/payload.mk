@@ -12,7 +12,7 @@ WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wund
 P_CFLAGS := -std=gnu11 -ffreestanding -O2 -g -I. \
 	-mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fcf-protection=none -fno-omit-frame-pointer -fno-strict-aliasing -fno-common \
-	-ffile-prefix-map=$(CURDIR)=. -Wstack-usage=3072 $(WARNINGS)
+	-ffile-prefix-map=$(CURDIR)=. -fcallgraph-info=su -Wstack-usage=640 $(WARNINGS)
 
 # What runs before the CPU check must run on any 386, or the refusal itself would die there.
 P_ANY_CPU := lib/% drivers/console% drivers/power.c paging/memmap.c payload/early/% payload/report.c

@@ -42,13 +42,16 @@ static size_t clamp_length(int wanted)
     return wanted > 0 ? (size_t)wanted : 0;
 }
 
-static void notices(void)
+/* What consoles have to say of themselves, in the caller's line, which is written by now. */
+static void notices(char *line)
 {
-    char line[REPORT_LINE_MAX + 1] = "# ";
-    const size_t prefix = 2;
+    static const char prefix[] = "# ";
+    const size_t length = sizeof(prefix) - 1;
 
-    while (console_take_notice(line + prefix, REPORT_LINE_MAX - prefix))
+    while (console_take_notice(line + length, REPORT_LINE_MAX - length)) {
+        memcpy(line, prefix, length);
         put_line(line, strlen(line));
+    }
 }
 
 void report_line(const char *fmt, ...)
@@ -60,7 +63,7 @@ void report_line(const char *fmt, ...)
     size_t wanted = clamp_length(vformat(line, REPORT_LINE_MAX, fmt, args));
     va_end(args);
     put_line(line, wanted);
-    notices();
+    notices(line);
 }
 
 void report_note(unsigned indent, const char *fmt, ...)
@@ -73,7 +76,7 @@ void report_note(unsigned indent, const char *fmt, ...)
     size_t wanted = clamp_length(vformat(line + prefix, REPORT_LINE_MAX - prefix, fmt, args));
     va_end(args);
     put_line(line, prefix + wanted);
-    notices();
+    notices(line);
 }
 
 void report_begin(enum report_format format)

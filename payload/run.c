@@ -79,7 +79,7 @@ static void say_unknown_tests(void)
 void run_suites(void)
 {
     const struct options *options = &setup.options;
-    const struct suite *order[SUITES_MAX];
+    static const struct suite *order[SUITES_MAX]; /* all suites stand on this frame */
     unsigned wanted = sort_wanted(order), number = 0;
     bool counted = options->passes != 0 && options->time_s == 0;
 
