@@ -55,9 +55,13 @@ test_runner_image_SRCS := ci/runner/image.c lib/crc32c.c lib/prng.c
 test_runner_inject_SRCS := ci/runner/inject_list.c ci/runner/words.c lib/prng.c
 test_bench_figures_SRCS := ci/bench/figures.c ci/bench/table.c ci/runner/words.c lib/prng.c
 test_bench_figures_LIBS := -ljansson -lm
+test_stack_SRCS := ci/stack/graph.c ci/stack/callgraph.c ci/stack/object.c ci/stack/table.c \
+	ci/stack/depth.c lib/prng.c
 report_junit_CFLAGS = $(XML_CFLAGS)
 test_run_CFLAGS = $(XML_CFLAGS)
 $(BUILD)/host/obj/ci/runner/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
+$(BUILD)/host/obj/ci/stack/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
+$(BUILD)/host/obj/ci/unit/test_stack.o: UNIT_CFLAGS += -D_GNU_SOURCE
 include ci/unit/unit.mk
 
 # This one is linked with all of the runner but its main, and plays the emulator itself.

@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "payload/report.h"
 #include "payload/setup.h"
+#include "payload/stack_use.h"
 #include "payload/suite_run.h"
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -114,5 +115,6 @@ void run_leave(void)
         leaving = true;
         devices_quiet();
     }
+    report_metric("memory", "stack_used", stack_used_bytes(), "bytes");
     power_leave(setup.options.exit, values[report_end()]);
 }

@@ -135,7 +135,8 @@ static void read_relocations(struct object *o, const Elf32_Shdr *section)
     for (size_t i = 0; i < count; i++) {
         uint32_t symbol = ELF32_R_SYM(rel[i].r_info), addend;
 
-        if (symbol >= o->nr_symbols || where->sh_offset + rel[i].r_offset + 4u > o->size) {
+        if (symbol >= o->nr_symbols ||
+            (size_t)where->sh_offset + rel[i].r_offset + sizeof(addend) > o->size) {
             problem(o->g, "%s: broken relocations", o->source);
             return;
         }

@@ -179,7 +179,7 @@ static void resolve_overflow(struct graph *g, const struct fact *fact)
 /* What the table should have said, and did not. */
 static void find_gaps(struct graph *g)
 {
-    bool *called = calloc(g->nr_functions + 1, sizeof(*called));
+    unsigned char *called = calloc(g->nr_functions + 1, 1);
 
     if (!called)
         abort();
@@ -187,7 +187,7 @@ static void find_gaps(struct graph *g)
         const struct function *f = &g->functions[i];
 
         for (size_t k = 0; k < f->nr_calls; k++)
-            called[f->calls[k].callee] = true;
+            called[f->calls[k].callee] = 1;
         if (f->calls_pointers)
             problem(g, "%s calls by pointer: it wants a line `indirect %s ...`", f->name, f->name);
         if (f->is_dynamic)
