@@ -138,8 +138,38 @@ static void tell_path(const struct walk *w, const char *name, size_t at)
     fputc('\n', w->g->out);
 }
 
-/* Bytes that the entry's deepest path takes, 0 if it can't be told. */
-static unsigned entry_depth(struct graph *g, const struct fact *entry, bool tell)
+static bool is_by_pointer(const struct function *f, size_t callee)
+{
+    for (size_t i = 0; i < f->nr_calls; i++) {
+        if (f->calls[i].callee == callee)
+            return f->calls[i].by_pointer;
+    }
+    return false;
+}
+
+/* A line a function: what is in use when it runs, its own part of that, its name. */
+static void tell_frames(const struct walk *w, const char *name, size_t at)
+{
+    unsigned total = 0;
+    bool by_pointer = false;
+
+    fprintf(w->g->out, "%s, %u bytes:\n", name, w->depth[at]);
+    for (;; at = w->next[at]) {
+        const struct function *f = &w->g->functions[at];
+
+        total += f->frame;
+        fprintf(w->g->out, "  %5u %5u  %s%s\n", total, f->frame, f->name,
+                by_pointer ? " (by pointer)" : "");
+        if (w->next[at] == at)
+            return;
+        by_pointer = is_by_pointer(f, w->next[at]);
+    }
+}
+
+typedef void (*tell_t)(const struct walk *w, const char *name, size_t start);
+
+/* Bytes that the entry's deepest path takes, 0 if there is none. `tell` may be NULL. */
+static unsigned entry_depth(struct graph *g, const struct fact *entry, tell_t tell)
 {
     struct walk w = walk_open(g);
     unsigned depth = 0;
@@ -148,7 +178,7 @@ static unsigned entry_depth(struct graph *g, const struct fact *entry, bool tell
     if (measure_entry(&w, entry, &start)) {
         depth = w.depth[start];
         if (tell)
-            tell_path(&w, entry->words[1], start);
+            tell(&w, entry->words[1], start);
     }
     walk_close(&w);
     return depth;
@@ -180,7 +210,7 @@ static void run_check(struct graph *g, const struct table *t, const struct fact 
         if (!entry)
             problem(g, "table, line %u: there is no entry %s", check->line, check->words[i]);
         else
-            total += entry_depth(g, entry, false);
+            total += entry_depth(g, entry, NULL);
     }
     if (total + margin <= size && !all)
         return;
@@ -193,7 +223,7 @@ static void run_check(struct graph *g, const struct table *t, const struct fact 
         return;
     for (size_t i = 2; i < check->nr_words; i++) {
         if (table_entry(t, check->words[i]))
-            entry_depth(g, table_entry(t, check->words[i]), true);
+            entry_depth(g, table_entry(t, check->words[i]), tell_frames);
     }
     problem(g, "%u bytes too many on %s", total + margin - size, stack->name);
 }
@@ -208,7 +238,7 @@ void depth_check(struct graph *g, const struct table *t, bool all)
         if (!strcmp(fact->words[0], "margin"))
             margin = (unsigned)strtoul(fact->words[1], NULL, 10);
         else if (all && !strcmp(fact->words[0], "entry"))
-            entry_depth(g, fact, true);
+            entry_depth(g, fact, tell_path);
     }
     for (size_t i = 0; i < t->nr_facts; i++) {
         if (strcmp(t->facts[i].words[0], "check") != 0)

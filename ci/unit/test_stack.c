@@ -124,7 +124,8 @@ static void too_deep(void **state)
     run_open(&r, DIRECT, STACK_TABLE);
     set_stacks(&r, 125);
     assert_int_equal(finish(&r, false), 1);
-    assert_said(&r, "126 bytes: main 16 -> right 60 -> leaf 50\n");
+    assert_said(
+        &r, "main, 126 bytes:\n     16    16  main\n     76    60  right\n    126    50  leaf\n");
     assert_said(&r, "stack: 1 bytes too many on boot");
     run_close(&r);
 
