@@ -113,7 +113,7 @@ TEST_RUNNER = @$(RUNNER) -b $(BUILD) -t $(TALLY)
 FORMATTED = $(shell find ci drivers lib loader paging payload -name '*.[ch]')
 
 .PHONY: test test-build
-test-build: all netboot $(RUNNER) $(BENCH) $(UNIT_TESTS) $(STACK)
+test-build: all netboot $(RUNNER) $(BENCH) $(UNIT_TESTS)
 
 test:
 	@mkdir -p $(BUILD)/test

@@ -25,7 +25,7 @@ stack-check: $(STACK) $(P_OBJS)
 stack-file: $(STACK) $(BUILD)/obj/$(FILE).o
 	@$(STACK) -b $(BUILD)/obj/ $(or $(CFG),$(FILE:.c=.cfg)) $(BUILD)/obj/$(FILE).o
 
-# The last line of each planted file's first comment is what the check must say.
+# The line `WANTED:` of a planted file is what the check must say of it.
 STACK_PLANTED := $(wildcard ci/static/planted/stack-*.c)
 stack-planted: $(STACK) $(STACK_PLANTED:%=$(BUILD)/obj/%.o)
 	@failed=0; for file in $(STACK_PLANTED); do \
