@@ -27,8 +27,8 @@ SPARSE_PAYLOAD = -m64 -ffreestanding -nostdinc -isystem $(shell $(PCC) -print-fi
 # The UEFI headers ask for an undefined EFI_DEBUG and write 64-bit constants without a suffix.
 SPARSE_LOADER := -m64 -ffreestanding -fshort-wchar -isystem /usr/include/efi \
 	-isystem /usr/include/efi/x86_64 -DGNU_EFI_USE_MS_ABI -Wno-undef -Wno-constant-suffix
-# regex.h gives a parameter's array another parameter as its size, which sparse does not know.
-SPARSE_HOST = -D_GNU_SOURCE $(XML_CFLAGS) '-D_REGEX_NELTS(n)='
+# math.h asks how the compiler evaluates; regex.h gives a parameter's array another parameter as its size, which sparse does not know.
+SPARSE_HOST = -D_GNU_SOURCE $(XML_CFLAGS) '-D_REGEX_NELTS(n)=' -D__FLT_EVAL_METHOD__=0
 
 SPARSE_P_SRCS := $(filter %.c,$(P_SRCS))
 SPARSE_L_SRCS := $(filter %.c,$(L_SRCS))

@@ -20,10 +20,12 @@
  *
  * One kind becomes another in a few places only, each a function with a name:
  *
- *     pfn_to_phys() phys_to_pfn()     paging/page.h      phys_to_virt() virt_to_phys()
- * paging/layout.h phys_to_dma() dma_to_phys()     drivers/dma.h      pte_make()     pte_phys()
- * paging/pte.h phys_make() dma_make()          here: from a number out of a register, a table or a
- * test addr_number()                   here: to a number, to print it or to look at its bits
+ *   - pfn_to_phys(), phys_to_pfn(): paging/page.h
+ *   - phys_to_virt(), virt_to_phys(): paging/layout.h
+ *   - phys_to_dma(), dma_to_phys(): drivers/dma.h
+ *   - pte_make(), pte_phys(): paging/pte.h
+ *   - phys_make(), dma_make(), here: from a number out of a register, a table or a test
+ *   - addr_number(), here: to a number, to print it or to look at its bits
  */
 
 #include <stdint.h>

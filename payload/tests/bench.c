@@ -19,10 +19,11 @@
 #include "lib/x86/cpu.h"
 #include "paging/tlb.h"
 
-#define FAR_BYTES GIB64(4)
+#define FOUR_GIB phys_make(GIB64(4))
 #define TABLE_ORDER 2u /* BENCH_PAGES pointers */
+#define POINTER_BYTES 4u
 
-_Static_assert((PAGE_SIZE << TABLE_ORDER) == BENCH_PAGES * sizeof(struct page *), "");
+_Static_assert((PAGE_SIZE << TABLE_ORDER) == BENCH_PAGES * POINTER_BYTES, "");
 
 /* Static so that the abandon hook finds it. */
 static struct {
@@ -47,7 +48,7 @@ static bool take_blocks(struct bench *b)
 {
     b->is_far = true;
     for (unsigned i = 0; i < BENCH_BLOCKS; i++) {
-        struct page *block = alloc_pages_in(MAX_ORDER, FAR_BYTES, UINT64_MAX);
+        struct page *block = alloc_pages_in(MAX_ORDER, FOUR_GIB, PHYS_ADDR_MAX);
 
         if (!block) {
             b->is_far = false;

@@ -9,7 +9,7 @@
 
 #define SMALL_BYTES 512u
 
-static const char *need_far(struct bench *b)
+static const char *prepare_far(struct bench *b)
 {
     return b->is_far ? NULL : "no memory above 4 GiB";
 }
@@ -78,7 +78,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "dma_bounce_to_4k",
     .operations = BENCH_PAGES,
-    .prepare = need_far,
+    .prepare = prepare_far,
     .run = run_to_4k,
     .check = check_bounced,
 };
@@ -86,7 +86,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "dma_bounce_from_4k",
     .operations = BENCH_PAGES,
-    .prepare = need_far,
+    .prepare = prepare_far,
     .run = run_from_4k,
     .check = check_bounced,
 };
@@ -94,7 +94,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "dma_bounce_to_512",
     .operations = BENCH_PAGES,
-    .prepare = need_far,
+    .prepare = prepare_far,
     .run = run_to_512,
     .check = check_bounced,
 };

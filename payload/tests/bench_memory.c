@@ -6,8 +6,9 @@
 
 #define ALLOCATIONS 4096u
 #define LIST_ORDER 2u /* ALLOCATIONS pointers */
+#define POINTER_BYTES 4u
 
-_Static_assert((PAGE_SIZE << LIST_ORDER) == ALLOCATIONS * sizeof(struct page *), "");
+_Static_assert((PAGE_SIZE << LIST_ORDER) == ALLOCATIONS * POINTER_BYTES, "");
 
 static struct {
     uint32_t free_before;
@@ -19,7 +20,7 @@ static uint32_t free_lowmem(void)
     return nr_free_pages(ZONE_DMA) + nr_free_pages(ZONE_NORMAL);
 }
 
-static const char *note_free(struct bench *b)
+static const char *prepare_noted(struct bench *b)
 {
     (void)b;
     memory.free_before = free_lowmem();
@@ -50,16 +51,16 @@ static void run_alloc1(struct bench *b)
         __free_pages(alloc_pages(GFP_KERNEL, 1), 1);
 }
 
-static const char *take_list(struct bench *b)
+static const char *prepare_list(struct bench *b)
 {
     memory.list = __get_free_pages(GFP_KERNEL | __GFP_ZERO, LIST_ORDER);
-    note_free(b);
+    prepare_noted(b);
     if (!memory.list || memory.free_before < 2 * ALLOCATIONS)
         return "no 8192 pages of lowmem";
     return NULL;
 }
 
-static void give_list_back(struct bench *b)
+static void finish_list(struct bench *b)
 {
     (void)b;
     if (memory.list)
@@ -90,7 +91,7 @@ static void check_batch(struct bench *b, struct test *t)
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "alloc0",
     .operations = ALLOCATIONS,
-    .prepare = note_free,
+    .prepare = prepare_noted,
     .run = run_alloc0,
     .check = check_free,
 };
@@ -98,7 +99,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "alloc1",
     .operations = ALLOCATIONS,
-    .prepare = note_free,
+    .prepare = prepare_noted,
     .run = run_alloc1,
     .check = check_free,
 };
@@ -106,10 +107,10 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "alloc0_batch",
     .operations = ALLOCATIONS,
-    .prepare = take_list,
+    .prepare = prepare_list,
     .run = run_batch,
     .check = check_batch,
-    .finish = give_list_back,
+    .finish = finish_list,
 };
 
 static void recall_memory_init(struct bench_cost *cost)

@@ -31,7 +31,7 @@ static __attribute__((noinline)) uint32_t scan(const uint32_t *page)
     return sum;
 }
 
-static void give_back(struct bench *b)
+static void finish_sweep(struct bench *b)
 {
     (void)b;
     for (unsigned i = 0; i < sweep.nr_blocks; i++)
@@ -40,7 +40,7 @@ static void give_back(struct bench *b)
 }
 
 /* A page of zeroes is no proof of having been read, so each holds a word. */
-static const char *take(struct bench *b)
+static const char *prepare_sweep(struct bench *b)
 {
     unsigned max_blocks = b->depth == DEPTH_SPARSE ? SWEEP_BLOCKS_MIN : SWEEP_BLOCKS_MAX;
 
@@ -107,9 +107,9 @@ static void check_sum(struct bench *b, struct test *t)
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "sweep_map_per_mib",
     .once = true,
-    .prepare = take,
+    .prepare = prepare_sweep,
     .run = run_sweep,
     .without = run_scan_only,
     .check = check_sum,
-    .finish = give_back,
+    .finish = finish_sweep,
 };

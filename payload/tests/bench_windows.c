@@ -19,7 +19,7 @@ static void touch(void *window)
 }
 
 /* No page has been touched; any window to one that is left from before is gone. */
-static const char *clear_pages(struct bench *b)
+static const char *prepare_cleared(struct bench *b)
 {
     for (unsigned i = 0; i < BENCH_PAGES; i++)
         clear_highpage(b->page[i]);
@@ -44,7 +44,7 @@ static void check_touched(struct bench *b, struct test *t, unsigned nr_pages)
         uint32_t found = first_word(b->page[i]);
 
         TEST_CHECK(t, found == wanted, "physical 0x%09llx was touched %u times, %u wanted",
-                   (unsigned long long)page_to_phys(b->page[i]), found, wanted);
+                   addr_number(page_to_phys(b->page[i])), found, wanted);
     }
 }
 
@@ -122,7 +122,7 @@ static void run_lowmem_touch(struct bench *b)
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "kmap_cold",
     .operations = BENCH_PAGES,
-    .prepare = clear_pages,
+    .prepare = prepare_cleared,
     .run = run_kmap_cold,
     .check = check_all_touched,
 };
@@ -130,7 +130,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "kmap_hit",
     .operations = BENCH_PAGES,
-    .prepare = clear_pages,
+    .prepare = prepare_cleared,
     .run = run_kmap_hit,
     .check = check_hit_touched,
 };
@@ -138,7 +138,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "kmap_local",
     .operations = BENCH_PAGES,
-    .prepare = clear_pages,
+    .prepare = prepare_cleared,
     .run = run_kmap_local,
     .check = check_all_touched,
 };
@@ -146,7 +146,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "kmap_local_lowmem",
     .operations = BENCH_PAGES,
-    .prepare = clear_pages,
+    .prepare = prepare_cleared,
     .run = run_kmap_local_lowmem,
     .check = check_low_touched,
 };
@@ -154,7 +154,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "lowmem_touch",
     .operations = BENCH_PAGES,
-    .prepare = clear_pages,
+    .prepare = prepare_cleared,
     .run = run_lowmem_touch,
     .check = check_low_touched,
 };
@@ -175,7 +175,7 @@ static uint32_t last_word(struct page *page)
 }
 
 /* The first and last word of each page tell which it is. */
-static const char *mark_pages(struct bench *b)
+static const char *prepare_marked(struct bench *b)
 {
     for (unsigned i = 0; i < BENCH_PAGES; i++) {
         uint32_t mark = page_mark(b, i);
@@ -192,7 +192,7 @@ static void check_marks(struct bench *b, struct test *t, unsigned index, uint32_
 
     TEST_CHECK(t, first == wanted && last == wanted,
                "physical 0x%09llx holds 0x%08x and 0x%08x, 0x%08x wanted",
-               (unsigned long long)page_to_phys(b->page[index]), first, last, wanted);
+               addr_number(page_to_phys(b->page[index])), first, last, wanted);
 }
 
 static void run_clear(struct bench *b)
@@ -242,7 +242,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "clear_highpage",
     .operations = BENCH_PAGES,
     .bytes_each = PAGE_SIZE,
-    .prepare = mark_pages,
+    .prepare = prepare_marked,
     .run = run_clear,
     .check = check_cleared,
 };
@@ -251,7 +251,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "copy_highpage",
     .operations = BENCH_PAGES,
     .bytes_each = PAGE_SIZE,
-    .prepare = mark_pages,
+    .prepare = prepare_marked,
     .run = run_copy,
     .check = check_copied,
 };
@@ -260,7 +260,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "copy_lowmem",
     .operations = BENCH_PAGES,
     .bytes_each = PAGE_SIZE,
-    .prepare = mark_pages,
+    .prepare = prepare_marked,
     .run = run_copy_lowmem,
     .check = check_copied_lowmem,
 };
