@@ -34,7 +34,7 @@ $(BUILD)/ci/symtab: ci/symtab.c ci/ci.mk
 
 # The runner.
 RUNNER := $(BUILD)/ci/runner
-RUNNER_SRCS := $(sort $(wildcard ci/runner/*.c)) lib/crc32c.c
+RUNNER_SRCS := $(sort $(wildcard ci/runner/*.c ci/oracle/*.c)) lib/crc32c.c
 RUNNER_OBJS := $(RUNNER_SRCS:%.c=$(BUILD)/ci/obj/%.o)
 
 $(BUILD)/ci/obj/%.o: %.c ci/ci.mk
@@ -49,7 +49,7 @@ include ci/bench.mk
 # Unit tests; those of the runner need these of its sources.
 test_runner_ktap_SRCS := ci/runner/ktap.c ci/runner/ktap_check.c ci/runner/words.c lib/crc32c.c lib/prng.c
 test_runner_judge_SRCS := ci/runner/judge.c ci/runner/machine.c ci/runner/host.c $(test_runner_ktap_SRCS)
-test_runner_machine_SRCS := ci/runner/machine.c ci/runner/host.c ci/runner/qemu.c ci/runner/bochs.c ci/runner/words.c lib/prng.c
+test_runner_machine_SRCS := ci/runner/machine.c ci/runner/host.c ci/runner/qemu.c ci/runner/bochs.c ci/runner/oracle_arguments.c ci/runner/words.c lib/prng.c
 test_runner_table_SRCS := ci/runner/table.c ci/runner/words.c lib/prng.c
 test_runner_image_SRCS := ci/runner/image.c lib/crc32c.c lib/prng.c
 test_runner_inject_SRCS := ci/runner/inject_list.c ci/runner/words.c lib/prng.c
@@ -62,6 +62,9 @@ test_run_CFLAGS = $(XML_CFLAGS)
 $(BUILD)/host/obj/ci/runner/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
 $(BUILD)/host/obj/ci/stack/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
 $(BUILD)/host/obj/ci/unit/test_stack.o: UNIT_CFLAGS += -D_GNU_SOURCE
+test_oracle_SRCS := $(wildcard ci/oracle/*.c) ci/runner/words.c lib/prng.c
+test_runner_qmp_SRCS := ci/runner/qmp.c ci/runner/words.c lib/prng.c
+$(BUILD)/host/obj/ci/oracle/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
 include ci/unit/unit.mk
 
 # This one is linked with all of the runner but its main, and plays the emulator itself.
@@ -79,7 +82,7 @@ shell_quote = '$(subst ','\'',$(1))'
 
 # A setting counts when it was given on make's command line or in the environment, where NAME is too
 # common a name.
-RUN_SETTINGS := FIRMWARE MACHINE CPU MEM DEVICES SERIAL ARGS QEMU_EXTRA ACCEL VGA ICOUNT TIMEOUT SILENCE
+RUN_SETTINGS := FIRMWARE MACHINE CPU MEM DEVICES SERIAL ARGS QEMU_EXTRA ACCEL VGA ICOUNT ORACLE TIMEOUT SILENCE
 run_setting = $(if $(filter $(2),$(origin $(1))),$(1)=$(call shell_quote,$($(1))))
 run_settings = $(foreach s,$(RUN_SETTINGS),$(call run_setting,$(s),command environment)) \
 	$(call run_setting,NAME,command)

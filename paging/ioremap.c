@@ -2,21 +2,18 @@
 #include "paging/ioremap.h"
 #include "lib/bitmap.h"
 #include "lib/finding.h"
+#include "lib/inject.h"
 #include "paging/layout.h"
 #include "paging/pgtable.h"
 #include "paging/tlb.h"
 
-#define AREA_MAX 256u
 #define VMALLOC_MAX_PAGES (VMALLOC_MAX_BYTES / PAGE_SIZE)
 #define BITS_PER_WORD 32u
 
 /* Guarded by being used in thread context of one processor only. */
 static struct {
     uint32_t used[VMALLOC_MAX_PAGES / BITS_PER_WORD]; /* a bit a page, guards included */
-    struct {
-        virt_t start; /* 0: free entry */
-        unsigned pages;
-    } area[AREA_MAX];
+    struct ioremap_area area[IOREMAP_AREAS];
 } vmalloc;
 
 static unsigned nr_vmalloc_pages(void)
@@ -57,9 +54,9 @@ static void *map_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
     if (size == 0 || size > VMALLOC_MAX_BYTES ||
         addr_number(phys + size - 1) >> layout.phys_bits != 0 || phys + size < phys)
         return NULL;
-    while (entry < AREA_MAX && vmalloc.area[entry].start)
+    while (entry < IOREMAP_AREAS && vmalloc.area[entry].start)
         entry++;
-    if (entry == AREA_MAX)
+    if (entry == IOREMAP_AREAS)
         return NULL;
 
     unsigned first = bitmap_find_free_run(vmalloc.used, nr_vmalloc_pages(), 0, pages + 1, 1);
@@ -67,14 +64,23 @@ static void *map_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
         return NULL;
 
     virt_t at = layout.vmalloc_start + first * PAGE_SIZE;
-    if (!map_pages(at, phys - offset, pages, PTE_PRESENT | PTE_WRITE | layout.nx | cache_flags)) {
+    uint64_t flags = PTE_PRESENT | PTE_WRITE | layout.nx;
+    /* An emulator has no caches that could show it. */
+    if (!inject(ioremap_cached, oracle))
+        flags |= cache_flags;
+    if (!map_pages(at, phys - offset, pages, flags)) {
         unmap_pages(at, pages);
         return NULL;
     }
     bitmap_set_range(vmalloc.used, first, pages + 1);
-    vmalloc.area[entry].start = at;
-    vmalloc.area[entry].pages = pages;
+    vmalloc.area[entry] = (struct ioremap_area){at, phys - offset, pages, cache_flags};
     return (void *)(at + offset);
+}
+
+bool ioremap_area(unsigned index, struct ioremap_area *area)
+{
+    *area = vmalloc.area[index];
+    return area->start != 0;
 }
 
 void __iomem *ioremap(phys_addr_t phys, size_t size)
@@ -98,7 +104,7 @@ void iounmap_cache(const void *addr)
 
     if (!addr)
         return;
-    for (unsigned i = 0; i < AREA_MAX; i++) {
+    for (unsigned i = 0; i < IOREMAP_AREAS; i++) {
         if (!start || vmalloc.area[i].start != start) /* 0 stands for a free entry */
             continue;
         unmap_pages(start, vmalloc.area[i].pages);

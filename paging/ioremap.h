@@ -23,4 +23,15 @@ void *ioremap_cache(phys_addr_t phys, size_t size);
 void iounmap(const volatile void __iomem *addr);
 void iounmap_cache(const void *addr);
 
+/* What the books say of the areas: number `index`, 0..IOREMAP_AREAS-1; false if there is none. */
+#define IOREMAP_AREAS 256u
+struct ioremap_area {
+    virt_t start; /* 0: none */
+    phys_addr_t phys;
+    unsigned pages;
+    uint64_t cache_flags; /* PTE_PCD, PTE_PWT */
+};
+
+bool ioremap_area(unsigned index, struct ioremap_area *area);
+
 #endif

@@ -14,6 +14,9 @@
 
 #define PTES_PER_SLOT (PKMAP_STRIDE / PAGE_SIZE)
 
+/* With a slot's frame: its page went free, and the descriptor is no longer about windows. */
+#define PFN_FORGOTTEN BIT(31)
+
 /* Guarded by being used in thread context of one processor only. */
 static struct {
     uint16_t count[LAST_PKMAP];
@@ -25,8 +28,9 @@ struct kmap_counters kmap_counters;
 
 static void empty_slot(unsigned slot)
 {
-    pte_clear(&pkmap_ptes[slot * PTES_PER_SLOT]);
-    if (pool.pfn[slot])
+    if (slot != LAST_PKMAP / 2 || !inject(kmap_entry_left, oracle))
+        pte_clear(&pkmap_ptes[slot * PTES_PER_SLOT]);
+    if (!(pool.pfn[slot] & PFN_FORGOTTEN))
         pfn_to_page(pool.pfn[slot])->kmap_slot = 0;
     pool.count[slot] = SLOT_FREE;
 }
@@ -129,7 +133,7 @@ bool kmap_forget(struct page *page)
 
     if (pool.count[slot] >= SLOT_FIRST_USE)
         return false;
-    pool.pfn[slot] = 0;
+    pool.pfn[slot] |= PFN_FORGOTTEN;
     page->kmap_slot = 0;
     return true;
 }
@@ -142,6 +146,13 @@ void *page_address(const struct page *page)
         pool.count[page->kmap_slot - 1] < SLOT_FIRST_USE)
         return NULL;
     return (void *)pkmap_addr(page->kmap_slot - 1);
+}
+
+bool kmap_slot(unsigned slot, pfn_t *pfn, bool *in_use)
+{
+    *pfn = pool.pfn[slot] & ~PFN_FORGOTTEN;
+    *in_use = pool.count[slot] >= SLOT_FIRST_USE;
+    return pool.count[slot] != SLOT_FREE;
 }
 
 void kmap_usage(unsigned *free_slots, unsigned *used_slots)

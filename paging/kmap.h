@@ -41,6 +41,13 @@ bool kmap_forget(struct page *page);
 void kmap_usage(unsigned *free_slots, unsigned *used_slots);
 
 /*
+ * What the books say of slot `slot`: false if it should be empty; else the frame that it shows, and
+ * whether someone uses it. A slot that is not in use shows its page until the next flush, even a
+ * page that went free.
+ */
+bool kmap_slot(unsigned slot, pfn_t *pfn, bool *in_use);
+
+/*
  * Gives every use of every slot back, and flushes: for the framework, after a case that faulted
  * with windows open. Returns how many slots were in use.
  */

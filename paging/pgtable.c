@@ -12,6 +12,10 @@
 pte_t *pkmap_ptes;
 pte_t *fixmap_ptes;
 
+/* Both are set while the tables are built, and only read afterwards. */
+static struct direct_map direct;
+static struct pgtable_top top;
+
 static pte_t *table_of(pte_t entry)
 {
     return phys_to_virt(pte_phys(entry));
@@ -34,6 +38,12 @@ static phys_addr_t table_page(struct memmap *map)
     return phys;
 }
 
+/* Code notices no difference, only whoever looks at the entry. */
+static uint64_t pointer_fault(void)
+{
+    return inject(paging_pointer_uncached, oracle) ? PTE_PCD : 0;
+}
+
 /* The entry of `addr` in the directory, allocating that if need be. */
 static pte_t *directory_entry(pte_t *pdpt, virt_t addr, struct memmap *map, bool create)
 {
@@ -45,7 +55,8 @@ static pte_t *directory_entry(pte_t *pdpt, virt_t addr, struct memmap *map, bool
         if (!directory)
             return NULL;
         /* Only the present bit and cache bits exist at this level (SDM vol. 3A, table 4-8). */
-        pte_set(pointer, pte_make(directory, PTE_PRESENT));
+        pte_set(pointer, pte_make(directory, PTE_PRESENT | pointer_fault()));
+        top.pdpte[pdpt_index(addr)] = pte_make(directory, PTE_PRESENT);
     }
     return &table_of(*pointer)[directory_index(addr)];
 }
@@ -84,6 +95,11 @@ static uint64_t direct_flags(const struct image_ranges *image, phys_addr_t phys)
         return PTE_PRESENT | write;
     if (within(phys, image->rodata, image->rodata_end))
         return PTE_PRESENT | nx;
+    /* Neither bit makes a difference to code that stays in ring 0 with CR4.PGE off. */
+    if (inject(paging_user, oracle))
+        nx |= PTE_USER;
+    if (inject(paging_global, oracle))
+        nx |= PTE_GLOBAL;
     return PTE_PRESENT | PTE_WRITE | nx;
 }
 
@@ -155,14 +171,25 @@ static int reserve_directories(pte_t *pdpt, struct memmap *map)
     return 0;
 }
 
+/* The guards are copied: what the pointer names moves with the image, and the pointer does not. */
+static int keep_image(const struct image_ranges *image)
+{
+    if (image->nr_guards > DIRECT_GUARDS_MAX)
+        return -EINVAL;
+    direct.image = *image;
+    direct.image.guards = NULL;
+    for (unsigned i = 0; i < image->nr_guards; i++)
+        direct.guard[i] = image->guards[i];
+    return 0;
+}
+
 static int map_lowmem(pte_t *pdpt, struct memmap *map, const struct image_ranges *image)
 {
     /* Taking table pages edits the map: walk a copy. What is taken is memory all the same. */
-    static struct memmap before;
     struct mem_range range;
 
-    before = *map;
-    for (unsigned cursor = 0; memmap_next_ram(&before, &cursor, &range);) {
+    direct.ram = *map;
+    for (unsigned cursor = 0; memmap_next_ram(&direct.ram, &cursor, &range);) {
         phys_addr_t end = MIN(range.end, layout.lowmem_end);
         int error = range.start < end ? map_direct(pdpt, map, image, range.start, end) : 0;
 
@@ -200,7 +227,10 @@ int pgtable_build(struct memmap *map, const struct image_ranges *image, uint32_t
 
     if (!pointers)
         return -ENOMEM;
-    error = reserve_directories(pdpt, map);
+    top = (struct pgtable_top){0};
+    error = keep_image(image);
+    if (!error)
+        error = reserve_directories(pdpt, map);
     if (!error)
         error = reserve_tables(pdpt, map, PKMAP_BASE, LAST_PKMAP * PKMAP_STRIDE / LARGE_PAGE_SIZE);
     if (!error)
@@ -211,9 +241,19 @@ int pgtable_build(struct memmap *map, const struct image_ranges *image, uint32_t
         error = build_switch_tables(pdpt, switch_pdpt, map);
     if (error)
         return error;
-    *cr3 = (uint32_t)addr_number(pointers);
-    *cr3_switch = (uint32_t)addr_number(pointers) + PTRS_PER_PDPT * sizeof(pte_t);
+    *cr3 = top.cr3 = (uint32_t)addr_number(pointers);
+    *cr3_switch = top.cr3 + PTRS_PER_PDPT * sizeof(pte_t);
     return 0;
+}
+
+const struct direct_map *pgtable_direct_map(void)
+{
+    return &direct;
+}
+
+const struct pgtable_top *pgtable_top(void)
+{
+    return &top;
 }
 
 void pgtable_walk(uint32_t cr3, virt_t addr, struct page_walk *walk)

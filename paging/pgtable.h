@@ -26,10 +26,28 @@ struct image_ranges {
  * round the image; empty tables for the fixmap and pkmap. Memory for tables is taken from `map`.
  * *cr3: what to load for good. *cr3_switch: the same with the first GiB mapped one to one as well,
  * for the instructions that turn paging on.
- * Context: paging off. Errors: -ENOMEM.
+ * Context: paging off. Errors: -ENOMEM; -EINVAL: more than DIRECT_GUARDS_MAX guards.
  */
 int pgtable_build(struct memmap *map, const struct image_ranges *image, uint32_t *cr3,
                   uint32_t *cr3_switch);
+
+/* What the direct map was built from, kept for those who ask what should be mapped. */
+#define DIRECT_GUARDS_MAX 8u
+struct direct_map {
+    struct memmap ram;         /* what was RAM then, ours or not */
+    struct image_ranges image; /* without the guards, for it outlives them */
+    phys_addr_t guard[DIRECT_GUARDS_MAX];
+};
+
+const struct direct_map *pgtable_direct_map(void);
+
+/* The top of the tables as it was built: CR3 and the four entries that it points to. */
+struct pgtable_top {
+    uint32_t cr3;
+    pte_t pdpte[PTRS_PER_PDPT];
+};
+
+const struct pgtable_top *pgtable_top(void);
 
 /* What a walk found at each level, as the processor would see it. */
 struct page_walk {

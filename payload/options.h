@@ -41,6 +41,8 @@ struct options {
     unsigned nr_injects;
     char destructive[OPTION_TEXT_MAX];
     bool trace;
+    bool oracle;                         /* marked points print what is believed, and stop */
+    char oracle_points[OPTION_TEXT_MAX]; /* comma-separated globs; empty: all */
     enum depth depth;
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "ci/runner/image.h"
+#include "ci/runner/oracle.h"
 
 /* What Bochs holds in memory itself; the rest of a guest's memory lies in a file. */
 #define HOST_MEMORY_MIB 256
@@ -74,10 +75,17 @@ char *bochs_config(const struct machine *machine, const struct run_files *files)
     free(floppy);
     free(disk);
     free(serial);
+    if (machine->oracle) {
+        char *longer = text("%smagic_break: enabled=1\n", config);
+
+        free(config);
+        config = longer;
+    }
     return config;
 }
 
-void bochs_command(const struct run_files *files, struct words *argv)
+void bochs_command(const struct machine *machine, const struct run_files *files, struct words *argv)
 {
     words_add_all(argv, "bochs", "-q", "-f", files->bochsrc, "-rc", files->bochs_script, NULL);
+    oracle_arguments(machine, files, argv);
 }

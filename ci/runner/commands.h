@@ -26,6 +26,7 @@ int command_matrix(const struct options *options, char **args);
  * mutations [GLOB...]: reads from the linked payload which mutations there are and which suite
  * guards each, sees all the suites pass, then runs each mutation with its suite, and prints
  * "NAME SUITE caught" when that suite fails, "NAME SUITE MISSED" when not.
+ * The suite "oracle" stands for the emulator as the judge of the page tables.
  */
 int command_mutations(const struct options *options, char **args);
 

@@ -35,7 +35,8 @@ bool qemu_command(const struct machine *machine, const struct run_files *files, 
 char *bochs_config(const struct machine *machine, const struct run_files *files);
 
 /* Appends to `argv` the Bochs command line that reads files->bochsrc and files->bochs_script. */
-void bochs_command(const struct run_files *files, struct words *argv);
+void bochs_command(const struct machine *machine, const struct run_files *files,
+                   struct words *argv);
 
 /*
  * Debian's Bochs has its debugger compiled in and stops before the first instruction; this is what

@@ -45,6 +45,8 @@ int expect_set(struct expectation *expectation, const char *key, const char *val
 {
     if (!strcmp(key, "expect"))
         return set_result(expectation, value, message);
+    if (!strcmp(key, "expect_problem"))
+        return add_line(&expectation->problems, value, message);
     if (!strcmp(key, "expect_line"))
         return add_line(&expectation->lines, value, message);
     if (!strcmp(key, "expect_no_line"))
@@ -72,6 +74,19 @@ static bool log_has(const char *path, const char *pattern)
     regfree(&regex);
     free(line);
     fclose(file);
+    return found;
+}
+
+static bool problem_matches(const struct words *problems, const char *pattern)
+{
+    regex_t regex;
+    bool found = false;
+
+    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB))
+        return false;
+    for (size_t i = 0; i < problems->count; i++)
+        found |= !regexec(&regex, problems->at[i], 0, NULL, 0);
+    regfree(&regex);
     return found;
 }
 
@@ -116,6 +131,12 @@ bool expect_met(const struct expectation *expectation, const struct run_result *
         *why = text("suite %s did not fail", expectation->suite);
         return false;
     }
+    for (size_t i = 0; i < expectation->problems.count; i++) {
+        if (!problem_matches(&result->judgement.problems, expectation->problems.at[i])) {
+            *why = text("no problem matches: %s", expectation->problems.at[i]);
+            return false;
+        }
+    }
     for (size_t i = 0; i < expectation->lines.count; i++) {
         if (!log_has(result->serial, expectation->lines.at[i])) {
             *why = text("no line matches: %s", expectation->lines.at[i]);
@@ -136,5 +157,6 @@ void expect_free(struct expectation *expectation)
     free(expectation->suite);
     words_free(&expectation->lines);
     words_free(&expectation->no_lines);
+    words_free(&expectation->problems);
     *expectation = (struct expectation){0};
 }

@@ -8,6 +8,7 @@
  *     expect = PASS               the default
  *     expect = REFUSED            the payload says that it does not run there
  *     expect = FAIL:kmap          suite kmap, at least, is not ok
+ *     expect_problem = REGEX      some problem that the runner found matches
  *     expect_line = REGEX         (several) some line of the log matches this extended regular
  *                                 expression; with expect_no_line, none does
  */
@@ -20,12 +21,12 @@
 struct expectation {
     enum result result;
     char *suite; /* with RESULT_FAIL: which; NULL: any */
-    struct words lines, no_lines;
+    struct words lines, no_lines, problems;
 };
 
 /*
- * Sets `key` (expect, expect_line, expect_no_line). Returns 0; -ENOENT when it is none of these;
- * -EINVAL when the value is bad, with *message for free().
+ * Sets `key` (expect, expect_problem, expect_line, expect_no_line). Returns 0; -ENOENT when it is
+ * none of these; -EINVAL when the value is bad, with *message for free().
  */
 int expect_set(struct expectation *expectation, const char *key, const char *value, char **message);
 

@@ -13,6 +13,7 @@
  *     boot.iso, iso/           GRUB with the boot options of this run
  *     tftp/                    what QEMU's TFTP server gives out, with the options of this run
  *     bochsrc, bochs.rc        Bochs' configuration and its debugger's first command
+ *     oracle-POINT.txt         what the emulator saw at a marked point; see oracle.h
  */
 
 #include <stddef.h>

@@ -114,6 +114,10 @@ void judge(const struct evidence *evidence, struct judgement *judgement)
         if (judgement->result != RESULT_BROKEN)
             judgement->result = RESULT_FAIL;
     }
+    for (size_t i = 0; i < evidence->oracle.count; i++)
+        words_add(&judgement->problems, "%s", evidence->oracle.at[i]);
+    if (evidence->oracle.count && judgement->result != RESULT_BROKEN)
+        judgement->result = RESULT_FAIL;
 }
 
 void judgement_free(struct judgement *judgement)

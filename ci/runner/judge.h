@@ -41,6 +41,7 @@ struct evidence {
     enum ending ending;
     int status;                /* the emulator's exit status when it ended by itself */
     const char *media_changed; /* what files_check_media() found, or NULL */
+    struct words oracle;       /* what the emulator sees otherwise than the payload believes */
 };
 
 struct judgement {

@@ -258,6 +258,10 @@ int machine_set(struct machine *machine, const char *key, const char *value, cha
         return size_parse(value, &machine->mem_bytes)
                    ? 0
                    : bad(message, "MEM", value, "a size such as 512M or 6G");
+    if (!strcasecmp(key, "oracle")) {
+        replace(&machine->oracle, strcmp(value, "no") ? value : NULL);
+        return *value ? 0 : bad(message, "ORACLE", value, "yes, no, or names of points");
+    }
     if (!strcasecmp(key, "icount")) {
         machine->icount = !strcmp(value, "yes");
         return machine->icount || !strcmp(value, "no") ? 0
@@ -312,13 +316,18 @@ char *machine_options(const struct machine *machine)
     char *depth = option_value(machine->args, "depth");
     char *leave = option_value(machine->args, "exit");
     const char *add_leave = machine->firmware == FIRMWARE_BOCHS ? " exit=poweroff" : " exit=qemu";
+    bool oracle_all = machine->oracle && !strcmp(machine->oracle, "yes");
     char *options;
 
     if (!machine_takes_options(machine))
         options = text_copy("");
     else
-        options = text("%s%s%s", machine->args, leave ? "" : add_leave,
-                       machine->beyond_host && !depth ? " depth=sparse" : "");
+        options = text("%s%s%s%s%s", machine->args, leave ? "" : add_leave,
+                       machine->beyond_host && !depth ? " depth=sparse" : "",
+                       oracle_all        ? " oracle"
+                       : machine->oracle ? " oracle="
+                                         : "",
+                       oracle_all || !machine->oracle ? "" : machine->oracle);
     free(depth);
     free(leave);
     if (*options == ' ')
@@ -386,6 +395,7 @@ char *machine_repeat_command(const struct machine *machine, const char *seed)
         add_setting(&command, "VGA", machine->vga);
     if (machine->icount)
         add_setting(&command, "ICOUNT", "yes");
+    add_setting(&command, "ORACLE", machine->oracle);
     if (machine->timeout_s != DEFAULT_TIMEOUT_S)
         add_setting(&command, "TIMEOUT", timeout);
 
@@ -406,5 +416,6 @@ void machine_free(struct machine *machine)
     free(machine->qemu_extra);
     free(machine->accel);
     free(machine->vga);
+    free(machine->oracle);
     *machine = (struct machine){0};
 }

@@ -16,6 +16,8 @@
  *     qemu_extra  more arguments for QEMU, as in a shell
  *     accel       QEMU's accelerator, default tcg
  *     icount      yes: rdtsc counts instructions
+ *     oracle      yes: the emulator judges the page tables at all marked points (payload/oracle.h);
+ *                 or a comma-separated list of points, each of which must be reached
  *     vga         QEMU's -vga, default std
  *     timeout     seconds until a run is given up, default 120
  *     silence     seconds without a byte from a payload that had begun to speak, default 45
@@ -73,6 +75,7 @@ struct machine {
     char *accel;
     char *vga;
     bool icount;
+    char *oracle; /* NULL: none */
     unsigned timeout_s, silence_s;
     bool beyond_host; /* more memory than this host can give; see machine_fit() */
 };

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/runner/oracle.h"
+
 #define OVMF_X64 "/usr/share/ovmf/OVMF.fd"
 #define OVMF_IA32_CODE "/usr/share/OVMF/OVMF32_CODE_4M.secboot.fd"
 #define OVMF_IA32_VARS "/usr/share/OVMF/OVMF32_VARS_4M.fd"
@@ -179,6 +181,7 @@ bool qemu_command(const struct machine *machine, const struct run_files *files, 
     add_devices(machine, files, argv);
     add_serial(machine, files, argv);
     words_add_all(argv, "-device", "isa-debug-exit,iobase=0xf4,iosize=4", NULL);
+    oracle_arguments(machine, files, argv);
     add_boot(machine, files, options, argv);
     return words_split(argv, machine->qemu_extra);
 }

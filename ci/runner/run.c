@@ -11,6 +11,7 @@
 #include "ci/runner/emulator.h"
 #include "ci/runner/files.h"
 #include "ci/runner/host.h"
+#include "ci/runner/oracle.h"
 #include "ci/runner/process.h"
 #include "ci/runner/report.h"
 
@@ -27,6 +28,7 @@
 struct watch {
     struct process process;
     struct ktap *ktap;
+    struct oracle *oracle; /* or NULL */
     const char *serial_path;
     int serial; /* file descriptor, or -1 while there is no file */
     double started, newest_byte, verdict_at, host_checked;
@@ -44,6 +46,7 @@ static void read_serial(struct watch *watch)
     while ((length = read(watch->serial, bytes, sizeof(bytes))) > 0) {
         watch->newest_byte = process_clock();
         ktap_feed(watch->ktap, bytes, (size_t)length, watch->newest_byte);
+        oracle_feed(watch->oracle, bytes, (size_t)length);
     }
     if (watch->ktap->verdict != VERDICT_NONE && !watch->verdict_at)
         watch->verdict_at = process_clock();
@@ -91,6 +94,7 @@ static enum ending follow(struct watch *watch, const struct machine *machine, st
         read_serial(watch);
         if (ended)
             return ENDING_SELF;
+        oracle_tick(watch->oracle);
         live_tick(live, watch->ktap);
         if (must_end(watch, machine, &ending))
             break;
@@ -125,12 +129,13 @@ static int make_command(const struct machine *machine, const struct run_files *f
         char *config = bochs_config(machine, files);
         int error = file_write(files->bochsrc, config);
 
-        if (!error)
+        /* With an oracle its place is taken by a FIFO. */
+        if (!error && !machine->oracle)
             error = file_write(files->bochs_script, BOCHS_SCRIPT);
         if (error)
             *message = text("%s: %s", files->bochsrc, strerror(-error));
         free(config);
-        bochs_command(files, argv);
+        bochs_command(machine, files, argv);
         return error;
     }
     if (!qemu_command(machine, files, options, argv)) {
@@ -183,6 +188,8 @@ static int play(const struct machine *machine, const struct run_files *files, st
     int error = files_make_media(files, machine, options, message);
     if (!error)
         error = make_command(machine, files, options, &argv, message);
+    if (!error)
+        error = oracle_open(&watch.oracle, machine, files, message);
     if (!error) {
         keep_command(files, &argv);
         announce(machine, files, options, live);
@@ -195,7 +202,9 @@ static int play(const struct machine *machine, const struct run_files *files, st
     if (!error) {
         evidence->ending = follow(&watch, machine, live);
         evidence->status = evidence->ending == ENDING_SELF ? watch.process.status : 0;
+        oracle_finish(watch.oracle, &evidence->oracle);
     }
+    oracle_close(watch.oracle);
     if (watch.serial >= 0)
         close(watch.serial);
     words_free(&argv);
@@ -273,6 +282,7 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
     files_close(&files);
     free(message);
     free(media_changed);
+    words_free(&evidence.oracle);
 }
 
 /* Shows the last lines of a file, without what could upset a terminal. */

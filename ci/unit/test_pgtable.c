@@ -13,6 +13,10 @@ static uint32_t cr3_read(void)
     return cr3_register;
 }
 
+#include "paging/belief.h"
+#include "paging/ioremap.h"
+#include "paging/kmap.h"
+#include "paging/kmap_local.h"
 #include "paging/pgtable.c"
 
 #include <sys/mman.h>
@@ -278,6 +282,94 @@ static void mutations_are_caught(void **state)
     m.broken = NULL;
 }
 
+/* The books of the windows, which are all shut. */
+bool ioremap_area(unsigned index, struct ioremap_area *area)
+{
+    return false;
+}
+
+bool kmap_slot(unsigned slot, pfn_t *pfn, bool *in_use)
+{
+    return false;
+}
+
+unsigned kmap_local_depth(void)
+{
+    return 0;
+}
+
+virt_t kmap_local_addr(unsigned index)
+{
+    return 0;
+}
+
+/* What the comparison of a belief with the tables came to. */
+struct agreement {
+    bool right;
+    unsigned long pages; /* of 4 KiB, believed */
+};
+
+static void compare_run(void *ctx, const struct belief *run)
+{
+    struct agreement *agreement = ctx;
+    uint64_t bytes = run->flags & PTE_LARGE ? LARGE_PAGE_SIZE : PAGE_SIZE;
+
+    for (uint32_t i = 0; i < run->pages; i++) {
+        struct page_walk walk;
+
+        pgtable_walk(m.cr3, run->virt + i * (virt_t)bytes, &walk);
+        pte_t leaf = walk.levels == 3 ? walk.pte : walk.pde;
+        agreement->right &= walk.present && walk.size == bytes &&
+                            walk.phys == run->phys + i * bytes &&
+                            (leaf & ~PTE_PHYS_MASK) == (run->flags | PTE_PRESENT);
+    }
+    agreement->pages += run->pages * (bytes / PAGE_SIZE);
+}
+
+/* Every page that is mapped is believed, with its place, size and flags, and the other way round.
+ */
+static bool belief_is_right(void)
+{
+    const pte_t *pdpt = phys_to_virt(m.cr3);
+    struct agreement agreement = {.right = true};
+    unsigned long mapped = 0;
+
+    for (uint64_t addr = 0; addr < FOUR_GIB; addr += PAGE_SIZE) {
+        struct page_walk walk;
+
+        pgtable_walk(m.cr3, (virt_t)addr, &walk);
+        mapped += walk.present;
+    }
+    belief_tell(compare_run, &agreement);
+    return agreement.right && agreement.pages == mapped && pgtable_top()->cr3 == m.cr3 &&
+           memcmp(pgtable_top()->pdpte, pdpt, sizeof(pgtable_top()->pdpte)) == 0;
+}
+
+static void belief_and_tables_agree(void **state)
+{
+    static const virt_t splits[] = {SPLIT_3G, SPLIT_2G, SPLIT_1G};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(splits); i++) {
+        assert_int_equal(build(splits[i], i == 1 ? 0 : PTE_NX, MIB64(64) + 0x7000), 0);
+        assert_true(belief_is_right());
+    }
+}
+
+static void belief_is_no_walk(void **state)
+{
+    static const char *const names[] = {"paging_skip_nx",          "paging_text_writable",
+                                        "paging_guard_mapped",     "paging_wrong_frame",
+                                        "paging_keep_identity",    "paging_user",
+                                        "paging_pointer_uncached", "paging_global"};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        m.broken = names[i];
+        assert_int_equal(build(SPLIT_3G, PTE_NX, MIB64(64)), 0);
+        assert_false(belief_is_right());
+    }
+    m.broken = NULL;
+}
+
 static void layouts(void **state)
 {
     static const virt_t splits[] = {SPLIT_3G, SPLIT_2G, SPLIT_1G};
@@ -300,10 +392,16 @@ static void layouts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_page),           cmocka_unit_test(tables_are_taken),
-        cmocka_unit_test(window_tables),        cmocka_unit_test(entries_on_demand),
-        cmocka_unit_test(too_little_memory),    cmocka_unit_test(memory_from_zero),
-        cmocka_unit_test(mutations_are_caught), cmocka_unit_test(layouts),
+        cmocka_unit_test(every_page),
+        cmocka_unit_test(tables_are_taken),
+        cmocka_unit_test(window_tables),
+        cmocka_unit_test(entries_on_demand),
+        cmocka_unit_test(too_little_memory),
+        cmocka_unit_test(memory_from_zero),
+        cmocka_unit_test(mutations_are_caught),
+        cmocka_unit_test(layouts),
+        cmocka_unit_test(belief_and_tables_agree),
+        cmocka_unit_test(belief_is_no_walk),
     };
 
     return cmocka_run_group_tests_name("pgtable", tests, get_ram, free_ram);

@@ -77,6 +77,37 @@ static void check_scene(const struct scene *scene)
     machine_free(&machine);
 }
 
+/* What the oracle found is the machine's fault, unless the log can't be believed anyway. */
+static void oracle_findings(void **state)
+{
+    static const struct {
+        int status;
+        enum result result;
+    } runs[] = {{PASS_STATUS, RESULT_FAIL}, {0, RESULT_BROKEN}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+        const struct scene scene = {.body = PASS_BODY, .verdict = pass_verdict};
+        struct evidence evidence = {.status = runs[i].status};
+        struct judgement judgement;
+        struct machine machine;
+        struct ktap ktap;
+
+        machine_init(&machine);
+        feed_scene(&ktap, &scene);
+        evidence.ktap = &ktap;
+        evidence.machine = &machine;
+        words_add(&evidence.oracle, "oracle basic: not seen");
+        judge(&evidence, &judgement);
+        assert_int_equal(judgement.result, runs[i].result);
+        assert_string_equal(judgement.problems.at[judgement.problems.count - 1],
+                            "oracle basic: not seen");
+        words_free(&evidence.oracle);
+        judgement_free(&judgement);
+        ktap_free(&ktap);
+        machine_free(&machine);
+    }
+}
+
 static void check_scenes(const struct scene *scenes, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -168,6 +199,7 @@ int main(void)
         cmocka_unit_test(verdicts),          cmocka_unit_test(status_zero_is_no_pass),
         cmocka_unit_test(status_must_agree), cmocka_unit_test(hangs),
         cmocka_unit_test(emulator_trouble),  cmocka_unit_test(written_media),
+        cmocka_unit_test(oracle_findings),
     };
 
     return cmocka_run_group_tests_name("runner_judge", tests, NULL, NULL);

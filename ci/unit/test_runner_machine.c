@@ -155,7 +155,7 @@ static void bad_values(void **state)
     static const char *const bad[][2] = {
         {"firmware", "coreboot"},   {"mem", "6X"},     {"mem", "0"},        {"mem", "99999999T"},
         {"devices", "floppy,tape"}, {"serial", "lpt"}, {"timeout", "soon"}, {"timeout", "0"},
-        {"name", "../up"},          {"name", "/etc"},  {"icount", "maybe"},
+        {"name", "../up"},          {"name", "/etc"},  {"icount", "maybe"}, {"oracle", ""},
     };
     struct machine machine;
     char *message;
@@ -237,6 +237,47 @@ static void bochs(void **state)
     machine_free(&machine);
 }
 
+static void oracle(void **state)
+{
+    const char *const some[] = {"firmware", "bios", "oracle", "basic,kmap_full", NULL};
+    const char *const all[] = {"firmware", "bios", "args", "seed=1", "oracle", "yes", NULL};
+    const char *const none[] = {"firmware", "bios", "oracle", "no", NULL};
+    struct machine machine;
+    struct words argv = {0};
+    char *line = qemu_line(some);
+
+    assert_has(line,
+               " -device pvpanic -action panic=pause -qmp unix:b/run/x/qmp,server=on,wait=on ");
+    assert_has(line, " exit=qemu oracle=basic,kmap_full ");
+    free(line);
+    line = qemu_line(all);
+    assert_has(line, " seed=1 exit=qemu oracle ");
+    free(line);
+    line = qemu_line(none);
+    assert_lacks(line, "oracle");
+    assert_lacks(line, "pvpanic");
+    free(line);
+
+    machine_init(&machine);
+    set(&machine, "firmware", "bochs");
+    line = bochs_config(&machine, &files);
+    assert_lacks(line, "magic_break");
+    free(line);
+    set(&machine, "oracle", "yes");
+    line = bochs_config(&machine, &files);
+    assert_has(line, "\nmagic_break: enabled=1\n");
+    free(line);
+    bochs_command(&machine, &files, &argv);
+    line = words_join(&argv);
+    assert_has(line, "-rc b/run/x/bochs.rc -dbglog b/run/x/bochs.debug");
+    free(line);
+    line = machine_repeat_command(&machine, "");
+    assert_has(line, " ORACLE=yes");
+    free(line);
+    words_free(&argv);
+    machine_free(&machine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,7 +285,8 @@ int main(void)
         cmocka_unit_test(beyond_the_host), cmocka_unit_test(exit_is_left_alone),
         cmocka_unit_test(extra_words),     cmocka_unit_test(serial_ports),
         cmocka_unit_test(bad_values),      cmocka_unit_test(sizes),
-        cmocka_unit_test(repeat_command),  cmocka_unit_test(bochs),
+        cmocka_unit_test(repeat_command),  cmocka_unit_test(oracle),
+        cmocka_unit_test(bochs),
     };
 
     return cmocka_run_group_tests_name("runner_machine", tests, NULL, NULL);

@@ -169,6 +169,17 @@ static int take_trace(struct options *options, const struct option_word *word)
     return 0;
 }
 
+static int take_oracle(struct options *options, const struct option_word *word)
+{
+    int error = word->has_value
+                    ? take_text(options->oracle_points, sizeof(options->oracle_points), word)
+                    : 0;
+
+    if (!error)
+        options->oracle = true;
+    return error;
+}
+
 static int take_depth(struct options *options, const struct option_word *word)
 {
     static const struct choice depths[] = {
@@ -194,6 +205,7 @@ static const struct option_rule rules[] = {
     {"inject", take_inject, "at most 4 names of mutations"},
     {"destructive", take_destructive, "names of devices"},
     {"trace", take_trace, "no value"},
+    {"oracle", take_oracle, "no value, or comma-separated globs of at most 159 characters"},
     {"depth", take_depth, "sparse, smoke or full"},
 };
 

@@ -22,11 +22,13 @@
 #include "paging/ioremap.h"
 #include "paging/kmap.h"
 #include "paging/kmap_local.h"
+#include "payload/oracle.h"
 #include "payload/tests/highmem_set.h"
 #include "payload/traps.h"
 
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(uint32_t))
 #define WRAPS_WANTED 2000u
+#define WRAPS_WANTED_SPARSE 200u
 #define HELD_MAX 64u
 #define STALE_ROUNDS 8u
 #define STALE_SLOTS 4u
@@ -266,6 +268,7 @@ static void case_exhaustion(struct test *t)
     count = hold_windows(t, held, LAST_PKMAP + 1);
     TEST_CHECK(t, count == LAST_PKMAP, "%u windows open at once, %u wanted", count, LAST_PKMAP);
     check_held(t, held, count);
+    oracle_point("kmap_full");
 
     /* One goes, and exactly one can come. */
     for (unsigned round = 0; round < STALE_ROUNDS && count == LAST_PKMAP; round++) {
@@ -300,9 +303,10 @@ out:
 static void case_wraps(struct test *t)
 {
     static struct page *held[HELD_MAX];
-    uint32_t first = kmap_counters.wraps, wanted = WRAPS_WANTED, done = 0;
+    uint32_t first = kmap_counters.wraps, wanted, done = 0;
     unsigned count;
 
+    wanted = test_depth(t) == DEPTH_SPARSE ? WRAPS_WANTED_SPARSE : WRAPS_WANTED;
     if (!highmem_set_take(t, &set))
         return;
     if (set.nr_visited < 4 * LAST_PKMAP) {
@@ -332,6 +336,8 @@ static void case_wraps(struct test *t)
             done = kmap_counters.wraps - first;
             check_held(t, held, count);
             test_progress(t, done, wanted);
+            if (done == 1)
+                oracle_point("kmap_wrapped");
         }
     }
     while (count)
@@ -414,14 +420,19 @@ static void case_local_nesting(struct test *t)
 {
     void *window[KMAP_LOCAL_DEPTH];
     struct page *page[KMAP_LOCAL_DEPTH];
+    void *remapped;
 
     if (!highmem_set_take(t, &set))
         return;
+    remapped = ioremap_cache(page_to_phys(set_page(0)), PAGE_SIZE);
     for (unsigned i = 0; i < KMAP_LOCAL_DEPTH; i++) {
         page[i] = random_page(t);
         window[i] = kmap_local_page(page[i]);
         *tag_word(window[i], page_to_pfn(page[i])) = tag_of(page_to_pfn(page[i]));
+        oracle_window(window[i], page_to_phys(page[i]));
     }
+    oracle_point("kmap_local_full");
+    iounmap_cache(remapped);
     for (unsigned i = 0; i < KMAP_LOCAL_DEPTH; i++)
         check_tag(t, window[i], page_to_pfn(page[i]), "nested kmap_local");
     test_findings_begin(t);

@@ -21,6 +21,7 @@
 #include "paging/pgtable.h"
 #include "paging/tlb.h"
 #include "payload/cpu_facts.h"
+#include "payload/oracle.h"
 #include "payload/setup.h"
 #include "payload/stack_use.h"
 #include "payload/suite.h"
@@ -103,6 +104,7 @@ static void case_direct_map(struct test *t)
     struct mem_range ram = {0, 0, MEM_NONE};
     bool more = memmap_next_usable(&firmware, &cursor, &ram);
 
+    oracle_point("basic");
     for (virt_t addr = layout.page_offset; addr < layout.high_memory; addr += PAGE_SIZE) {
         phys_addr_t phys = phys_make(addr - layout.page_offset);
 
