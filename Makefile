@@ -17,6 +17,7 @@ include loader/loader.mk
 include ci/ci.mk
 include ci/sparse.mk
 include ci/stack.mk
+include ci/static.mk
 
 .PHONY: clean
 clean:

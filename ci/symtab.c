@@ -41,7 +41,7 @@ struct bounds {
     bool has_image_start, has_text_start, has_text_end;
 };
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     fprintf(stderr, "symtab: %s\n", what);
     exit(1);
@@ -162,7 +162,8 @@ int main(void)
     if (list.count && !(bounds.has_image_start && bounds.has_text_start && bounds.has_text_end))
         die("image_start, text_start or text_end is missing");
     drop_outside(&list, &bounds);
-    qsort(list.symbols, list.count, sizeof(*list.symbols), compare);
+    if (list.count)
+        qsort(list.symbols, list.count, sizeof(*list.symbols), compare);
     write_assembly(&list, &bounds);
     if (fflush(stdout) || ferror(stdout))
         die(strerror(errno));

@@ -151,7 +151,7 @@ static void take_model(const uint16_t *words, char *text)
         uint16_t word = words[ID_MODEL + i / 2];
         char c = (char)(i % 2 ? word : word >> 8);
 
-        text[i] = c < ' ' || c > '~' ? ' ' : c;
+        text[i] = (char)(c < ' ' || c > '~' ? ' ' : c);
         if (text[i] != ' ')
             end = i + 1;
     }
@@ -171,7 +171,7 @@ static int best_mode(uint32_t modes, unsigned nr_modes)
 static void take_dma_mode(const uint16_t *words, struct ata_identity *id)
 {
     uint16_t multiword = words[ID_MULTIWORD_DMA];
-    uint16_t ultra = words[ID_VALID_WORDS] & ID_VALID_ULTRA ? words[ID_ULTRA_DMA] : 0;
+    uint16_t ultra = (words[ID_VALID_WORDS] & ID_VALID_ULTRA) ? words[ID_ULTRA_DMA] : 0;
     int mode = best_mode(ultra >> ID_SELECTED_SHIFT, NR_ULTRA_MODES);
 
     id->dma_mode_is_set = true;
@@ -221,7 +221,7 @@ static int wait_idle(const struct ata_channel *ch, uint32_t limit_ms)
 
 int ata_identify(struct ata_channel *ch, unsigned unit, struct ata_identity *id)
 {
-    uint16_t words[ID_WORDS];
+    uint16_t words[ID_WORDS] = {0};
     uint8_t mid, high;
     int err;
 

@@ -51,7 +51,7 @@ static void put_char(struct console_grid *grid, char c)
         grid->column = ALIGN_DOWN(grid->column, TAB_COLUMNS) + TAB_COLUMNS;
         return;
     }
-    grid->text[grid->row][grid->column++] = c >= ' ' && c <= '~' ? c : '?';
+    grid->text[grid->row][grid->column++] = (char)(c >= ' ' && c <= '~' ? c : '?');
     grid->dirty_from = MIN(grid->dirty_from, grid->row);
     grid->dirty_to = MAX(grid->dirty_to, grid->row + 1);
 }

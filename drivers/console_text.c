@@ -78,7 +78,7 @@ static int text_open(const char *spec, size_t len, const struct screen_info *scr
     text.memory = (uint8_t __iomem *)(uintptr_t)addr_number(screen->base);
     text.pitch_bytes = screen->pitch_bytes;
     text.bytes = screen->height * screen->pitch_bytes;
-    text.crtc = inb(VGA_MISC_OUTPUT_READ) & MISC_COLOUR ? CRTC_COLOUR : CRTC_MONOCHROME;
+    text.crtc = (inb(VGA_MISC_OUTPUT_READ) & MISC_COLOUR) ? CRTC_COLOUR : CRTC_MONOCHROME;
     grid_init(&text.grid, screen->width, screen->height, 1);
     text.is_open = true;
 

@@ -202,15 +202,20 @@ int dma_pool_alloc(const struct device *dev, phys_addr_t phys, uint32_t size,
     return err;
 }
 
+static bool pool_holds(const struct pool *pool, dma_addr_t dma)
+{
+    return dma >= pool->base && dma - pool->base < (uint64_t)pool->nr_slots * DMA_SLOT_BYTES;
+}
+
+/* Whose `dma` is: what dma_pool_alloc() gave out, so if no other pool holds it, the last one does.
+ */
 static struct pool *pool_of(dma_addr_t dma)
 {
-    for (unsigned i = 0; i < NR_POOLS; i++) {
-        struct pool *pool = &pools[i];
+    struct pool *pool = pools;
 
-        if (dma >= pool->base && dma - pool->base < (uint64_t)pool->nr_slots * DMA_SLOT_BYTES)
-            return pool;
-    }
-    return NULL;
+    while (pool < &pools[NR_POOLS - 1] && !pool_holds(pool, dma))
+        pool++;
+    return pool;
 }
 
 void *dma_pool_virt(dma_addr_t dma)

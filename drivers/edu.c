@@ -85,7 +85,7 @@ static bool start_ticks(volatile uint32_t *ticks)
 static void stop_ticks(volatile uint32_t *ticks)
 {
     pit_stop();
-    irq_free(PIT_IRQ_LINE, on_tick, (void *)ticks);
+    irq_free(PIT_IRQ_LINE, on_tick, (const void *)ticks);
 }
 
 /* Waits without using up the processor: an emulator that counts instructions skips halted time. */

@@ -102,6 +102,8 @@ static int reset(struct floppy *fd)
 {
     const struct format *format = fd->format ? fd->format : format_at(fd, 0);
 
+    if (!format)
+        return -ENODEV;
     return fdc_reset(&fd->fdc, (enum fdc_rate)format->rate);
 }
 

@@ -471,7 +471,7 @@ static int ide_probe(struct pci_device *pdev)
 
     command = pci_enable(pdev, PCI_COMMAND_IO);
     for (unsigned channel = 0; channel < NR_CHANNELS; channel++)
-        probe_channel(ctl, channel, (uint16_t)(bar.base + channel * BM_CHANNEL_BYTES));
+        probe_channel(ctl, channel, (uint16_t)((uint16_t)bar.base + channel * BM_CHANNEL_BYTES));
     pci_restore_command(pdev, command);
     return 0;
 }

@@ -117,7 +117,7 @@ int irq_request(unsigned line, irq_handler_t handler, void *ctx, const char *nam
     return error;
 }
 
-void irq_free(unsigned line, irq_handler_t handler, void *ctx)
+void irq_free(unsigned line, irq_handler_t handler, const void *ctx)
 {
     if (!line_is_valid(line))
         return;

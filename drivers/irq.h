@@ -39,7 +39,7 @@ void irq_init(void);
 int irq_request(unsigned line, irq_handler_t handler, void *ctx, const char *name);
 
 /* Takes back what irq_request() did with the same arguments; the last handler's line is masked. */
-void irq_free(unsigned line, irq_handler_t handler, void *ctx);
+void irq_free(unsigned line, irq_handler_t handler, const void *ctx);
 
 /*
  * For the framework, after a fault that may have ended a handler or the code that requested one:

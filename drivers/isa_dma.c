@@ -92,6 +92,7 @@ int isa_dma_init(void)
         outb(port(first, REG_MASTER_CLEAR), 0); /* masks all four channels */
         outb(port(first, REG_COMMAND), COMMAND_ENABLE);
     }
+    /* cppcheck-suppress badBitmaskCheck ; the cascade is channel 0 of its chip */
     outb(port(CASCADE_CHANNEL, REG_MODE), (uint8_t)(MODE_CASCADE | local(CASCADE_CHANNEL)));
     mask_channel(CASCADE_CHANNEL, false);
 

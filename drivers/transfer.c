@@ -43,7 +43,7 @@ int client_error(struct dma_client *client, int error, const char *fmt, ...)
 
 void probe_report(const char *driver, int result, const char *fmt, ...)
 {
-    struct probe_result overflow;
+    struct probe_result overflow = {0};
     struct probe_result *r = nr_results < MAX_RESULTS ? &results[nr_results++] : &overflow;
     va_list args;
 

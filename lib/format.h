@@ -20,7 +20,7 @@
  * Writes at most `size` bytes to `buf`, the last one a zero (nothing if `size` is 0). Returns the
  * length of the whole text without its zero: if that is `size` or more, the text was cut.
  */
-int vformat(char *buf, size_t size, const char *fmt, va_list args) __printf(3, 0);
+int vformat(char *buf, size_t size, const char *fmt, va_list list) __printf(3, 0);
 int format(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 
 #endif

@@ -51,6 +51,7 @@ uint32_t prng_below(struct prng *prng, uint32_t n)
     uint64_t product = (uint64_t)prng_u32(prng) * n;
 
     if ((uint32_t)product < n) {
+        /* cppcheck-suppress oppositeExpression ; -n is 2^32 - n */
         uint32_t uneven = -n % n;
 
         while ((uint32_t)product < uneven)

@@ -22,8 +22,8 @@
 #define BIT(n) (UINT32_C(1) << (n))
 #define BIT64(n) (UINT64_C(1) << (n))
 
-#define KIB(n) ((n)*1024u)
-#define MIB(n) ((n)*1024u * 1024u)
+#define KIB(n) ((uint32_t)(n) << 10)
+#define MIB(n) ((uint32_t)(n) << 20)
 #define MIB64(n) ((uint64_t)(n) << 20)
 #define GIB64(n) ((uint64_t)(n) << 30)
 
@@ -66,8 +66,11 @@
 #define TABLE_ENTRY(table, type)                           \
     static const type TABLE_JOIN(table##_entry_, __LINE__) \
         __attribute__((section(".table." #table), used, aligned(4)))
-#define table_for_each(table, type, it)                           \
-    extern const type table##_table_start[], table##_table_end[]; \
-    for (const type *it = table##_table_start; it < table##_table_end; it++)
+/* NOLINTBEGIN(bugprone-macro-parentheses): `type` and `it` are declared, not used in a sum */
+#define table_for_each(table, type, it)      \
+    extern const type table##_table_start[]; \
+    extern const type table##_table_end[];   \
+    for (const type *it = table##_table_start; (uintptr_t)it < (uintptr_t)table##_table_end; it++)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

@@ -18,14 +18,14 @@ L_CFLAGS := -std=gnu11 -ffreestanding -O2 -I. -isystem /usr/include/efi \
 	-Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wshadow \
 	-Wpointer-arith -Wwrite-strings
 
-L_CC_x64 := gcc -m64 -mno-red-zone -isystem /usr/include/efi/x86_64
+L_CC_x64 := $(if $(filter clang,$(COMPILER)),clang,gcc) -m64 -mno-red-zone -isystem /usr/include/efi/x86_64
 L_LD_x64 := ld -m elf_x86_64
 L_LIB_x64 := /usr/lib
 L_CRT_x64 := /usr/lib/crt0-efi-x86_64.o
 L_LDS_x64 := /usr/lib/elf_x86_64_efi.lds
 L_PE_x64 := efi-app-x86_64
 
-L_CC_ia32 := i686-linux-gnu-gcc -march=i386 -isystem /usr/include/efi/ia32
+L_CC_ia32 := $(PCC) -march=i386 -isystem /usr/include/efi/ia32
 L_LD_ia32 := i686-linux-gnu-ld -m elf_i386
 L_LIB_ia32 := /usr/lib32
 L_CRT_ia32 := /usr/lib32/crt0-efi-ia32.o
@@ -84,7 +84,8 @@ $(BUILD)/iso/boot/paeload.elf: $(BUILD)/paeload.elf
 
 # The ISO starts by BIOS and by both kinds of UEFI, from a disc or copied to a USB stick. grub-mkrescue
 # would make one too, but five times as big and never twice the same: it bakes in the time of day.
-# Here every date is SOURCE_DATE_EPOCH (by default the first that FAT can tell). A platform whose GRUB is not installed is left out.
+# Here every date is SOURCE_DATE_EPOCH (by default the first that FAT can tell).
+# -r makes owners and modes the same whoever builds. A platform whose GRUB is not installed is left out.
 SOURCE_DATE_EPOCH ?= 315532800
 L_DATED := TZ=UTC SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)
 L_DATE := $(shell date -u -d @$(SOURCE_DATE_EPOCH) +%Y%m%d%H%M%S00)
@@ -122,7 +123,7 @@ $(BUILD)/iso/boot/grub/efi.img: $(L_GRUB_EFI)
 
 $(BUILD)/paeload.iso: $(BUILD)/iso/boot/grub/grub.cfg $(BUILD)/iso/boot/paeload.elf $(L_GRUB_BIOS) \
 		$(if $(strip $(L_GRUB_EFI)),$(BUILD)/iso/boot/grub/efi.img)
-	$(L_DATED) xorriso -as mkisofs -quiet -R -V PAELOAD -o $@ \
+	$(L_DATED) xorriso -as mkisofs -quiet -r -V PAELOAD -o $@ \
 		--set_all_file_dates $(L_DATE) \
 		$(if $(L_GRUB_BIOS),-b boot/grub/bios.img -no-emul-boot -boot-load-size 4 \
 			-boot-info-table --grub2-boot-info --grub2-mbr $(L_GRUB)/i386-pc/boot_hybrid.img) \

@@ -117,7 +117,8 @@ static void check(struct boot *boot)
     if (!(cpu_features() & CPUID_FEATURES_EDX_PAE))
         give_up(EFI_UNSUPPORTED, "this CPU has no PAE (bit 6 of CPUID.1:EDX), which reads",
                 cpu_features());
-    if (!kernel_read(kernel_file, (size_t)(kernel_file_end - kernel_file), &boot->kernel, &why))
+    if (!kernel_read(kernel_file, (uintptr_t)kernel_file_end - (uintptr_t)kernel_file,
+                     &boot->kernel, &why))
         give_up(EFI_LOAD_ERROR, why.check, why.value);
 }
 

@@ -53,7 +53,7 @@ uint32_t mbi_map_bytes(const struct efi_map *map)
                       sizeof(struct multiboot2_tag_mmap) +
                       count * sizeof(struct multiboot2_mmap_entry) +
                       sizeof(struct multiboot2_tag_efi_mmap) + map->capacity +
-                      3 * MULTIBOOT2_TAG_ALIGN);
+                      (size_t)3 * MULTIBOOT2_TAG_ALIGN);
 }
 
 void mbi_begin(struct mbi *mbi, void *memory, uint32_t size)

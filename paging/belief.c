@@ -19,7 +19,7 @@ struct joiner {
 
 static uint64_t page_bytes(const struct belief *run)
 {
-    return run->flags & PTE_LARGE ? LARGE_PAGE_SIZE : PAGE_SIZE;
+    return (run->flags & PTE_LARGE) ? LARGE_PAGE_SIZE : PAGE_SIZE;
 }
 
 static void join_end(struct joiner *joiner)

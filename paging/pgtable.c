@@ -157,7 +157,7 @@ static int reserve_tables(pte_t *pdpt, struct memmap *map, virt_t start, unsigne
 
         if (!entry)
             return -ENOMEM;
-        pte_set(entry, pte_make(phys + i * PAGE_SIZE, PTE_PRESENT | PTE_WRITE));
+        pte_set(entry, pte_make(phys + (uint64_t)i * PAGE_SIZE, PTE_PRESENT | PTE_WRITE));
     }
     return 0;
 }

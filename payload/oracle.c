@@ -62,7 +62,7 @@ static void put_rights(char *rights, uint64_t flags)
                    {false, 'P'}}; /* no mapping of ours has PAT set */
 
     for (unsigned i = 0; i < ARRAY_SIZE(letters); i++)
-        rights[i] = letters[i].set ? letters[i].letter : '-';
+        rights[i] = (char)(letters[i].set ? letters[i].letter : '-');
     rights[ARRAY_SIZE(letters)] = '\0';
 }
 

@@ -2,19 +2,24 @@
 #
 # The payload: one ELF32 file, relocatable by its own entry code. See payload/payload.ld.
 
+# COMPILER=clang makes the same targets with clang; give it a BUILD folder of its own.
+COMPILER ?= gcc
 CROSS ?= i686-linux-gnu-
-PCC := $(CROSS)gcc
+PCC_gcc := $(CROSS)gcc
+PCC_clang := clang --target=i686-linux-gnu
+PCC := $(PCC_$(COMPILER))
 PLD := $(CROSS)ld
 PNM := $(CROSS)nm
 
 WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wshadow \
 	-Wpointer-arith -Wwrite-strings -Wno-unused-parameter -Wno-sign-compare
+# The largest frame; gcc's also leaves what ci/stack reads.
+P_FRAME_gcc := -fcallgraph-info=su -Wstack-usage=640
+P_FRAME_clang := -Wframe-larger-than=1024
 P_CFLAGS := -std=gnu11 -ffreestanding -O2 -g -I. \
 	-mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fcf-protection=none -fno-omit-frame-pointer -fno-strict-aliasing -fno-common \
-	-ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
-# Of gcc alone: what ci/stack reads, and the largest frame.
-P_GCC_CFLAGS := -fcallgraph-info=su -Wstack-usage=640
+	-ffile-prefix-map=$(CURDIR)=. $(P_FRAME_$(COMPILER)) $(WARNINGS)
 
 # What runs before the CPU check must run on any 386, or the refusal itself would die there.
 P_ANY_CPU := lib/% drivers/console% drivers/power.c paging/memmap.c payload/early/% payload/report.c
@@ -26,13 +31,13 @@ P_OBJS := $(P_SRCS:%=$(BUILD)/obj/%.o)
 
 $(BUILD)/obj/%.c.o: %.c payload/payload.mk
 	@mkdir -p $(@D)
-	$(PCC) $(P_CFLAGS) $(P_GCC_CFLAGS) $(call p_march,$<) $(call p_strict,$<) -MMD -MP -c $< -o $@
+	$(PCC) $(P_CFLAGS) $(call p_march,$<) $(call p_strict,$<) -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/%.S.o: %.S payload/payload.mk
 	@mkdir -p $(@D)
 	$(PCC) -I. -g -D__ASSEMBLER__ -ffile-prefix-map=$(CURDIR)=. -MMD -MP -c $< -o $@
 
-P_LIBGCC = $(shell $(PCC) -m32 -print-libgcc-file-name)
+P_LIBGCC = $(shell $(PCC_gcc) -m32 -print-libgcc-file-name)
 P_LDFLAGS := -m elf_i386 -pie -z notext -z norelro -z noexecstack --no-dynamic-linker --build-id=none \
 	--hash-style=sysv --orphan-handling=error -T payload/payload.ld
 

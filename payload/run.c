@@ -13,8 +13,6 @@
 #define NS_PER_S UINT64_C(1000000000)
 #define SUITES_MAX 64u
 
-extern const struct suite *const suite_table_start[], *const suite_table_end[];
-
 static bool out_of_time(void)
 {
     return setup.options.time_s && clock_ns() >= setup.options.time_s * NS_PER_S;
@@ -32,7 +30,7 @@ static unsigned sort_wanted(const struct suite **order)
 {
     unsigned count = 0;
 
-    for (const struct suite *const *s = suite_table_start; s < suite_table_end; s++) {
+    table_for_each (suite, struct suite *const, s) {
         unsigned at = count;
 
         if (!is_wanted(*s) || count == SUITES_MAX)
@@ -63,7 +61,7 @@ static void say_unknown_tests(void)
         size_t len = comma ? (size_t)(comma - pattern) : strlen(pattern);
         bool known = false;
 
-        for (const struct suite *const *s = suite_table_start; s < suite_table_end; s++)
+        table_for_each (suite, struct suite *const, s)
             known |= glob_match(pattern, len, (*s)->name);
         if (!known)
             report_line("# warning: option tests=: %.*s matches no suite", (int)len, pattern);
@@ -73,7 +71,7 @@ static void say_unknown_tests(void)
     if (!unknown)
         return;
     report_line("# suites:");
-    for (const struct suite *const *s = suite_table_start; s < suite_table_end; s++)
+    table_for_each (suite, struct suite *const, s)
         report_line("#   %s: %s", (*s)->name, (*s)->about);
 }
 

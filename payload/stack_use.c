@@ -8,9 +8,9 @@ uint32_t stack_used_bytes(void)
 {
     const uint32_t *word = (const uint32_t *)boot_stack;
 
-    while (word < (const uint32_t *)boot_stack_end && *word == 0)
+    while ((uint32_t)word < (uint32_t)boot_stack_end && *word == 0)
         word++;
-    most = MAX(most, (uint32_t)(boot_stack_end - (const char *)word));
+    most = MAX(most, (uint32_t)boot_stack_end - (uint32_t)word);
     return most;
 }
 

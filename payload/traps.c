@@ -288,8 +288,10 @@ bool fault_was_expected(void)
 
 static bool probe_result(uint32_t done, struct fault_record *fault)
 {
+    const struct fault_record none = {0};
+
     if (fault)
-        *fault = done ? (struct fault_record){0} : this_cpu()->probe;
+        *fault = done ? none : this_cpu()->probe;
     return done;
 }
 

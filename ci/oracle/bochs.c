@@ -52,10 +52,10 @@ static unsigned rights_of(const struct page_answer *answer)
     uint64_t either = answer->directory | leaf;
     uint64_t pat = answer->has_table ? ENTRY_PAT : ENTRY_LARGE_PAT;
 
-    return (both & ENTRY_WRITE ? RIGHT_WRITE : 0) | (either & ENTRY_NX ? 0 : RIGHT_EXECUTE) |
-           (either & ENTRY_USER ? RIGHT_USER : 0) | (leaf & ENTRY_GLOBAL ? RIGHT_GLOBAL : 0) |
-           (either & ENTRY_PCD ? RIGHT_PCD : 0) | (either & ENTRY_PWT ? RIGHT_PWT : 0) |
-           (leaf & pat ? RIGHT_PAT : 0);
+    return ((both & ENTRY_WRITE) ? RIGHT_WRITE : 0) | ((either & ENTRY_NX) ? 0 : RIGHT_EXECUTE) |
+           ((either & ENTRY_USER) ? RIGHT_USER : 0) | ((leaf & ENTRY_GLOBAL) ? RIGHT_GLOBAL : 0) |
+           ((either & ENTRY_PCD) ? RIGHT_PCD : 0) | ((either & ENTRY_PWT) ? RIGHT_PWT : 0) |
+           ((leaf & pat) ? RIGHT_PAT : 0);
 }
 
 /*
@@ -122,10 +122,10 @@ void bochs_view(struct view *seen, const char *answers)
     struct page_answer answer = {0};
     struct view pages = {0};
     char line[LINE_MAX_BYTES];
-    const char *text = answers;
+    const char *rest = answers;
 
     seen->rights_told = RIGHTS_ALL;
-    while (next_line(&text, line, sizeof(line))) {
+    while (next_line(&rest, line, sizeof(line))) {
         const char *words = strstr(line, ">:\t0x");
 
         if (words)
@@ -134,7 +134,7 @@ void bochs_view(struct view *seen, const char *answers)
         take_page(&answer, &pages, line);
     }
     view_sort(&pages);
-    for (text = answers; next_line(&text, line, sizeof(line));)
+    for (rest = answers; next_line(&rest, line, sizeof(line));)
         take_tab(seen, &pages, line);
     view_free(&pages);
 }

@@ -26,7 +26,7 @@ static void rights_text(char *letters, unsigned rights)
     static const char all[] = RIGHTS_LETTERS;
 
     for (size_t i = 0; all[i]; i++)
-        letters[i] = rights & 1u << i ? all[i] : '-';
+        letters[i] = (char)((rights & 1u << i) ? all[i] : '-');
     letters[strlen(all)] = '\0';
 }
 
@@ -130,15 +130,14 @@ static void compare_pages(struct comparison *c, const struct view *believed,
     size_t b = 0, s = 0;
 
     while (b < believed->count || s < seen->count) {
-        const struct mapping *wanted = b < believed->count ? &believed->at[b] : NULL;
-        const struct mapping *found = s < seen->count ? &seen->at[s] : NULL;
+        const struct mapping *wanted = &believed->at[b], *found = &seen->at[s];
 
-        if (!found || (wanted && wanted->virt < found->virt)) {
+        if (s == seen->count || (b < believed->count && wanted->virt < found->virt)) {
             difference(c, wanted, wanted, NULL);
             b++;
             continue;
         }
-        if (!wanted || found->virt < wanted->virt) {
+        if (b == believed->count || found->virt < wanted->virt) {
             difference(c, found, NULL, found);
             s++;
             continue;

@@ -89,11 +89,11 @@ static void take_register(struct view *view, const char *line)
 void qemu_view(struct view *seen, const char *answers)
 {
     char line[LINE_MAX_BYTES];
-    const char *text = answers;
+    const char *rest = answers;
 
     /* The PAT bit of a 4 KiB entry is left out by `info tlb`. */
     seen->rights_told = RIGHTS_ALL & ~(unsigned)RIGHT_PAT;
-    while (next_line(&text, line, sizeof(line))) {
+    while (next_line(&rest, line, sizeof(line))) {
         const char *words = strstr(line, ": 0x");
 
         if (words && words - line == 16)
@@ -108,6 +108,6 @@ void qemu_view(struct view *seen, const char *answers)
     for (unsigned i = 0; i < seen->top.pdptes; i++)
         seen->top.pdpte[i] &= ~ENTRY_ACCESSED;
     view_sort(seen);
-    for (text = answers; next_line(&text, line, sizeof(line));)
+    for (rest = answers; next_line(&rest, line, sizeof(line));)
         take_mem(seen, line);
 }

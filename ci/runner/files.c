@@ -155,14 +155,19 @@ static int copy_file(const char *from, const char *to)
     if (!in)
         return -errno;
     FILE *out = fopen(to, "wb");
-    int error = out ? 0 : -errno;
+    int error = 0;
 
+    if (!out) {
+        error = -errno;
+        fclose(in);
+        return error;
+    }
     while (!error && (length = fread(buffer, 1, sizeof(buffer), in)))
         error = fwrite(buffer, 1, length, out) == length ? 0 : -EIO;
     if (!error && ferror(in))
         error = -EIO;
     fclose(in);
-    if (out && fclose(out) && !error)
+    if (fclose(out) && !error)
         error = -errno;
     return error;
 }
@@ -265,8 +270,13 @@ static int link_folder(const char *from, const char *to)
     char *whole = realpath(from, NULL);
     DIR *open_dir = whole ? opendir(whole) : NULL;
     struct dirent *entry;
-    int error = open_dir ? 0 : -errno;
+    int error = 0;
 
+    if (!open_dir) {
+        error = -errno;
+        free(whole);
+        return error;
+    }
     while (!error && (entry = readdir(open_dir))) {
         if (*entry->d_name == '.')
             continue;
@@ -277,8 +287,7 @@ static int link_folder(const char *from, const char *to)
         free(source);
         free(target);
     }
-    if (open_dir)
-        closedir(open_dir);
+    closedir(open_dir);
     free(whole);
     return error;
 }

@@ -35,7 +35,7 @@ enum image_id {
     IMAGE_DISK = 2,
 };
 
-#define IMAGE_FLOPPY_BYTES (2880u * IMAGE_SECTOR_BYTES) /* 3.5 inch, 1.44 MB */
+#define IMAGE_FLOPPY_BYTES (UINT64_C(2880) * IMAGE_SECTOR_BYTES) /* 3.5 inch, 1.44 MB */
 #define IMAGE_DISK_BYTES (16u << 20)
 
 /* Fills `sector`, IMAGE_SECTOR_BYTES long, with what lies at `lba` of the medium `id`. */

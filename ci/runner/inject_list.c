@@ -106,7 +106,7 @@ static const char *next_string(const struct bytes *section, size_t *at)
 
 int mutation_list_read(struct mutation_list *list, const char *path, char **message)
 {
-    struct bytes elf, section;
+    struct bytes elf, section = {0};
     const char *name, *suite;
     size_t at = 0;
 

@@ -45,7 +45,7 @@ void ktap_init(struct ktap *ktap)
 /* Makes room for one more element of `size` bytes and clears it. */
 static void *grow(void *array, size_t count, size_t *room, size_t size)
 {
-    if (count == *room) {
+    if (!array || count == *room) {
         *room = *room ? 2 * *room : 8;
         array = realloc(array, *room * size);
         if (!array)
@@ -342,6 +342,7 @@ static bool parse_refusal(struct ktap *ktap, const char *line)
     return true;
 }
 
+/* The oracle's lines are for the runner, and too much to keep as messages. */
 static void top_line(struct ktap *ktap, const char *line, double now)
 {
     struct result_line result;
@@ -353,9 +354,8 @@ static void top_line(struct ktap *ktap, const char *line, double now)
         ktap->planned = planned;
     } else if (parse_result(line, &result)) {
         suite_result(ktap, &result, now);
-    } else if (starts_with(line, ORACLE_START)) {
-        return; /* for the runner's oracle, and too much to keep as messages */
-    } else if (parse_header(ktap, line) || parse_progress(ktap, line) || parse_metric(ktap, line)) {
+    } else if (starts_with(line, ORACLE_START) || parse_header(ktap, line) ||
+               parse_progress(ktap, line) || parse_metric(ktap, line)) {
         return;
     } else if (*line == '#') {
         words_add(&ktap->notes, "%s", line);
@@ -412,7 +412,7 @@ void ktap_feed(struct ktap *ktap, const char *bytes, size_t length, double now)
                 abort();
         }
         /* A NUL would end the string early and hide what follows. */
-        ktap->line[ktap->line_length++] = bytes[i] ? bytes[i] : '?';
+        ktap->line[ktap->line_length++] = (char)(bytes[i] ? bytes[i] : '?');
         if (bytes[i] != '\n')
             continue;
         ktap->line_length--;

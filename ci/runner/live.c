@@ -78,7 +78,7 @@ void live_tick(struct live *live, const struct ktap *ktap)
     status_text(ktap, status, sizeof(status));
     if (!live->terminal && !strcmp(status, live->last))
         return;
-    strcpy(live->last, status);
+    memcpy(live->last, status, sizeof(live->last));
     live->newest = now;
     if (live->terminal) {
         fprintf(live->out, ERASE_LINE "%6.1f s  %s", now - live->started, status);

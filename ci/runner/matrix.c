@@ -119,6 +119,7 @@ int command_matrix(const struct options *options, char **args)
     struct table table;
     char *message = NULL;
     size_t count = 0;
+    int result = RESULT_CANT;
 
     if (!*args) {
         fprintf(stderr, "matrix: which table?\n");
@@ -138,7 +139,7 @@ int command_matrix(const struct options *options, char **args)
         struct stanza_run *run = &runs[count];
         if (understand(run, &table.stanzas[i], options, &message)) {
             fprintf(stderr, "%s: [%s]: %s\n", *args, table.stanzas[i].name, message);
-            return RESULT_CANT;
+            goto out;
         }
         jobs[count++] = (struct job){
             .name = run->label,
@@ -161,6 +162,9 @@ int command_matrix(const struct options *options, char **args)
     if (whole)
         tally_end(options->tally, STAGE);
     printf(STAGE ": %zu runs, %u failed%s\n", count, state.failed, whole ? "" : ", interrupted");
+    if (whole && count)
+        result = state.failed ? RESULT_FAIL : RESULT_PASS;
+out:
     for (size_t i = 0; i < count; i++) {
         machine_free(&runs[i].machine);
         expect_free(&runs[i].expectation);
@@ -170,5 +174,5 @@ int command_matrix(const struct options *options, char **args)
     free(runs);
     free(jobs);
     table_free(&table);
-    return !whole || !count ? RESULT_CANT : state.failed ? RESULT_FAIL : RESULT_PASS;
+    return result;
 }

@@ -62,6 +62,7 @@ bool pool_run(struct job *jobs, size_t count, unsigned at_once, void (*done)(str
     size_t next = 0;
     bool alone = false;
     char *notes = mmap(NULL, count * JOB_NOTE_BYTES + 1, PROT_READ | PROT_WRITE,
+                       /* cppcheck-suppress invalidFunctionArg ; an anonymous mapping has no file */
                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (notes == MAP_FAILED) {

@@ -19,7 +19,7 @@ int qmp_connect(struct qmp *qmp, const char *path)
 
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     *qmp = (struct qmp){.socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     if (qmp->socket < 0)
         return -errno;
@@ -103,7 +103,7 @@ void qmp_poll(struct qmp *qmp)
     char *line;
 
     while (read_more(qmp, 0))
-        continue;
+        ; /* until there is no more */
     while ((line = take_line(qmp))) {
         take_event(qmp, line);
         free(line);
@@ -126,7 +126,7 @@ char *qmp_returned_text(const char *line)
         if (*from == '\\' && from[1]) {
             const char *known = strchr(escapes, *++from);
 
-            *to++ = known ? meant[known - escapes] : *from;
+            *to++ = (char)(known ? meant[known - escapes] : *from);
             from++;
         } else {
             *to++ = *from++;

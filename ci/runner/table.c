@@ -56,10 +56,11 @@ static int add_entry(struct table *table, char *line_text, unsigned line, char *
         return -EINVAL;
     }
     *equals = '\0';
+    struct table_entry entry = {
+        .key = text_copy(trim(line_text)), .value = text_copy(trim(equals + 1)), .line = line};
     struct table_stanza *stanza = &table->stanzas[table->nr_stanzas - 1];
     stanza->entries = one_more(stanza->entries, stanza->nr_entries, sizeof(*stanza->entries));
-    stanza->entries[stanza->nr_entries++] = (struct table_entry){
-        .key = text_copy(trim(line_text)), .value = text_copy(trim(equals + 1)), .line = line};
+    stanza->entries[stanza->nr_entries++] = entry;
     return 0;
 }
 

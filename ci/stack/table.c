@@ -34,13 +34,14 @@ static void check_form(struct graph *g, const struct fact *fact)
 
 void table_read(struct table *t, struct graph *g, FILE *in)
 {
-    char text[1024];
+    char text[1024], *rest;
 
     for (unsigned line = 1; fgets(text, sizeof(text), in); line++) {
         struct fact fact = {.line = line};
 
         text[strcspn(text, "#")] = 0;
-        for (char *word = strtok(text, BLANKS); word; word = strtok(NULL, BLANKS)) {
+        for (char *word = strtok_r(text, BLANKS, &rest); word;
+             word = strtok_r(NULL, BLANKS, &rest)) {
             fact.words = realloc(fact.words, (fact.nr_words + 2) * sizeof(*fact.words));
             if (!fact.words)
                 abort();

@@ -102,7 +102,7 @@ int irq_request(unsigned line, irq_handler_t h, void *ctx, const char *name)
     return 0;
 }
 
-void irq_free(unsigned line, irq_handler_t h, void *ctx)
+void irq_free(unsigned line, irq_handler_t h, const void *ctx)
 {
     handler = NULL;
 }

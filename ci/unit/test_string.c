@@ -164,7 +164,7 @@ static void bounded_copies(void **state)
 {
     for (size_t length = 0; length < 12; length++) {
         for (size_t size = 0; size < 14; size++) {
-            char *src = exact_copy("abcdefghijkl" + 12 - length, length + 1);
+            char *src = exact_copy(&"abcdefghijkl"[12 - length], length + 1);
             char *dst = malloc(size);
 
             assert_int_equal(str_copy(dst, size, src), length < size);

@@ -17,6 +17,7 @@ test_dma_SRCS := drivers/dma_map.c drivers/dma_pool.c drivers/dma_track.c lib/bi
 test_elf_SRCS := loader/elf.c loader/image.c lib/prng.c
 test_format_SRCS := lib/format.c lib/prng.c
 test_highmem_SRCS := paging/highmem.c lib/prng.c
+test_includes_SRCS := lib/prng.c
 test_ioremap_SRCS := paging/ioremap.c paging/layout.c lib/bitmap.c lib/prng.c
 test_kernel_SRCS := loader/kernel.c loader/header.c loader/elf.c loader/image.c lib/prng.c
 test_kmap_SRCS := paging/kmap.c paging/kmap_local.c paging/layout.c lib/prng.c

@@ -26,6 +26,11 @@
 
 struct setup setup;
 
+static uint32_t image_bytes(void)
+{
+    return (virt_t)image_end - (virt_t)image_start;
+}
+
 static void open_consoles(void)
 {
     const struct options *options = &setup.options;
@@ -140,8 +145,7 @@ static void take_memory_map(uint32_t image)
     if (setup.options.mem)
         memmap_clip(map, setup.options.mem, "option mem=", NULL);
     setup.image = phys_make(image);
-    if (memmap_mark(map, setup.image, setup.image + (uint32_t)(image_end - image_start),
-                    MEM_TAKEN) != 0)
+    if (memmap_mark(map, setup.image, setup.image + image_bytes(), MEM_TAKEN) != 0)
         refuse("the memory map has %u ranges, no room for one more", map->count);
     say_boot_notes();
 }
@@ -168,11 +172,10 @@ static void build_tables(void)
     };
     phys_addr_t ram_end = memmap_usable_end(&setup.map, FOUR_GIB);
 
-    layout_init((virt_t)setup.options.page_offset,
-                MAX(ram_end, setup.image + (image_end - image_start)));
+    layout_init((virt_t)setup.options.page_offset, MAX(ram_end, setup.image + image_bytes()));
     layout.nx = cpu_facts.has_nx ? PTE_NX : 0;
     layout.phys_bits = (uint8_t)cpu_facts.phys_bits;
-    if (setup.image + (image_end - image_start) > layout.lowmem_end)
+    if (setup.image + image_bytes() > layout.lowmem_end)
         refuse("the image was loaded at 0x%llx, beyond lowmem", addr_number(setup.image));
     if (pgtable_build(&setup.map, &image, &setup.paging.cr3, &setup.paging.cr3_temporary) != 0)
         refuse("no memory for page tables: %llu KiB usable below 0x%llx",

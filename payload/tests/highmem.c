@@ -61,7 +61,7 @@ static uint32_t own_word(pfn_t pfn, unsigned word)
 static void miss(struct test *t, pfn_t pfn, unsigned word, uint32_t got, uint32_t wanted)
 {
     test_fail(t, "physical 0x%09llx holds 0x%08x, 0x%08x wanted (bits 0x%08x differ)",
-              addr_number(pfn_to_phys(pfn) + word * sizeof(uint32_t)), got, wanted, got ^ wanted);
+              addr_number(pfn_to_phys(pfn) + (uint64_t)word * sizeof(uint32_t)), got, wanted, got ^ wanted);
 }
 
 /* If another page's word stands here, says whose: the inverse of own_word(). */
@@ -71,7 +71,7 @@ static void name_alias(struct test *t, pfn_t pfn, unsigned word, uint32_t got)
 
     if (other != pfn && other < max_pfn && own_word(other, word) == got)
         test_log(t, "that is what was written to 0x%09llx: the two addresses are one place",
-                 addr_number(pfn_to_phys(other) + word * sizeof(uint32_t)));
+                 addr_number(pfn_to_phys(other) + (uint64_t)word * sizeof(uint32_t)));
 }
 
 static void fill_own(struct test *t, pfn_t pfn)

@@ -403,6 +403,10 @@ static void case_guards(struct test *t)
     if (!highmem_set_take(t, &set))
         return;
     count = hold_windows(t, held, LAST_PKMAP);
+    if (!count) {
+        test_error(t, "no window to be had");
+        goto out;
+    }
     for (unsigned i = 0; i < count && !test_should_stop(t); i++)
         check_edges(t, "kmap", (virt_t)page_address(held[i]));
     for (unsigned i = 0; i < KMAP_LOCAL_DEPTH; i++)
@@ -413,6 +417,7 @@ static void case_guards(struct test *t)
         kunmap_local(local[i - 1]);
     while (count)
         kunmap(held[--count]);
+out:
     page_set_give_back(&set);
 }
 

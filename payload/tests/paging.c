@@ -212,7 +212,7 @@ static void case_w_xor_x(struct test *t)
 
 static void check_write_faults(struct test *t, volatile uint32_t *addr)
 {
-    struct fault_record fault;
+    struct fault_record fault = {0};
     uint32_t value = *addr;
 
     if (!TEST_CHECK(t, !probe_write32(addr, value, &fault), "%p can be written", addr))
@@ -226,7 +226,7 @@ static void check_write_faults(struct test *t, volatile uint32_t *addr)
 
 static void case_text_read_only(struct test *t)
 {
-    uint32_t size = (uint32_t)(data_start - image_start);
+    uint32_t size = (uint32_t)data_start - (uint32_t)image_start;
 
     check_write_faults(t, (volatile uint32_t *)text_start);
     check_write_faults(t, (volatile uint32_t *)rodata_start);
@@ -237,7 +237,7 @@ static void case_text_read_only(struct test *t)
 
 static void check_exec_faults(struct test *t, const char *what, uint8_t *code)
 {
-    struct fault_record fault;
+    struct fault_record fault = {0};
 
     *(volatile uint8_t *)code = OPCODE_RET;
     if (!TEST_CHECK(t, !probe_exec(code, &fault), "code ran in %s at %p", what, code))
@@ -252,10 +252,10 @@ static void case_no_execute(struct test *t)
     static uint8_t in_data[16] = {1};
     uint8_t on_stack[16];
     struct page *low = alloc_page(GFP_KERNEL), *high = alloc_page(GFP_HIGHUSER);
-    struct fault_record fault;
+    struct fault_record fault = {0};
     const uint8_t *ret = (const uint8_t *)text_start;
 
-    while (ret < (const uint8_t *)text_end && *ret != OPCODE_RET)
+    while ((virt_t)ret < (virt_t)text_end && *ret != OPCODE_RET)
         ret++;
     TEST_CHECK(t, probe_exec(ret, &fault), "a RET in text at %p does not run: error code 0x%x", ret,
                fault.error_code);
@@ -296,10 +296,12 @@ static void case_stack_guards(struct test *t)
 }
 
 /* Runs down the stack until something stops it; never in a register, never a tail call. */
-static __attribute__((noinline, noclone)) uint32_t use_stack(volatile uint32_t *depth)
+static __attribute__((noinline)) uint32_t use_stack(volatile uint32_t *depth)
 {
     volatile uint8_t chunk[OVERFLOW_CHUNK];
 
+    /* A compiler that sees where the array goes keeps only the byte of it that is used. */
+    __asm__ volatile("" : : "r"(chunk) : "memory");
     chunk[0] = (uint8_t)*depth;
     if (++*depth > 4 * BOOT_STACK_BYTES / OVERFLOW_CHUNK)
         return chunk[0];
@@ -320,7 +322,7 @@ static void case_stack_overflow(struct test *t)
         return;
     stack_used_bytes();
     fault_expect(VECTOR_DF, (uint32_t)boot_stack_guard, (uint32_t)boot_stack);
-    use_stack(&depth);
+    depth = use_stack(&depth);
     test_fail(t, "%u calls deep, and no double fault", depth);
 }
 
@@ -352,7 +354,7 @@ static void case_reserved_bits(struct test *t)
         return;
     }
     for (unsigned bit = layout.phys_bits; bit < 64; bit++) {
-        struct fault_record fault;
+        struct fault_record fault = {0};
 
         /* Bits 52 to 62 are reserved in PAE entries too (SDM vol. 3A, table 4-11). */
         if (bit == 63 && layout.nx)
@@ -489,7 +491,7 @@ static void case_write_protect(struct test *t)
 static void case_crossing(struct test *t)
 {
     struct page *page = alloc_page(GFP_KERNEL);
-    struct fault_record fault;
+    struct fault_record fault = {0};
 
     if (!page) {
         test_error(t, "no page to try");
