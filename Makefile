@@ -18,6 +18,7 @@ include ci/ci.mk
 include ci/sparse.mk
 include ci/stack.mk
 include ci/static.mk
+include ci/trace.mk
 
 .PHONY: clean
 clean:

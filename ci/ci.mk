@@ -112,7 +112,7 @@ mutations:
 
 # Each stage adds to the tally, and the next one runs all the same; the tally decides.
 TALLY := $(BUILD)/test/tally
-TEST_STAGES := units format static smoke prove bench matrix mutations
+TEST_STAGES := units format static smoke prove bench trace matrix mutations
 TEST_RUNNER = @$(RUNNER) -b $(BUILD) -t $(TALLY)
 FORMATTED = $(shell find ci drivers lib loader paging payload -name '*.[ch]' ! -path 'ci/static/planted/*')
 
@@ -130,6 +130,8 @@ test:
 	$(static_test)	@echo 'smoke boot'
 	$(TEST_RUNNER) run NAME=smoke || :
 	$(TEST_RUNNER) check prove prove prove --exec cat $(BUILD)/run/smoke/serial.log || :
+	@echo 'instruction traces'
+	$(TEST_RUNNER) check trace trace sh ci/trace/check $(BUILD) || :
 	@echo 'matrix'
 	$(TEST_RUNNER) matrix ci/matrix.cfg || :
 	@echo 'mutations'

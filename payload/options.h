@@ -43,6 +43,7 @@ struct options {
     bool trace;
     bool oracle;                         /* marked points print what is believed, and stop */
     char oracle_points[OPTION_TEXT_MAX]; /* comma-separated globs; empty: all */
+    char trace_names[OPTION_TEXT_MAX];   /* comma-separated globs; empty: the suites */
     enum depth depth;
 };
 

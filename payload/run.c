@@ -9,6 +9,7 @@
 #include "payload/setup.h"
 #include "payload/stack_use.h"
 #include "payload/suite_run.h"
+#include "payload/trace.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 #define SUITES_MAX 64u
@@ -41,13 +42,6 @@ static unsigned sort_wanted(const struct suite **order)
         count++;
     }
     return count;
-}
-
-/* A debugger's mark: Bochs stops at it (magic_break), everything else takes it for a no-op. */
-static void trace_mark(void)
-{
-    if (setup.options.trace)
-        __asm__ volatile("xchgw %bx, %bx");
 }
 
 /* Each pattern of tests= that fits no suite is named: half a run that passes would hide it. */
@@ -93,9 +87,9 @@ void run_suites(void)
         if (options->passes != 1)
             report_line("# pass %u", pass + 1);
         for (unsigned i = 0; i < wanted; i++) {
-            trace_mark();
+            trace_begin(order[i]->name);
             suite_run(order[i], ++number, pass);
-            trace_mark();
+            trace_end(order[i]->name);
         }
     }
     if (!counted)

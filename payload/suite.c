@@ -11,6 +11,7 @@
 #include "payload/report.h"
 #include "payload/setup.h"
 #include "payload/suite_run.h"
+#include "payload/trace.h"
 #include "payload/traps.h"
 
 #define CASE_INDENT 4
@@ -29,6 +30,7 @@ struct test {
     char reason[REASON_MAX];
     unsigned messages;
     struct prng prng;
+    bool in_stretch; /* of a trace that began before the case */
     bool findings_wanted;
     unsigned findings_seen;
 };
@@ -210,11 +212,40 @@ static bool run_hook(const struct suite *suite, void (*hook)(void), const char *
     return false;
 }
 
+static const char *case_name(const struct test *t, char *buf, size_t size)
+{
+    if (!t->suite->instance_name)
+        return t->test_case->name;
+    format(buf, size, "%s.%s", t->test_case->name, t->suite->instance_name(t->instance));
+    return buf;
+}
+
+/* Marks the case for the trace, close to its own code, so that our bookkeeping is not in it. */
+static void begin_stretch(struct test *t)
+{
+    char name[NAME_MAX], whole[TRACE_NAME_MAX];
+
+    t->in_stretch = trace_is_open();
+    if (!trace_is_wanted())
+        return;
+    format(whole, sizeof(whole), "%s.%s", t->suite->name, case_name(t, name, sizeof(name)));
+    trace_begin(whole);
+}
+
+/* Ends what the case began, also when a fault took it away from there. */
+static void end_stretch(const struct test *t)
+{
+    if (!t->in_stretch)
+        trace_end(NULL);
+}
+
 static void call_case(void *ctx)
 {
     struct test *t = ctx;
 
+    begin_stretch(t);
     t->test_case->run(t);
+    end_stretch(t);
 }
 
 /* Returns false if a fault ended it that nobody expected. */
@@ -225,6 +256,8 @@ static bool run_case(struct test *t)
 
     running = t;
     faulted = !fault_guard(call_case, t, what, sizeof(what));
+    if (faulted)
+        end_stretch(t);
     t->findings_wanted = false;
     unexpected = faulted && !fault_was_expected();
     if (unexpected)
@@ -236,14 +269,6 @@ static bool run_case(struct test *t)
     if (t->messages > MESSAGES_SHOWN_MAX)
         report_note(CASE_INDENT, "and %u more messages", t->messages - MESSAGES_SHOWN_MAX);
     return !unexpected;
-}
-
-static const char *case_name(const struct test *t, char *buf, size_t size)
-{
-    if (!t->suite->instance_name)
-        return t->test_case->name;
-    format(buf, size, "%s.%s", t->test_case->name, t->suite->instance_name(t->instance));
-    return buf;
 }
 
 void suites_init(bool (*out_of_time)(void))

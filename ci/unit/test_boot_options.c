@@ -42,6 +42,7 @@ static void assert_defaults(const struct options *options)
     assert_false(options->trace);
     assert_false(options->oracle);
     assert_string_equal(options->oracle_points, "");
+    assert_string_equal(options->trace_names, "");
     assert_int_equal(options->depth, DEPTH_SMOKE);
 }
 
@@ -135,7 +136,6 @@ static void bad_values(void **state)
         "inject=",
         "inject",
         "destructive=",
-        "trace=yes",
         "trace=",
         "oracle=",
         "depth=deep",
@@ -216,6 +216,9 @@ static void the_loaders_own_word(void **state)
     }
     /* A known word is an option even if it comes first */
     assert_true(parse("trace").trace);
+    assert_string_equal(parse("trace").trace_names, "");
+    assert_true(parse("trace=kmap.*,bench.kmap_hit").trace);
+    assert_string_equal(parse("trace=kmap.*,bench.kmap_hit").trace_names, "kmap.*,bench.kmap_hit");
     assert_string_equal(parse("tests=a/b").tests, "a/b");
 }
 

@@ -163,10 +163,12 @@ static int take_destructive(struct options *options, const struct option_word *w
 
 static int take_trace(struct options *options, const struct option_word *word)
 {
-    if (word->has_value)
-        return -EINVAL;
-    options->trace = true;
-    return 0;
+    int error =
+        word->has_value ? take_text(options->trace_names, sizeof(options->trace_names), word) : 0;
+
+    if (!error)
+        options->trace = true;
+    return error;
 }
 
 static int take_oracle(struct options *options, const struct option_word *word)
@@ -204,8 +206,8 @@ static const struct option_rule rules[] = {
     {"exit", take_exit, "halt, reboot, poweroff or qemu"},
     {"inject", take_inject, "at most 4 names of mutations"},
     {"destructive", take_destructive, "names of devices"},
-    {"trace", take_trace, "no value"},
     {"oracle", take_oracle, "no value, or comma-separated globs of at most 159 characters"},
+    {"trace", take_trace, "no value, or comma-separated globs of at most 159 characters"},
     {"depth", take_depth, "sparse, smoke or full"},
 };
 

@@ -14,10 +14,12 @@
  */
 #include "payload/tests/bench.h"
 #include "drivers/clock.h"
+#include "lib/format.h"
 #include "lib/inject.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "paging/tlb.h"
+#include "payload/trace.h"
 
 #define FOUR_GIB phys_make(GIB64(4))
 #define TABLE_ORDER 2u /* BENCH_PAGES pointers */
@@ -141,13 +143,29 @@ static __attribute__((noinline)) uint64_t count_calls(struct bench *b, void (*ru
     return rdtsc() - start;
 }
 
+/* A trace of one row: what is counted, without what was prepared for it. */
+static void begin_stretch(const struct bench_row *row)
+{
+    char name[TRACE_NAME_MAX];
+
+    if (!trace_is_wanted())
+        return;
+    format(name, sizeof(name), "bench.run.%s", row->name);
+    trace_begin(name);
+}
+
 void bench_run(struct bench *b, const struct bench_row *row, struct bench_cost *cost)
 {
+    bool in_stretch = trace_is_open();
+
+    begin_stretch(row);
     struct tlb_counters before = tlb_counters;
     uint64_t bounced_before = b->dev.counters.bounced_bytes;
 
     cost->operations = b->operations;
     cost->counts = count_calls(b, row->run);
+    if (!in_stretch)
+        trace_end(NULL);
     cost->flushes_full = tlb_counters.full - before.full;
     cost->flushes_page = tlb_counters.page - before.page;
     cost->bytes =
