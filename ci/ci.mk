@@ -127,9 +127,13 @@ test:
 	$(TEST_RUNNER) units $(UNIT_TESTS) || :
 	@echo 'checks'
 	$(TEST_RUNNER) check format clang-format $(MAKE) --no-print-directory static-format || :
-	$(static_test)	@echo 'smoke boot'
+	$(static_test)
+	@echo 'smoke boot'
 	$(TEST_RUNNER) run NAME=smoke || :
 	$(TEST_RUNNER) check prove prove prove --exec cat $(BUILD)/run/smoke/serial.log || :
+	@echo 'bench'
+	$(TEST_RUNNER) check bench counted $(BENCH_COUNT) || :
+	$(TEST_RUNNER) check bench compared $(BENCH_COMPARE) || :
 	@echo 'instruction traces'
 	$(TEST_RUNNER) check trace trace sh ci/trace/check $(BUILD) || :
 	@echo 'matrix'

@@ -20,7 +20,6 @@ static __attribute__((constructor)) void begin(void)
 }
 
 /* What Bochs asks for is not what we want. */
-/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): the library's are reserved
  */
 void setbuf(FILE *file, char *to)
 {
@@ -29,7 +28,6 @@ void setbuf(FILE *file, char *to)
 }
 
 /* How Bochs reads its script. */
-/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): as above */
 char *fgets(char *line, int size, FILE *file)
 {
     static char *(*next)(char *, int, FILE *);
