@@ -20,7 +20,6 @@ static __attribute__((constructor)) void begin(void)
 }
 
 /* What Bochs asks for is not what we want. */
- */
 void setbuf(FILE *file, char *to)
 {
     if (file != stdout)

@@ -124,8 +124,8 @@ static void fill_table(struct test *t, const struct dma_arena *arena)
                full.counters.direct - was.direct, full.counters.errors - was.errors,
                dma_live_mappings(&full));
     while (count-- > 0) {
-        dma_unmap_page(&full, phys_to_dma(arena->phys) + (uint64_t)count * FULL_PIECE_BYTES, FULL_PIECE_BYTES,
-                       DMA_TO_DEVICE);
+        dma_unmap_page(&full, phys_to_dma(arena->phys) + (uint64_t)count * FULL_PIECE_BYTES,
+                       FULL_PIECE_BYTES, DMA_TO_DEVICE);
         if (dma_live_mappings(&full) == count && full.counters.unmaps == was.unmaps + 1)
             check_list_rolls_back(t, arena, FULL_PIECE_BYTES);
     }

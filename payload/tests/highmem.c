@@ -61,7 +61,8 @@ static uint32_t own_word(pfn_t pfn, unsigned word)
 static void miss(struct test *t, pfn_t pfn, unsigned word, uint32_t got, uint32_t wanted)
 {
     test_fail(t, "physical 0x%09llx holds 0x%08x, 0x%08x wanted (bits 0x%08x differ)",
-              addr_number(pfn_to_phys(pfn) + (uint64_t)word * sizeof(uint32_t)), got, wanted, got ^ wanted);
+              addr_number(pfn_to_phys(pfn) + (uint64_t)word * sizeof(uint32_t)), got, wanted,
+              got ^ wanted);
 }
 
 /* If another page's word stands here, says whose: the inverse of own_word(). */
