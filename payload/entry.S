@@ -88,11 +88,10 @@ _start:
         popl %esi
         popl %ebx
 
-        pushl $image_start
-        pushl %ebx
-        pushl %esi
-        call flat_main                          /* (magic, information, image) */
-        addl $12, %esp
+        movl %esi, %eax
+        movl %ebx, %edx
+        movl $image_start, %ecx
+        call flat_main                          /* (EAX: magic, EDX: information, ECX: image) */
         /* EAX: struct paging_switch; CR4.PAE and EFER.NXE are set, paging still off. */
         movl PAGING_SWITCH_CR3_TEMPORARY(%eax), %esi
         movl PAGING_SWITCH_CR3(%eax), %edi

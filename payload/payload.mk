@@ -13,13 +13,16 @@ PNM := $(CROSS)nm
 
 WARNINGS := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wshadow \
 	-Wpointer-arith -Wwrite-strings -Wno-unused-parameter -Wno-sign-compare
+# Nothing in here needs a stack aligned to more than its own words.
+P_ALIGN_gcc := -mpreferred-stack-boundary=2
+P_ALIGN_clang := -mstack-alignment=4
 # The largest frame; gcc's also leaves what ci/stack reads.
 P_FRAME_gcc := -fcallgraph-info=su -Wstack-usage=640
 P_FRAME_clang := -Wframe-larger-than=1024
 P_CFLAGS := -std=gnu11 -ffreestanding -O2 -g -I. \
-	-mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
+	-mgeneral-regs-only -mregparm=3 -fno-pic -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables \
 	-fcf-protection=none -fno-omit-frame-pointer -fno-strict-aliasing -fno-common \
-	-ffile-prefix-map=$(CURDIR)=. $(P_FRAME_$(COMPILER)) $(WARNINGS)
+	-ffile-prefix-map=$(CURDIR)=. $(P_ALIGN_$(COMPILER)) $(P_FRAME_$(COMPILER)) $(WARNINGS)
 
 # What runs before the CPU check must run on any 386, or the refusal itself would die there.
 P_ANY_CPU := lib/% drivers/console% drivers/power.c paging/memmap.c payload/early/% payload/report.c
@@ -38,8 +41,9 @@ $(BUILD)/obj/%.S.o: %.S payload/payload.mk
 	$(PCC) -I. -g -D__ASSEMBLER__ -ffile-prefix-map=$(CURDIR)=. -MMD -MP -c $< -o $@
 
 P_LIBGCC = $(shell $(PCC_gcc) -m32 -print-libgcc-file-name)
+P_WRAP := $(patsubst %,--wrap=%,__udivdi3 __umoddi3 __divdi3 __moddi3)
 P_LDFLAGS := -m elf_i386 -pie -z notext -z norelro -z noexecstack --no-dynamic-linker --build-id=none \
-	--hash-style=sysv --orphan-handling=error -T payload/payload.ld
+	--hash-style=sysv --orphan-handling=error -T payload/payload.ld $(P_WRAP)
 
 # The symbol table for back traces stands at the end of the image, so that adding it moves nothing:
 # link with an empty one, list the symbols, link again, and see that nothing has moved.

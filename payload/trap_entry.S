@@ -31,9 +31,8 @@ trap_common:
         pushl 40(%eax)                  /* a frame that back traces can follow: EIP, saved EBP */
         pushl %ebp
         movl %esp, %ebp
-        pushl %eax
-        call trap_handle                /* (struct trap_frame *) */
-        addl $12, %esp
+        call trap_handle                /* (EAX: struct trap_frame *) */
+        addl $8, %esp
         popa
         addl $8, %esp
         iret
@@ -94,24 +93,23 @@ probe_exec_at:
         ret
 
 /*
- * bool guard_call(fn, ctx, context *): calls fn(ctx) and returns 1. guard_abort(context *) makes it
+ * bool guard_call(EAX: fn, EDX: ctx, ECX: context *): calls fn(ctx) and returns 1. guard_abort(EAX) makes it
  * return 0 instead. The context holds EBX, ESI, EDI, EBP, ESP, and is valid until guard_call ends.
  */
         .globl guard_call, guard_abort, guard_abort_ecx
 guard_call:
-        movl 12(%esp), %ecx
         movl %ebx, (%ecx)
         movl %esi, 4(%ecx)
         movl %edi, 8(%ecx)
         movl %ebp, 12(%ecx)
         movl %esp, 16(%ecx)
-        pushl 8(%esp)
-        call *8(%esp)
-        addl $4, %esp
+        movl %eax, %ecx
+        movl %edx, %eax
+        call *%ecx
         movl $1, %eax
         ret
 guard_abort:
-        movl 4(%esp), %ecx
+        movl %eax, %ecx
 guard_abort_ecx:                        /* ECX: the context; no stack needed */
         movl (%ecx), %ebx
         movl 4(%ecx), %esi
