@@ -8,12 +8,12 @@
 
 #define FROM_STACK __attribute__((regparm(0)))
 
-#define DIVISION(type, name)                          \
-    type __wrap_##name(type dividend, type divisor);  \
-    FROM_STACK type __real_##name(type, type);        \
-    type __wrap_##name(type dividend, type divisor)   \
-    {                                                 \
-        return __real_##name(dividend, divisor);      \
+#define DIVISION(type, name)                         \
+    type __wrap_##name(type dividend, type divisor); \
+    FROM_STACK type __real_##name(type, type);       \
+    type __wrap_##name(type dividend, type divisor)  \
+    {                                                \
+        return __real_##name(dividend, divisor);     \
     }
 
 DIVISION(uint64_t, __udivdi3)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "paging/highmem.h"
 #include "lib/string.h"
+#include "lib/x86/page_ops.h"
 #include "paging/kmap_local.h"
 
 void clear_highpage(struct page *page)
 {
     void *addr = kmap_local_page(page);
 
-    memset(addr, 0, PAGE_SIZE);
+    clear_page(addr);
     kunmap_local(addr);
 }
 
@@ -16,7 +17,7 @@ void copy_highpage(struct page *to, struct page *from)
     void *source = kmap_local_page(from);
     void *target = kmap_local_page(to);
 
-    memcpy(target, source, PAGE_SIZE);
+    copy_page(target, source);
     kunmap_local(target);
     kunmap_local(source);
 }

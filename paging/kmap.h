@@ -13,7 +13,13 @@
  * A lowmem page never takes a slot. Context: thread.
  */
 
+#include "lib/inject.h"
 #include "paging/page.h"
+
+/* Of a slot's count. */
+#define KMAP_FREE 0u
+#define KMAP_STALE 1u
+#define KMAP_FIRST_USE 2u
 
 /* Cumulative, for reports. */
 struct kmap_counters {
@@ -23,17 +29,56 @@ struct kmap_counters {
     uint32_t exhausted;
 };
 
-extern struct kmap_counters kmap_counters;
+/* Guarded by being used in thread context of one processor only. For the two functions below. */
+extern struct kmap_pool {
+    uint32_t count[LAST_PKMAP];
+    struct kmap_counters counters;
+} kmap_pool;
+
+#define kmap_counters (kmap_pool.counters)
+
+/* The parts that are not worth having at every call. */
+void *kmap_take_slot(struct page *page);
+void kunmap_unmapped(struct page *page);
+
+static inline virt_t pkmap_addr(unsigned slot)
+{
+    return PKMAP_BASE + slot * PKMAP_STRIDE;
+}
 
 /* The page's window, or its direct-map address; NULL if all windows are in use. */
-void *kmap(struct page *page);
+static inline void *kmap(struct page *page)
+{
+    unsigned slot;
+
+    if (!PageHighMem(page))
+        return lowmem_page_address(page);
+    slot = page->kmap - 1;
+    if (unlikely(slot >= LAST_PKMAP))
+        return kmap_take_slot(page);
+    kmap_pool.counters.hits++;
+    if (!inject(kmap_lose_count, kmap))
+        kmap_pool.count[slot]++;
+    return (void *)pkmap_addr(slot);
+}
 
 /* Gives one use back. A page that is not mapped is a finding. */
-void kunmap(struct page *page);
+static inline void kunmap(struct page *page)
+{
+    unsigned slot;
+
+    if (!PageHighMem(page))
+        return;
+    slot = page->kmap - 1;
+    if (unlikely(slot >= LAST_PKMAP || kmap_pool.count[slot] < KMAP_FIRST_USE))
+        kunmap_unmapped(page);
+    else
+        kmap_pool.count[slot]--;
+}
 
 /*
  * For the page allocator: parts a page that goes free from its stale slot, whose translation then
- * belongs to nobody until the next flush. False if the window is in use. The page has a kmap_slot.
+ * belongs to nobody until the next flush. False if the window is in use. The page has a slot.
  */
 bool kmap_forget(struct page *page);
 
@@ -52,10 +97,5 @@ bool kmap_slot(unsigned slot, pfn_t *pfn, bool *in_use);
  * with windows open. Returns how many slots were in use.
  */
 unsigned kmap_reset(void);
-
-static inline virt_t pkmap_addr(unsigned slot)
-{
-    return PKMAP_BASE + slot * PKMAP_STRIDE;
-}
 
 #endif

@@ -13,19 +13,102 @@
  * Context: any. A lowmem page needs no slot and gives its direct-map address.
  */
 
+#include "lib/inject.h"
+#include "lib/x86/percpu.h"
 #include "paging/page.h"
+#include "paging/pgtable.h"
+#include "paging/tlb.h"
+
+#define KMAP_LOCAL_STRIDE_BYTES (KMAP_LOCAL_STRIDE * PAGE_SIZE)
+
+/*
+ * Address of slot `index`, 0..KMAP_LOCAL_DEPTH, of processor `cpu`. The last one is no slot, but
+ * keeps processors apart.
+ */
+#define KMAP_LOCAL_ADDR(cpu, index)               \
+    (FIXADDR_START + FIX_KMAP_LOCAL * PAGE_SIZE + \
+     ((cpu) * (KMAP_LOCAL_DEPTH + 1) + (index)) * KMAP_LOCAL_STRIDE_BYTES)
+
+/* For the functions below, not for others. */
+void *kmap_local_exhausted(pfn_t pfn);
+void kunmap_local_wrong(const void *addr);
+
+static inline pte_t *kmap_local_pte(virt_t window)
+{
+    return &fixmap_ptes[(window - FIXADDR_START) >> PAGE_SHIFT];
+}
+
+/*
+ * Takes the next slot, of which there is one. It is taken before its entry is written: an interrupt
+ * in between takes the one above, and has given it back when we go on.
+ */
+static inline virt_t kmap_local_take(struct cpu *cpu)
+{
+    virt_t window = cpu->kmap_local_next;
+
+    if (!inject(kmap_local_share_slot, kmap))
+        cpu->kmap_local_next = window + KMAP_LOCAL_STRIDE_BYTES;
+    __asm__ volatile("" : : : "memory");
+    return window;
+}
+
+/* Gives back the slot at `window`, the last one taken. */
+static inline void kmap_local_close(struct cpu *cpu, virt_t window)
+{
+    pte_clear(kmap_local_pte(window));
+    if (!inject(kmap_local_skip_invlpg, kmap))
+        tlb_flush_page(window);
+    __asm__ volatile("" : : : "memory");
+    cpu->kmap_local_next = window;
+}
+
+#if __STDC_HOSTED__ && !defined(KMAP_LOCAL_UNDER_TEST)
+void *kmap_local_page(struct page *page); /* a unit test has its own */
+void kunmap_local(const void *addr);
+#else
 
 /* A window to the page, or NULL (and a finding) if all slots of this CPU are in use. */
-void *kmap_local_page(struct page *page);
+static inline void *kmap_local_page(struct page *page)
+{
+    struct cpu *cpu;
+    virt_t window;
 
-/* The same by number, for frames without a descriptor as well. */
-void *kmap_local_pfn(pfn_t pfn);
+    if (!PageHighMem(page))
+        return lowmem_page_address(page);
+    cpu = this_cpu();
+    if (unlikely(cpu->kmap_local_next == cpu->kmap_local_end))
+        return kmap_local_exhausted(page_to_pfn(page));
+    window = kmap_local_take(cpu);
+    pte_set_page(kmap_local_pte(window), page);
+    return (void *)window;
+}
 
 /*
  * Gives back the window that was opened last; `addr` may point anywhere into it. Another window, or
  * an address that is none, is a finding and changes nothing; a direct-map address is fine.
  */
-void kunmap_local(const void *addr);
+static inline void kunmap_local(const void *addr)
+{
+    struct cpu *cpu;
+    virt_t window;
+
+    if ((virt_t)addr < FIXADDR_START)
+        return;
+    cpu = this_cpu();
+    window = ALIGN_DOWN((virt_t)addr, PAGE_SIZE);
+    if (unlikely(window != cpu->kmap_local_next - KMAP_LOCAL_STRIDE_BYTES))
+        kunmap_local_wrong(addr);
+    else
+        kmap_local_close(cpu, window);
+}
+
+#endif
+
+/* A window by number, for frames without a descriptor as well. */
+void *kmap_local_pfn(pfn_t pfn);
+
+/* Gets a processor's slots ready. Context: once for each, before it opens any. */
+void kmap_local_init(struct cpu *cpu);
 
 /* Windows that this CPU holds. */
 unsigned kmap_local_depth(void);

@@ -6,46 +6,45 @@
  * struct page: 8 bytes for each page frame from 0 to the end of RAM, so that 64 GiB cost 128 MiB of
  * lowmem. The same bits mean different things in the three states of a page:
  *
- *   zero                  no page of ours: a hole, firmware's, or inside a larger block
- *   state PAGE_FREE       first page of a free block: its order, and the neighbours in the free
- * list state PAGE_ALLOCATED  first page of an allocated block: its order
+ *   zero       no page of ours: a hole, firmware's, or inside a larger block
+ *   free       first page of a free block: its order, and the neighbours in the free list
+ *   allocated  first page of an allocated block: its order
  *
  * A zeroed descriptor is therefore right for all but the first page of each free block, and
  * building the map of a machine is little more than clearing it. Which zone a page is in follows
- * from its number. The kmap window of a page is found by `kmap_slot`, which is kept by kmap.c
- * alone; it shares its bits with a link, which only free pages have.
+ * from its number.
+ *
+ * A page that is not free may have a kmap window. Then the second word is its slot + 1, and nothing
+ * else: the mark of a free page is in that word, so that one comparison tells kmap() whether the
+ * page has a window. kmap.c alone keeps it.
  */
 
 #include "paging/layout.h"
-
-enum page_state { PAGE_NONE = 0, PAGE_FREE = 1, PAGE_ALLOCATED = 2 };
 
 #define PFN_BITS 27u /* 512 GiB: more descriptors than lowmem can hold */
 #define PFN_LINK_MASK (BIT(PFN_BITS) - 1)
 
 struct page {
-    uint32_t next : PFN_BITS; /* PAGE_FREE: next block in the list, 0 at its end */
+    uint32_t next : PFN_BITS; /* free: next block in the list, 0 at its end */
     uint32_t order : 4;
-    uint32_t spare : 1;
+    uint32_t allocated : 1;
     union {
         struct {
-            uint32_t prev : PFN_BITS; /* PAGE_FREE: previous block, 0 for the first */
-            uint32_t state : 2;
-            uint32_t spare_free : 3;
+            uint32_t prev : PFN_BITS; /* free: previous block, 0 for the first */
+            uint32_t spare : 4;
+            uint32_t free : 1;
         };
-        struct {
-            uint32_t kmap_slot : PFN_BITS; /* mapped page: its kmap slot + 1, else 0 */
-            uint32_t state_again : 2;
-            uint32_t spare_mapped : 3;
-        };
+        uint32_t kmap; /* not free: its kmap slot + 1, or 0 */
     };
 };
 
-_Static_assert(sizeof(struct page) == 8, "a page descriptor is 8 bytes");
+#define PAGE_BYTES_SHIFT 3u
+_Static_assert(sizeof(struct page) == 1u << PAGE_BYTES_SHIFT, "a page descriptor is 8 bytes");
 
-extern struct page *mem_map; /* indexed by page frame number */
-extern pfn_t max_pfn;        /* first frame without a descriptor */
-extern pfn_t max_low_pfn;    /* first frame that is not in the direct map */
+extern struct page *mem_map;     /* indexed by page frame number */
+extern pfn_t max_pfn;            /* first frame without a descriptor */
+extern pfn_t max_low_pfn;        /* first frame that is not in the direct map */
+extern struct page *highmem_map; /* descriptor of frame max_low_pfn */
 
 static inline bool pfn_valid(pfn_t pfn)
 {
@@ -88,16 +87,32 @@ static inline struct page *virt_to_page(const void *virt)
     return phys_to_page(virt_to_phys(virt));
 }
 
+/*
+ * Lets an entry show the page, writable and never executed. Equal to a pte_set() of pte_make(), in
+ * half the instructions: a descriptor's place in the array is its frame number times its size, so
+ * that two shifts make both halves of the entry.
+ */
+static inline void pte_set_page(pte_t *entry, const struct page *page)
+{
+    uint32_t place = (uint32_t)((const char *)page - (const char *)mem_map);
+    volatile uint32_t *half = (volatile uint32_t *)entry;
+
+    half[1] = place >> (32 - PAGE_SHIFT + PAGE_BYTES_SHIFT) | (uint32_t)(layout.nx >> 32);
+    half[0] = place << (PAGE_SHIFT - PAGE_BYTES_SHIFT) | (uint32_t)(PTE_PRESENT | PTE_WRITE);
+}
+
 /* True if the page has no address in the direct map. */
 static inline bool PageHighMem(const struct page *page)
 {
-    return page_to_pfn(page) >= max_low_pfn;
+    return page >= highmem_map;
 }
 
 /* Direct-map address of a page that is not highmem. */
 static inline void *lowmem_page_address(const struct page *page)
 {
-    return phys_to_virt(page_to_phys(page));
+    uint32_t place = (uint32_t)((const char *)page - (const char *)mem_map);
+
+    return (void *)((place << (PAGE_SHIFT - PAGE_BYTES_SHIFT)) + layout.direct_offset);
 }
 
 /*

@@ -10,6 +10,7 @@
 struct page *mem_map;
 pfn_t max_pfn;
 pfn_t max_low_pfn;
+struct page *highmem_map;
 
 static struct zone zones[MAX_NR_ZONES] = {
     [ZONE_DMA] = {.name = "DMA"},
@@ -46,8 +47,8 @@ static void list_push(struct zone *zone, pfn_t pfn, unsigned order)
 
     page->next = area->first & PFN_LINK_MASK;
     page->order = order & 0xf;
-    page->prev = 0;
-    page->state = PAGE_FREE;
+    page->kmap = 0;
+    page->free = 1;
     if (area->first)
         pfn_to_page(area->first)->prev = pfn & PFN_LINK_MASK;
     area->first = pfn;
@@ -66,8 +67,7 @@ static void list_remove(struct zone *zone, pfn_t pfn, unsigned order)
     if (page->next)
         pfn_to_page(page->next)->prev = page->prev;
     page->next = 0;
-    page->prev = 0;
-    page->state = PAGE_NONE;
+    page->kmap = 0;
     area->nr_free--;
 }
 
@@ -78,6 +78,7 @@ void page_alloc_init(struct page *map, pfn_t nr_pfn, pfn_t low_pfn)
     mem_map = map;
     max_pfn = nr_pfn;
     max_low_pfn = low_pfn;
+    highmem_map = map + low_pfn;
     for (unsigned i = 0; i < MAX_NR_ZONES; i++) {
         zones[i] = (struct zone){
             .name = zones[i].name,
@@ -117,7 +118,7 @@ static struct page *take_block(struct zone *zone, pfn_t pfn, unsigned order, uns
         list_push(zone, pfn + (1u << order), order);
     }
     page->order = wanted & 0xf;
-    page->state = PAGE_ALLOCATED;
+    page->allocated = 1;
     zone->free_pages -= 1u << wanted;
     return page;
 }
@@ -196,7 +197,7 @@ struct page *alloc_pages_in(unsigned wanted, phys_addr_t min, phys_addr_t max)
             }
         }
         pfn_to_page(best)->order = wanted & 0xf;
-        pfn_to_page(best)->state = PAGE_ALLOCATED;
+        pfn_to_page(best)->allocated = 1;
         best_zone->free_pages -= 1u << wanted;
         return pfn_to_page(best);
     }
@@ -210,7 +211,7 @@ struct page *alloc_pages_in(unsigned wanted, phys_addr_t min, phys_addr_t max)
 static bool forget_windows(struct page *page, unsigned order)
 {
     for (pfn_t i = 0; i < 1u << order; i++)
-        if (page[i].kmap_slot && !kmap_forget(page + i))
+        if (page[i].kmap && !kmap_forget(page + i))
             return false;
     return true;
 }
@@ -218,9 +219,9 @@ static bool forget_windows(struct page *page, unsigned order)
 /* What is wrong with giving this block back; NULL if nothing is. */
 static const char *free_fault(struct page *page, unsigned order)
 {
-    if (page->state == PAGE_FREE)
+    if (page->free)
         return "is free already";
-    if (page->state != PAGE_ALLOCATED)
+    if (!page->allocated)
         return "is not the first page of an allocated block";
     if (page->order != order)
         return "was allocated with another order";
@@ -241,12 +242,12 @@ void __free_pages(struct page *page, unsigned order)
     }
     zone = pfn_zone(pfn);
     zone->free_pages += 1u << order;
-    page->state = PAGE_NONE;
+    page->allocated = 0;
     while (order < MAX_ORDER) {
         pfn_t buddy = pfn ^ (1u << order);
 
         if (buddy < zone->start_pfn || buddy + (1u << order) > zone->end_pfn ||
-            pfn_to_page(buddy)->state != PAGE_FREE || pfn_to_page(buddy)->order != order)
+            !pfn_to_page(buddy)->free || pfn_to_page(buddy)->order != order)
             break;
         if (inject(buddy_skip_merge, lowmem_frag))
             break;
@@ -302,12 +303,12 @@ const char *zone_check(const struct zone *zone, pfn_t *where)
                 return "a free block reaches out of its zone";
             if (!IS_ALIGNED(pfn, 1u << order))
                 return "a free block is not aligned to its size";
-            if (page->state != PAGE_FREE || page->order != order)
+            if (!page->free || page->allocated || page->order != order)
                 return "a listed block is not marked free with its order";
             if (page->prev != before)
                 return "a free block's backward link is wrong";
             if (order < MAX_ORDER && buddy >= zone->start_pfn &&
-                buddy + (1u << order) <= zone->end_pfn && mem_map[buddy].state == PAGE_FREE &&
+                buddy + (1u << order) <= zone->end_pfn && mem_map[buddy].free &&
                 mem_map[buddy].order == order)
                 return "two buddies are free side by side";
             if (++blocks > area->nr_free)

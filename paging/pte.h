@@ -81,12 +81,10 @@ static inline pte_t pte_get(const pte_t *entry)
     return *(const volatile pte_t *)entry;
 }
 
+/* What is left in the other half means nothing (SDM vol. 3A, table 4-11, last line). */
 static inline void pte_clear(pte_t *entry)
 {
-    volatile uint32_t *half = (volatile uint32_t *)entry;
-
-    half[0] = 0;
-    half[1] = 0;
+    *(volatile uint32_t *)entry = 0;
 }
 
 static inline unsigned pdpt_index(virt_t addr)

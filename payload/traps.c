@@ -5,6 +5,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
+#include "paging/kmap_local.h"
 #include "payload/cpu_facts.h"
 #include "payload/entry.h"
 #include "payload/fault_report.h"
@@ -110,6 +111,7 @@ static void load_tables(void)
 void traps_init(void)
 {
     boot_cpu.self = &boot_cpu;
+    kmap_local_init(&boot_cpu);
     main_tss = (struct tss){.ss0 = SELECTOR(GDT_DATA),
                             .esp0 = (uint32_t)boot_stack_end,
                             .cr3 = cr3_read(),

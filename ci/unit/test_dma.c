@@ -30,6 +30,7 @@ static char last_finding[128];
 struct page *mem_map;
 pfn_t max_pfn;
 pfn_t max_low_pfn;
+struct page *highmem_map;
 struct layout layout;
 
 bool inject_host(const char *name)
@@ -143,6 +144,7 @@ static int build_machine(void **state)
     max_pfn = phys_to_pfn(GIB64(6));
     max_low_pfn = LOW_BYTES >> PAGE_SHIFT;
     mem_map = calloc(max_pfn, sizeof(*mem_map));
+    highmem_map = mem_map + max_low_pfn;
     layout.direct_offset = (virt_t)low;
     finding_set_hook(note_finding);
     return dma_init();

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#define KMAP_LOCAL_UNDER_TEST
+
 #include "ci/unit/unit.h"
 #include "lib/finding.h"
 #include "lib/inject.h"
@@ -38,6 +40,7 @@ static struct {
 struct page *mem_map = m.map;
 pfn_t max_pfn = NR_PFN;
 pfn_t max_low_pfn = LOW_PFN;
+struct page *highmem_map = m.map + LOW_PFN;
 pte_t *pkmap_ptes = m.pkmap;
 pte_t *fixmap_ptes = m.fixmap;
 
@@ -102,6 +105,7 @@ static void start(void)
     m.broken = broken;
     layout.direct_offset = SPLIT_3G;
     layout.nx = PTE_NX;
+    kmap_local_init(&m.cpu);
 }
 
 static int setup(void **state)
@@ -253,7 +257,7 @@ static void all_windows_in_use(void **state)
     kmap_usage(&free_slots, &used_slots);
     assert_int_equal(free_slots, LAST_PKMAP);
     for (pfn_t pfn = LOW_PFN; pfn < NR_PFN; pfn++)
-        assert_int_equal(pfn_to_page(pfn)->kmap_slot, 0);
+        assert_int_equal(pfn_to_page(pfn)->kmap, 0);
 }
 
 static void bad_unmaps(void **state)
@@ -268,22 +272,6 @@ static void bad_unmaps(void **state)
     assert_int_equal(m.nr_findings, 2);
 }
 
-/* A count at its limit must not wrap to "free". */
-static void many_uses_of_one_page(void **state)
-{
-    struct page *page = pfn_to_page(LOW_PFN);
-    unsigned uses = 0;
-
-    while (kmap(page))
-        assert_true(++uses <= UINT16_MAX);
-    assert_int_equal(m.nr_findings, 1);
-    assert_int_equal(read_at((virt_t)page_address(page)), LOW_PFN);
-    while (uses--)
-        kunmap(page);
-    assert_int_equal(m.nr_findings, 1);
-    assert_null(page_address(page));
-}
-
 /* A page goes free with a stale window, and its descriptor is used for something else. */
 static void forgotten_windows(void **state)
 {
@@ -294,9 +282,9 @@ static void forgotten_windows(void **state)
     assert_false(kmap_forget(page));
     kunmap(page);
     assert_true(kmap_forget(page));
-    assert_int_equal(page->kmap_slot, 0);
-    page->state = PAGE_FREE;
+    assert_int_equal(page->kmap, 0);
     page->prev = 77;
+    page->free = 1;
     linked = *page;
     assert_null(page_address(page));
     for (pfn_t i = 0; i < 2 * LAST_PKMAP; i++) { /* a whole turn of the hand */
@@ -319,6 +307,7 @@ static bool local_stress(uint64_t seed)
 
     prng_seed(&prng, seed);
     m.cpu.index = prng_below(&prng, NR_CPUS);
+    kmap_local_init(&m.cpu);
     for (int i = 0; i < 20000; i++) {
         if (depth == DEPTH || (depth && one_in(&prng, 2))) {
             depth--;
@@ -417,7 +406,6 @@ int main(void)
         FRESH(lowmem_takes_no_slot),
         FRESH(all_windows_in_use),
         FRESH(bad_unmaps),
-        FRESH(many_uses_of_one_page),
         FRESH(forgotten_windows),
         FRESH(nesting),
         FRESH(local_mutations_are_caught),

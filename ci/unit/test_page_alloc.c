@@ -55,10 +55,10 @@ void clear_highpage(struct page *page)
 
 bool kmap_forget(struct page *page)
 {
-    assert_true(PageHighMem(page) && page->kmap_slot);
+    assert_true(PageHighMem(page) && page->kmap);
     if (m.window_in_use)
         return false;
-    page->kmap_slot = 0;
+    page->kmap = 0;
     m.windows_forgotten++;
     return true;
 }
@@ -119,12 +119,12 @@ static void compare(bool lists)
             continue;
         }
         order = free_order_at(pfn);
-        assert_int_equal(m.map[pfn].state, PAGE_FREE);
+        assert_int_equal(m.map[pfn].free, 1);
         assert_int_equal(m.map[pfn].order, order);
         if (lists)
             assert_int_equal(listed(zone_get(zone_of(pfn)), order, pfn), 1);
         for (pfn_t i = 1; i < 1u << order; i++)
-            assert_int_equal(m.map[pfn + i].state, PAGE_NONE);
+            assert_int_equal(m.map[pfn + i].free || m.map[pfn + i].allocated, 0);
         blocks[zone_of(pfn)][order]++;
         pages[zone_of(pfn)] += 1u << order;
         pfn += 1u << order;
@@ -179,8 +179,8 @@ static void took(struct page *page, unsigned order)
 
     assert_true(m.nr_blocks < BLOCKS_MAX);
     assert_true(pfn && IS_ALIGNED(pfn, 1u << order) && block_is_free(pfn, order));
-    assert_int_equal(page->state, PAGE_ALLOCATED);
-    assert_int_equal(page->kmap_slot, 0);
+    assert_int_equal(page->allocated, 1);
+    assert_int_equal(page->kmap, 0);
     memset(m.owner + pfn, TAKEN, 1u << order);
     m.blocks[m.nr_blocks++] = (struct block){pfn, order};
 }
@@ -321,7 +321,7 @@ static void fresh_zones(void **state)
     assert_int_equal(zone_get(ZONE_DMA)->end_pfn, DMA_PFN);
     assert_int_equal(zone_get(ZONE_NORMAL)->end_pfn, LOW_PFN);
     assert_int_equal(zone_get(ZONE_HIGHMEM)->end_pfn, NR_PFN);
-    assert_int_equal(m.map[0].state, PAGE_NONE);
+    assert_int_equal(m.map[0].free || m.map[0].allocated, 0);
 }
 
 static void random_work(void **state)
@@ -409,13 +409,13 @@ static void windows_of_freed_pages(void **state)
     struct page *page = alloc_pages(GFP_HIGHUSER, 2);
 
     took(page, 2);
-    assert_int_equal(page->kmap_slot, 0);
-    page[0].kmap_slot = 5;
-    page[3].kmap_slot = 6;
+    assert_int_equal(page->kmap, 0);
+    page[0].kmap = 5;
+    page[3].kmap = 6;
     m.window_in_use = true;
     __free_pages(page, 2);
     assert_int_equal(m.nr_findings, 1);
-    assert_int_equal(page->state, PAGE_ALLOCATED);
+    assert_int_equal(page->allocated, 1);
     m.window_in_use = false;
     give_back(0);
     assert_int_equal(m.nr_findings, 1);
@@ -445,7 +445,7 @@ static void damage_is_seen(void **state)
     zone->start_pfn = LOW_PFN - 1;
     assert_non_null(zone_check(zone, &where));
     *zone = good;
-    m.map[pfn].state = PAGE_ALLOCATED;
+    m.map[pfn].allocated = 1;
     assert_non_null(zone_check(zone, &where));
     assert_int_equal(where, pfn);
     m.map[pfn] = saved;

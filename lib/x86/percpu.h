@@ -25,8 +25,8 @@ struct cpu {
     struct cpu *self;
     uint32_t index; /* 0 is the boot processor */
 
-    /* paging: windows of kmap_local_page() in use, 0..KMAP_LOCAL_DEPTH */
-    uint32_t kmap_local_depth;
+    /* paging: where the next window of kmap_local_page() goes, and where the last one ends */
+    virt_t kmap_local_next, kmap_local_end;
 
     /* drivers, payload: nesting of interrupt handlers, 0 in thread context */
     uint32_t irq_depth;

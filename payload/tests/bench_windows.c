@@ -68,8 +68,10 @@ static void check_low_touched(struct bench *b, struct test *t)
 
 static void run_kmap_cold(struct bench *b)
 {
+    struct page **pages = b->page;
+
     for (unsigned i = 0; i < BENCH_PAGES; i++) {
-        struct page *page = b->page[i];
+        struct page *page = pages[i];
 
         touch(kmap(page));
         kunmap(page);
@@ -78,8 +80,10 @@ static void run_kmap_cold(struct bench *b)
 
 static void run_kmap_hit(struct bench *b)
 {
+    struct page **pages = b->page;
+
     for (unsigned i = 0; i < BENCH_PAGES; i++) {
-        struct page *page = b->page[i % HIT_PAGES];
+        struct page *page = pages[i % HIT_PAGES];
 
         touch(kmap(page));
         kunmap(page);
@@ -88,8 +92,10 @@ static void run_kmap_hit(struct bench *b)
 
 static void run_kmap_local(struct bench *b)
 {
+    struct page **pages = b->page;
+
     for (unsigned i = 0; i < BENCH_PAGES; i++) {
-        void *window = kmap_local_page(b->page[i]);
+        void *window = kmap_local_page(pages[i]);
 
         touch(window);
         kunmap_local(window);
@@ -197,8 +203,10 @@ static void check_marks(struct bench *b, struct test *t, unsigned index, uint32_
 
 static void run_clear(struct bench *b)
 {
+    struct page **pages = b->page;
+
     for (unsigned i = 0; i < BENCH_PAGES; i++)
-        clear_highpage(b->page[i]);
+        clear_highpage(pages[i]);
 }
 
 static void check_cleared(struct bench *b, struct test *t)
@@ -210,8 +218,10 @@ static void check_cleared(struct bench *b, struct test *t)
 /* The first half over the second, then back. */
 static void run_copy(struct bench *b)
 {
+    struct page **pages = b->page;
+
     for (unsigned i = 0; i < BENCH_PAGES; i++)
-        copy_highpage(b->page[i ^ (BENCH_PAGES / 2)], b->page[i]);
+        copy_highpage(pages[i ^ (BENCH_PAGES / 2)], pages[i]);
 }
 
 static void check_copied(struct bench *b, struct test *t)
