@@ -5,12 +5,13 @@
 #include "lib/inject.h"
 #include "paging/layout.h"
 #include "paging/pgtable.h"
+#include "paging/preempt.h"
 #include "paging/tlb.h"
 
 #define VMALLOC_MAX_PAGES (VMALLOC_MAX_BYTES / PAGE_SIZE)
 #define BITS_PER_WORD 32u
 
-/* Guarded by being used in thread context of one processor only. */
+/* Guarded by preemption being off. */
 static struct {
     uint32_t used[VMALLOC_MAX_PAGES / BITS_PER_WORD]; /* a bit a page, guards included */
     struct ioremap_area area[IOREMAP_AREAS];
@@ -45,7 +46,7 @@ static void unmap_pages(virt_t at, unsigned pages)
     }
 }
 
-static void *map_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
+static void *map_free_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
 {
     size_t offset = offset_in_page(phys);
     unsigned pages = (unsigned)((offset + size + PAGE_MASK) >> PAGE_SHIFT);
@@ -77,6 +78,16 @@ static void *map_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
     return (void *)(at + offset);
 }
 
+static void *map_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
+{
+    void *window;
+
+    preempt_disable();
+    window = map_free_area(phys, size, cache_flags);
+    preempt_enable();
+    return window;
+}
+
 bool ioremap_area(unsigned index, struct ioremap_area *area)
 {
     *area = vmalloc.area[index];
@@ -93,17 +104,9 @@ void *ioremap_cache(phys_addr_t phys, size_t size)
     return map_area(phys, size, 0);
 }
 
-void iounmap(const volatile void __iomem *addr)
+/* False if there is no such mapping. */
+static bool unmap_area(virt_t start)
 {
-    iounmap_cache((__force const void *)addr);
-}
-
-void iounmap_cache(const void *addr)
-{
-    virt_t start = ALIGN_DOWN((virt_t)addr, PAGE_SIZE);
-
-    if (!addr)
-        return;
     for (unsigned i = 0; i < IOREMAP_AREAS; i++) {
         if (!start || vmalloc.area[i].start != start) /* 0 stands for a free entry */
             continue;
@@ -111,7 +114,25 @@ void iounmap_cache(const void *addr)
         bitmap_clear_range(vmalloc.used, (unsigned)((start - layout.vmalloc_start) >> PAGE_SHIFT),
                            vmalloc.area[i].pages + 1);
         vmalloc.area[i].start = 0;
-        return;
+        return true;
     }
-    finding("iounmap(0x%lx): no such mapping", (unsigned long)addr);
+    return false;
+}
+
+void iounmap_cache(const void *addr)
+{
+    bool found;
+
+    if (!addr)
+        return;
+    preempt_disable();
+    found = unmap_area(ALIGN_DOWN((virt_t)addr, PAGE_SIZE));
+    preempt_enable();
+    if (!found)
+        finding("iounmap(0x%lx): no such mapping", (unsigned long)addr);
+}
+
+void iounmap(const volatile void __iomem *addr)
+{
+    iounmap_cache((__force const void *)addr);
 }

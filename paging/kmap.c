@@ -4,6 +4,7 @@
 #include "paging/page_alloc.h"
 #include "paging/pgtable.h"
 #include "paging/tlb.h"
+#include "paging/wait.h"
 
 #define PTES_PER_SLOT (PKMAP_STRIDE / PAGE_SIZE)
 
@@ -12,9 +13,19 @@ struct kmap_pool kmap_pool;
 /* Guarded like kmap_pool. */
 static struct page *slot_page[LAST_PKMAP]; /* whose window a slot that is not free is, or was */
 static struct page forgotten;              /* stands for a page that went free in between */
-static pfn_t
-    forgotten_pfn[LAST_PKMAP]; /* which page that was; its descriptor is no longer about windows */
-static unsigned hand;          /* the slot to look at next */
+/* Which page that was: its descriptor is no longer about windows. */
+static pfn_t forgotten_pfn[LAST_PKMAP];
+
+/* The slot to look at next; the quick one is LAST_PKMAP while somebody waits: then nothing is
+ * quick. */
+static unsigned hand, quick_hand;
+
+/*
+ * Who waits for a window. A window that comes free is kept for the first of them: until it has run,
+ * nobody else takes one.
+ */
+static struct wait_queue waiters = WAIT_QUEUE_INIT(waiters);
+static unsigned nr_kept;
 
 static void empty_slot(unsigned slot)
 {
@@ -58,23 +69,61 @@ static unsigned search_slot(void)
     return LAST_PKMAP;
 }
 
-void *kmap_take_slot(struct page *page)
+static bool is_contended(void)
 {
-    unsigned slot;
+    return kmap_pool.waiting || nr_kept;
+}
 
-    if (unlikely(page->free)) {
-        finding("kmap(pfn 0x%x): the page is free", page_to_pfn(page));
-        return NULL;
+static void settle_quick_hand(void)
+{
+    quick_hand = is_contended() ? LAST_PKMAP : hand;
+}
+
+static void wake_next(void)
+{
+    if (inject(kmap_lose_wakeup, kmap_threads) || wait_is_empty(&waiters))
+        return;
+    kmap_pool.waiting--;
+    nr_kept++;
+    wait_wake(&waiters);
+}
+
+/*
+ * Sleeps until a slot is kept for the caller, and takes it, unless the page has got a window
+ * meanwhile. Returns LAST_PKMAP if nobody could ever free one.
+ */
+static unsigned wait_for_slot(struct page *page)
+{
+    unsigned slot = LAST_PKMAP;
+
+    kmap_pool.waiting++;
+    settle_quick_hand();
+    if (wait_sleep(&waiters)) {
+        nr_kept--;
+        if (page->kmap)
+            wake_next(); /* what was kept goes to the next */
+        else
+            slot = search_slot();
+    } else {
+        kmap_pool.waiting--;
     }
-    slot = hand;
-    if (likely(slot < LAST_PKMAP && kmap_pool.count[slot] == KMAP_FREE))
-        hand++;
-    else
-        slot = search_slot();
-    if (unlikely(slot == LAST_PKMAP)) {
-        kmap_counters.exhausted++;
-        return NULL;
-    }
+    settle_quick_hand();
+    return page->kmap ? page->kmap - 1 : slot;
+}
+
+/* While threads wait there is no slot that is not kept for one of them. */
+static bool have_to_wait(void)
+{
+    unsigned free_slots, used_slots;
+
+    if (kmap_pool.waiting)
+        return true;
+    kmap_usage(&free_slots, &used_slots);
+    return LAST_PKMAP - used_slots <= nr_kept;
+}
+
+static inline void fill_slot(unsigned slot, struct page *page)
+{
     kmap_counters.maps++;
     slot_page[slot] = page;
     kmap_pool.count[slot] = KMAP_FIRST_USE;
@@ -82,12 +131,58 @@ void *kmap_take_slot(struct page *page)
     pte_set_page(&pkmap_ptes[slot * PTES_PER_SLOT], page);
     if (inject(kmap_guard_mapped, kmap))
         pte_set_page(&pkmap_ptes[slot * PTES_PER_SLOT + 1], page);
+}
+
+/* The rest of kmap_take_slot(), for when it is not as simple as that. */
+static __attribute__((noinline)) void *take_slot_slowly(struct page *page)
+{
+    unsigned slot;
+
+    if (page->free) {
+        finding("kmap(pfn 0x%x): the page is free", page_to_pfn(page));
+        return NULL;
+    }
+    slot = is_contended() && have_to_wait() ? LAST_PKMAP : search_slot();
+    if (slot == LAST_PKMAP)
+        slot = wait_for_slot(page);
+    if (slot == LAST_PKMAP) {
+        kmap_counters.exhausted++;
+        return NULL;
+    }
+    settle_quick_hand();
+    if (page->kmap)
+        kmap_pool.count[slot]++;
+    else
+        fill_slot(slot, page);
     return (void *)pkmap_addr(slot);
 }
 
-void kunmap_unmapped(struct page *page)
+void *kmap_take_slot(struct page *page)
 {
-    finding("kunmap(pfn 0x%x): the page is not mapped", page_to_pfn(page));
+    unsigned slot = quick_hand;
+    void *window;
+
+    if (unlikely(slot == LAST_PKMAP || kmap_pool.count[slot] != KMAP_FREE || page->free)) {
+        window = take_slot_slowly(page);
+    } else {
+        hand = quick_hand = slot + 1;
+        fill_slot(slot, page);
+        window = (void *)pkmap_addr(slot);
+    }
+    preempt_enable();
+    return window;
+}
+
+void kunmap_slowly(struct page *page)
+{
+    unsigned slot = page->kmap - 1;
+
+    if (slot >= LAST_PKMAP || kmap_pool.count[slot] < KMAP_FIRST_USE) {
+        finding("kunmap(pfn 0x%x): the page is not mapped", page_to_pfn(page));
+        return;
+    }
+    if (--kmap_pool.count[slot] == KMAP_STALE)
+        wake_next();
 }
 
 bool kmap_forget(struct page *page)
@@ -146,5 +241,9 @@ unsigned kmap_reset(void)
         empty_slot(slot);
     }
     tlb_flush_all();
+    kmap_pool.waiting = 0;
+    nr_kept = 0;
+    settle_quick_hand();
+    list_init(&waiters.sleepers);
     return used;
 }

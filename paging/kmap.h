@@ -14,6 +14,7 @@
  */
 
 #include "lib/inject.h"
+#include "paging/preempt.h"
 #include "paging/page.h"
 
 /* Of a slot's count. */
@@ -29,36 +30,43 @@ struct kmap_counters {
     uint32_t exhausted;
 };
 
-/* Guarded by being used in thread context of one processor only. For the two functions below. */
+/* Guarded by preemption being off. For the two functions below. */
 extern struct kmap_pool {
     uint32_t count[LAST_PKMAP];
+    uint32_t waiting; /* threads asleep until a window is free */
     struct kmap_counters counters;
 } kmap_pool;
 
 #define kmap_counters (kmap_pool.counters)
 
-/* The parts that are not worth having at every call. */
+/* The parts that are not worth having at every call. Preemption is off; kmap_take_slot() ends that.
+ */
 void *kmap_take_slot(struct page *page);
-void kunmap_unmapped(struct page *page);
+void kunmap_slowly(struct page *page);
 
 static inline virt_t pkmap_addr(unsigned slot)
 {
     return PKMAP_BASE + slot * PKMAP_STRIDE;
 }
 
-/* The page's window, or its direct-map address; NULL if all windows are in use. */
+/*
+ * The page's window, or its direct-map address. With all windows in use it sleeps until kunmap()
+ * frees one; who sleeps first is served first. NULL if there are no other threads that could do so.
+ */
 static inline void *kmap(struct page *page)
 {
     unsigned slot;
 
     if (!PageHighMem(page))
         return lowmem_page_address(page);
+    preempt_disable();
     slot = page->kmap - 1;
     if (unlikely(slot >= LAST_PKMAP))
         return kmap_take_slot(page);
     kmap_pool.counters.hits++;
     if (!inject(kmap_lose_count, kmap))
         kmap_pool.count[slot]++;
+    preempt_enable();
     return (void *)pkmap_addr(slot);
 }
 
@@ -69,11 +77,13 @@ static inline void kunmap(struct page *page)
 
     if (!PageHighMem(page))
         return;
+    preempt_disable();
     slot = page->kmap - 1;
-    if (unlikely(slot >= LAST_PKMAP || kmap_pool.count[slot] < KMAP_FIRST_USE))
-        kunmap_unmapped(page);
+    if (unlikely(slot >= LAST_PKMAP || kmap_pool.count[slot] < KMAP_FIRST_USE || kmap_pool.waiting))
+        kunmap_slowly(page);
     else
         kmap_pool.count[slot]--;
+    preempt_enable();
 }
 
 /*

@@ -58,3 +58,23 @@ void kmap_local_unwind(unsigned depth)
     while (cpu->kmap_local_next > bottom)
         kmap_local_close(cpu, cpu->kmap_local_next - KMAP_LOCAL_STRIDE_BYTES);
 }
+
+void kmap_local_switch(struct kmap_local_saved *out, const struct kmap_local_saved *in)
+{
+    struct cpu *cpu = this_cpu();
+
+    out->count = kmap_local_depth();
+    for (unsigned i = out->count; i > 0; i--) {
+        virt_t window = cpu->kmap_local_next - KMAP_LOCAL_STRIDE_BYTES;
+
+        out->entry[i - 1] = pte_get(kmap_local_pte(window));
+        kmap_local_close(cpu, window);
+    }
+    for (unsigned i = 0; i < in->count; i++) {
+        /* An entry may not be there yet: its thread was switched away between taking and setting
+         * it. */
+        if ((in->entry[i] & PTE_PRESENT) && !inject(kmap_local_skip_restore, kmap_threads))
+            pte_set(kmap_local_pte(cpu->kmap_local_next), in->entry[i]);
+        cpu->kmap_local_next += KMAP_LOCAL_STRIDE_BYTES;
+    }
+}

@@ -110,6 +110,23 @@ void *kmap_local_pfn(pfn_t pfn);
 /* Gets a processor's slots ready. Context: once for each, before it opens any. */
 void kmap_local_init(struct cpu *cpu);
 
+/*
+ * What a thread that does not run keeps of its windows. They are closed when it stops running, and
+ * opened again at the same addresses before it goes on, so that it never notices.
+ */
+struct kmap_local_saved {
+    unsigned count;
+    pte_t entry[KMAP_LOCAL_DEPTH];
+};
+
+static inline void kmap_local_saved_init(struct kmap_local_saved *saved)
+{
+    saved->count = 0;
+}
+
+/* Closes this CPU's windows into *out, and opens those of *in. Context: interrupts off. */
+void kmap_local_switch(struct kmap_local_saved *out, const struct kmap_local_saved *in);
+
 /* Windows that this CPU holds. */
 unsigned kmap_local_depth(void);
 

@@ -4,6 +4,7 @@
 #include "lib/inject.h"
 #include "paging/highmem.h"
 #include "paging/kmap.h"
+#include "paging/preempt.h"
 
 #define ZONE_DMA_PFN phys_to_pfn(ZONE_DMA_END)
 
@@ -141,9 +142,11 @@ struct page *alloc_pages(gfp_t gfp, unsigned order)
 
     if (unlikely(order > MAX_ORDER || zone >= MAX_NR_ZONES))
         return NULL;
+    preempt_disable();
     page = zone_alloc(&zones[zone], order);
     while (!page && zone > 0 && !(gfp & __GFP_THISZONE))
         page = zone_alloc(&zones[--zone], order);
+    preempt_enable();
     if (page && (gfp & __GFP_ZERO))
         for (pfn_t i = 0; i < 1u << order; i++)
             clear_highpage(page + i);
@@ -160,7 +163,7 @@ static pfn_t fit_in_block(pfn_t pfn, unsigned order, unsigned wanted, pfn_t min,
     return at;
 }
 
-struct page *alloc_pages_in(unsigned wanted, phys_addr_t min, phys_addr_t max)
+static struct page *take_lowest_in(unsigned wanted, phys_addr_t min, phys_addr_t max)
 {
     pfn_t min_pfn = phys_to_pfn(MIN(min + PAGE_MASK, pfn_to_phys(max_pfn)));
     pfn_t end_pfn = phys_to_pfn(MIN(max, pfn_to_phys(max_pfn)));
@@ -204,6 +207,16 @@ struct page *alloc_pages_in(unsigned wanted, phys_addr_t min, phys_addr_t max)
     return NULL;
 }
 
+struct page *alloc_pages_in(unsigned order, phys_addr_t min, phys_addr_t max)
+{
+    struct page *page;
+
+    preempt_disable();
+    page = take_lowest_in(order, min, max);
+    preempt_enable();
+    return page;
+}
+
 /*
  * A page that leaves takes its stale kmap window's bits with it, for the links of the free list.
  * Only highmem pages have windows. Returns false if a window is in use.
@@ -230,7 +243,7 @@ static const char *free_fault(struct page *page, unsigned order)
     return NULL;
 }
 
-void __free_pages(struct page *page, unsigned order)
+static void give_back(struct page *page, unsigned order)
 {
     pfn_t pfn = page_to_pfn(page);
     const char *fault = pfn < max_pfn ? free_fault(page, order) : "has no descriptor";
@@ -256,6 +269,13 @@ void __free_pages(struct page *page, unsigned order)
         order++;
     }
     list_push(zone, pfn, order);
+}
+
+void __free_pages(struct page *page, unsigned order)
+{
+    preempt_disable();
+    give_back(page, order);
+    preempt_enable();
 }
 
 void *__get_free_pages(gfp_t gfp, unsigned order)

@@ -11,8 +11,8 @@
  * number differs in bit `order`) as long as that is free and of the same order.
  *
  * An allocation that its zone can't serve falls back to the next lower one (HIGHMEM, NORMAL, DMA),
- * never upwards. Context of all functions: thread, not interrupt. The zones belong to the boot
- * processor until others are started; interrupts never allocate.
+ * never upwards. Context of all functions: thread, not interrupt. The zones are
+ * guarded by preemption being off.
  */
 
 #include "paging/page.h"

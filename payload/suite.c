@@ -11,6 +11,7 @@
 #include "payload/report.h"
 #include "payload/setup.h"
 #include "payload/suite_run.h"
+#include "payload/thread.h"
 #include "payload/trace.h"
 #include "payload/traps.h"
 
@@ -176,7 +177,10 @@ static void seed_prng(struct test *t, unsigned pass)
 static void check_left_behind(struct test *t, bool faulted)
 {
     unsigned locals = kmap_local_depth(), free_slots, used_slots;
+    bool threads_left = threads_are_started();
 
+    if (threads_left)
+        threads_stop();
     kmap_usage(&free_slots, &used_slots);
     if (locals)
         kmap_local_unwind(0);
@@ -184,6 +188,7 @@ static void check_left_behind(struct test *t, bool faulted)
         kmap_reset();
     if (faulted)
         return;
+    TEST_CHECK(t, !threads_left, "the case left its threads running");
     TEST_CHECK(t, locals == 0, "the case left %u kmap_local windows open", locals);
     TEST_CHECK(t, used_slots == 0, "the case left %u kmap windows open", used_slots);
     if (!TEST_CHECK(t, eflags_read() & EFLAGS_IF, "the case left interrupts off"))

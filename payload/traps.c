@@ -9,6 +9,7 @@
 #include "payload/cpu_facts.h"
 #include "payload/entry.h"
 #include "payload/fault_report.h"
+#include "payload/thread.h"
 
 /* SDM vol. 3A, 3.4.5 and 7.2.2: descriptor bits, high word */
 #define SEG_CODE_FLAGS 0x00cf9a00u /* present, code, readable, 32-bit, 4 KiB granular, 4 GiB */
@@ -182,6 +183,7 @@ static void leave_guard(unsigned vector, uint32_t eip, uint32_t address)
     guard.was_expected = is_expected(vector, address);
     guard.active = false;
     this_cpu()->irq_depth = 0;
+    this_cpu()->preempt_count = 0;
     this_cpu()->probe_return_eip = 0;
     fault_report_reset();
     format(guard.what, sizeof(guard.what), "%s at EIP 0x%08x, address 0x%08x",
@@ -211,6 +213,7 @@ void trap_handle(struct trap_frame *frame)
     this_cpu()->irq_depth++;
     irq_dispatch(frame->vector - IRQ_BASE_VECTOR);
     this_cpu()->irq_depth--;
+    thread_interrupt_exit();
 }
 
 /* On the stack of the double fault's own task. The main TSS holds the state that faulted. */

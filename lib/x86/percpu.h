@@ -31,6 +31,10 @@ struct cpu {
     /* drivers, payload: nesting of interrupt handlers, 0 in thread context */
     uint32_t irq_depth;
 
+    /* threads: nesting of preempt_disable(), and whether another one should run when it is over */
+    uint32_t preempt_count;
+    bool resched_wanted;
+
     /* payload: the last expected fault, and where a probing call into bad code returns to */
     struct fault_record probe;
     uint32_t probe_return_eip;

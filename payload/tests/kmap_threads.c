@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * kmap_threads: windows among threads.
+ *
+ * Threads that are preempted at any instruction map, touch and unmap pages; more of them than
+ * kmap() has windows, so that they sleep and are woken; with nested windows of kmap_local_page()
+ * open while others use the same slots. Every page holds its own mark, and whoever looks through a
+ * window finds the mark of the page that it asked for.
+ *
+ * Why it can break: a switch that does not bring a thread's own windows back, or leaves a
+ * translation of another's behind; a wakeup that is lost, or given to a newcomer; an interrupt that
+ * clobbers a register or the flags. A break shows as a page's mark that is another's, or as a
+ * thread that never ends.
+ */
+#include "drivers/clock.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "lib/x86/cpu.h"
+#include "paging/kmap.h"
+#include "paging/kmap_local.h"
+#include "paging/preempt.h"
+#include "payload/tests/highmem_set.h"
+#include "payload/thread.h"
+
+#define TICK_HZ 2000u
+#define WORKERS 8u
+#define ROUNDS 400u
+#define ROUNDS_SPARSE 100u
+#define NESTED 6u
+#define SLEEPERS 12u
+#define LIMIT_MS 20000u
+
+static struct page_set set;
+
+struct worker {
+    struct test *t;
+    struct thread *thread;
+    struct prng prng;
+    unsigned number;
+    uint32_t rounds, wrong;
+    char name[16];
+};
+
+static struct worker workers[MAX(WORKERS, SLEEPERS)];
+
+static struct page *set_page(uint32_t index)
+{
+    return pfn_to_page(page_set_pfn(&set, index));
+}
+
+static uint32_t mark_of(const struct page *page)
+{
+    return hash32(page_to_pfn(page) ^ highmem_salt());
+}
+
+static void mark(struct page *page)
+{
+    volatile uint32_t *window = kmap_local_page(page);
+
+    *window = mark_of(page);
+    kunmap_local((const void *)window);
+}
+
+static bool shows(const volatile uint32_t *window, const struct page *page)
+{
+    return *window == mark_of(page);
+}
+
+static uint32_t rounds(struct test *t)
+{
+    return test_depth(t) == DEPTH_SPARSE ? ROUNDS_SPARSE : ROUNDS;
+}
+
+/* Starts `count` threads of fn; false, after an error, if there is no memory for them. */
+static bool start_workers(struct test *t, unsigned count, thread_fn_t fn)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct worker *w = &workers[i];
+
+        *w = (struct worker){.t = t, .number = i};
+        prng_seed(&w->prng, prng_u64(test_prng(t)));
+        format(w->name, sizeof(w->name), "worker%u", i);
+        w->thread = thread_create(w->name, fn, w);
+        if (!w->thread) {
+            test_error(t, "no memory for thread %u of %u", i + 1, count);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void join_workers(struct test *t, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct worker *w = &workers[i];
+
+        if (w->thread && !TEST_CHECK(t, thread_join(w->thread), "%s sleeps for ever", w->name))
+            break;
+        TEST_CHECK(t, w->wrong == 0, "%s saw another page %u times in %u rounds", w->name, w->wrong,
+                   w->rounds);
+    }
+    TEST_CHECK(t, threads_stop() == 0, "threads are left that did not end");
+}
+
+/* All of high memory, its pages marked, and threads that a timer switches. */
+static bool begin(struct test *t, unsigned hz)
+{
+    uint32_t count;
+
+    if (!highmem_set_take(t, &set))
+        return false;
+    count = MIN(set.nr_visited, 4 * LAST_PKMAP);
+    for (uint32_t i = 0; i < count; i++)
+        mark(set_page(i));
+    if (count < 4 * LAST_PKMAP)
+        test_skip(t, "less than %u pages of high memory", 4 * LAST_PKMAP);
+    else if (threads_start(hz))
+        test_error(t, "the timer's interrupt line has no room");
+    else
+        return true;
+    page_set_give_back(&set);
+    return false;
+}
+
+static struct page *any_page(struct worker *w, unsigned nr_pages)
+{
+    return set_page(prng_below(&w->prng, nr_pages));
+}
+
+/* Spins for a while, so that a tick is likely to fall here. */
+static void linger(struct worker *w)
+{
+    for (uint32_t i = prng_below(&w->prng, 2000); i > 0; i--)
+        cpu_relax();
+}
+
+/* Nested short windows, looked at again after others have run. */
+static void nest(void *arg)
+{
+    struct worker *w = arg;
+    uint32_t wanted = rounds(w->t);
+
+    for (; w->rounds < wanted; w->rounds++) {
+        struct page *page[NESTED];
+        void *window[NESTED];
+        unsigned depth = 1 + prng_below(&w->prng, NESTED);
+
+        for (unsigned i = 0; i < depth; i++) {
+            page[i] = any_page(w, 4 * LAST_PKMAP);
+            window[i] = kmap_local_page(page[i]);
+        }
+        linger(w);
+        for (unsigned i = 0; i < depth; i++)
+            w->wrong += !shows(window[i], page[i]);
+        for (unsigned i = depth; i > 0; i--)
+            kunmap_local(window[i - 1]);
+    }
+}
+
+static void case_local_preempted(struct test *t)
+{
+    if (!begin(t, TICK_HZ))
+        return;
+    if (start_workers(t, WORKERS, nest)) {
+        uint32_t preemptions;
+
+        join_workers(t, WORKERS);
+        preemptions = thread_preemptions();
+        TEST_CHECK(t, preemptions > WORKERS, "the timer switched threads %u times", preemptions);
+        test_metric(t, "preemptions", preemptions, "count");
+    }
+    threads_stop();
+    page_set_give_back(&set);
+}
+
+/* Lasting windows: few pages that all threads share, and many that wrap the pool. */
+static void share(void *arg)
+{
+    struct worker *w = arg;
+    uint32_t wanted = rounds(w->t);
+
+    for (; w->rounds < wanted; w->rounds++) {
+        unsigned nr_pages = prng_below(&w->prng, 2) ? WORKERS : 4 * LAST_PKMAP;
+
+        for (unsigned i = 0; i < 16; i++) {
+            struct page *page = any_page(w, nr_pages);
+            const volatile uint32_t *window = kmap(page);
+
+            w->wrong += !shows(window, page);
+            if (i == 0)
+                linger(w);
+            w->wrong += !shows(window, page) || page_address(page) != (const void *)window;
+            kunmap(page);
+        }
+    }
+}
+
+static void case_kmap_preempted(struct test *t)
+{
+    if (!begin(t, TICK_HZ))
+        return;
+    if (start_workers(t, WORKERS, share))
+        join_workers(t, WORKERS);
+    threads_stop();
+    page_set_give_back(&set);
+}
+
+/* Who was served when, for the order among sleepers. */
+static struct {
+    unsigned served[SLEEPERS];
+    volatile unsigned nr_served;
+    volatile unsigned nr_asleep;
+} order;
+
+static void want_window(void *arg)
+{
+    struct worker *w = arg;
+    struct page *page = set_page(LAST_PKMAP + w->number);
+    const volatile uint32_t *window;
+
+    order.nr_asleep++;
+    window = kmap(page);
+    order.nr_asleep--;
+    order.served[order.nr_served++] = w->number;
+    w->wrong += !window || !shows(window, page);
+    thread_yield();
+    w->wrong += !window || !shows(window, page);
+    kunmap(page);
+}
+
+/*
+ * All windows in use, SLEEPERS threads asleep for one, and windows given back one by one: each goes
+ * to who has slept longest, and nobody sleeps for ever. Without a timer, so that the order is
+ * exact.
+ */
+static void case_sleep_in_order(struct test *t)
+{
+    unsigned nr_held = 0;
+
+    if (!begin(t, 0))
+        return;
+    memset(&order, 0, sizeof(order));
+    while (nr_held < LAST_PKMAP && kmap(set_page(nr_held)))
+        nr_held++;
+    TEST_CHECK(t, nr_held == LAST_PKMAP, "%u windows of %u could be had", nr_held, LAST_PKMAP);
+    if (start_workers(t, SLEEPERS, want_window)) {
+        thread_yield();
+        TEST_CHECK(t, order.nr_asleep == SLEEPERS, "%u threads of %u sleep with the pool full",
+                   order.nr_asleep, SLEEPERS);
+        for (unsigned i = 0; i < SLEEPERS / 2; i++)
+            kunmap(set_page(--nr_held));
+        join_workers(t, SLEEPERS);
+        TEST_CHECK(t, order.nr_served == SLEEPERS, "%u sleepers of %u got a window",
+                   order.nr_served, SLEEPERS);
+        for (unsigned i = 0; i < order.nr_served; i++)
+            TEST_CHECK(t, order.served[i] == i, "sleeper %u was served as number %u",
+                       order.served[i], i);
+    }
+    threads_stop();
+    while (nr_held > 0)
+        kunmap(set_page(--nr_held));
+    page_set_give_back(&set);
+}
+
+/* As many threads as it takes hold windows and want more; the timer mixes them. */
+static void hold_many(void *arg)
+{
+    struct worker *w = arg;
+    uint32_t wanted = rounds(w->t) / 20;
+    /* Less than the pool in all when each holds one less: so somebody can always go on. */
+    enum { HELD = LAST_PKMAP / WORKERS + 1 };
+
+    for (; w->rounds < wanted; w->rounds++) {
+        unsigned first = prng_below(&w->prng, 2 * LAST_PKMAP), count = prng_below(&w->prng, HELD);
+
+        for (unsigned i = 0; i < count; i++)
+            w->wrong += !shows(kmap(set_page(first + i)), set_page(first + i));
+        linger(w);
+        for (unsigned i = 0; i < count; i++) {
+            const volatile uint32_t *window = page_address(set_page(first + i));
+
+            w->wrong += !window || !shows(window, set_page(first + i));
+            kunmap(set_page(first + i));
+        }
+    }
+}
+
+static void case_pool_contended(struct test *t)
+{
+    unsigned nr_held = 0;
+
+    if (!begin(t, TICK_HZ))
+        return;
+    /* A quarter of the pool stays taken, so that the rest does not do for all. */
+    while (nr_held < LAST_PKMAP / 8)
+        if (kmap(set_page(3 * LAST_PKMAP + nr_held)))
+            nr_held++;
+    if (start_workers(t, WORKERS, hold_many))
+        join_workers(t, WORKERS);
+    threads_stop();
+    while (nr_held > 0)
+        kunmap(set_page(3 * LAST_PKMAP + --nr_held));
+    page_set_give_back(&set);
+}
+
+static void abandon(void)
+{
+    page_set_give_back(&set);
+}
+
+static const struct test_case cases[] = {
+    {"local_preempted", case_local_preempted},
+    {"kmap_preempted", case_kmap_preempted},
+    {"sleep_in_order", case_sleep_in_order},
+    {"pool_contended", case_pool_contended},
+};
+
+SUITE(kmap_threads) = {
+    .name = "kmap_threads",
+    .about = "windows of preempted and of sleeping threads show their own pages",
+    .rank = SUITE_RANK_WINDOWS,
+    .cases = cases,
+    .nr_cases = ARRAY_SIZE(cases),
+    .abandon = abandon,
+};
