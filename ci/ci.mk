@@ -6,6 +6,7 @@
 #                    ci/runner/machine.h
 #   make test        everything, with "N passed, N failed" at the end
 #   make matrix      the machines of ci/matrix.cfg; ONLY="bios-* bochs" picks some
+#   make fuzz        looks for faults in kmap() for FUZZ_SECONDS (60)
 #   make mutations   the payload broken on purpose; ONLY="kmap" picks some
 
 # Packages. The stamp is a makefile that make brings up to date, and then reads, before it builds
@@ -67,6 +68,7 @@ test_runner_qmp_SRCS := ci/runner/qmp.c ci/runner/words.c lib/prng.c
 $(BUILD)/host/obj/ci/oracle/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
 test_includes_CFLAGS := -D_GNU_SOURCE
 include ci/unit/unit.mk
+include ci/model.mk
 
 # This one is linked with all of the runner but its main, and plays the emulator itself.
 RUNNER_TEST := $(BUILD)/host/test_runner_run
@@ -112,12 +114,12 @@ mutations:
 
 # Each stage adds to the tally, and the next one runs all the same; the tally decides.
 TALLY := $(BUILD)/test/tally
-TEST_STAGES := units format static smoke prove bench trace matrix mutations
+TEST_STAGES := units format fuzz static smoke prove bench trace matrix mutations
 TEST_RUNNER = @$(RUNNER) -b $(BUILD) -t $(TALLY)
 FORMATTED = $(shell find ci drivers lib loader paging payload -name '*.[ch]' ! -path 'ci/static/planted/*')
 
 .PHONY: test test-build
-test-build: all netboot $(RUNNER) $(BENCH) $(UNIT_TESTS)
+test-build: all netboot $(RUNNER) $(BENCH) $(UNIT_TESTS) $(FUZZ)
 
 test:
 	@mkdir -p $(BUILD)/test
@@ -127,6 +129,7 @@ test:
 	$(TEST_RUNNER) units $(UNIT_TESTS) || :
 	@echo 'checks'
 	$(TEST_RUNNER) check format clang-format $(MAKE) --no-print-directory static-format || :
+	$(TEST_RUNNER) check fuzz fuzz_kmap $(FUZZ_CHECK) || :
 	$(static_test)
 	@echo 'smoke boot'
 	$(TEST_RUNNER) run NAME=smoke || :

@@ -11,10 +11,12 @@
 struct kmap_pool kmap_pool;
 
 /* Guarded like kmap_pool. */
-static struct page *slot_page[LAST_PKMAP]; /* whose window a slot that is not free is, or was */
-static struct page forgotten;              /* stands for a page that went free in between */
-/* Which page that was: its descriptor is no longer about windows. */
-static pfn_t forgotten_pfn[LAST_PKMAP];
+static struct slot {
+    struct page *page;  /* whose window a slot that is not free is, or was */
+    const void *caller; /* who asked for it first */
+} slots[LAST_PKMAP];
+static struct page forgotten;           /* stands for a page that lost its slot in between */
+static pfn_t forgotten_pfn[LAST_PKMAP]; /* which page that was */
 
 /* The slot to look at next; the quick one is LAST_PKMAP while somebody waits: then nothing is
  * quick. */
@@ -22,31 +24,47 @@ static unsigned hand, quick_hand;
 
 /*
  * Who waits for a window. A window that comes free is kept for the first of them: until it has run,
- * nobody else takes one.
+ * nobody else takes it, not even by way of the page that it showed last. So while anybody waits, a
+ * slot that nobody uses is no page's.
  */
 static struct wait_queue waiters = WAIT_QUEUE_INIT(waiters);
 static unsigned nr_kept;
 
-static void empty_slot(unsigned slot)
+static __attribute__((noinline)) void spoil_emptied(unsigned slot, pte_t *entry)
 {
-    if (slot != LAST_PKMAP / 2 || !inject(kmap_entry_left, oracle))
-        pte_clear(&pkmap_ptes[slot * PTES_PER_SLOT]);
-    slot_page[slot]->kmap = 0;
+    if (inject(kmap_keep_entry, kmap))
+        pte_set_page(entry, slots[slot].page);
+    if (inject(kmap_keep_link, kmap))
+        slots[slot].page->kmap = slot + 1;
+    if (inject(kmap_entry_left, oracle) && slot == LAST_PKMAP / 2 && slots[slot].page != &forgotten)
+        pte_set_page(entry, slots[slot].page);
+}
+
+static inline void empty_slot(unsigned slot, pte_t *entry)
+{
+    pte_clear(entry);
+    slots[slot].page->kmap = 0;
     kmap_pool.count[slot] = KMAP_FREE;
+    if (inject_any2(kmap, kmap_keep_entry, kmap_keep_link) || inject(kmap_entry_left, oracle))
+        spoil_emptied(slot, entry);
 }
 
 /* Empties all slots that nobody uses. The one flush covers them all. */
 static void flush_stale_slots(void)
 {
-    bool any = false;
+    pte_t *entry = pkmap_ptes;
+    unsigned emptied = 0;
 
-    for (unsigned slot = 0; slot < LAST_PKMAP; slot++) {
-        if (kmap_pool.count[slot] != KMAP_STALE)
+    if (inject_on_host(kmap_flush_first))
+        tlb_flush_all();
+    for (unsigned slot = 0; slot < LAST_PKMAP; slot++, entry += PTES_PER_SLOT) {
+        if (kmap_pool.count[slot] != KMAP_STALE &&
+            (kmap_pool.count[slot] == KMAP_FREE || !inject(kmap_empty_used, kmap)))
             continue;
-        empty_slot(slot);
-        any = true;
+        empty_slot(slot, entry);
+        emptied++;
     }
-    if (any && !inject(kmap_skip_flush, kmap))
+    if (emptied && !inject(kmap_skip_flush, kmap) && !inject_on_host(kmap_flush_first))
         tlb_flush_all();
 }
 
@@ -58,32 +76,27 @@ static unsigned search_slot(void)
 {
     for (unsigned tries = 0; tries < 2 * LAST_PKMAP; tries++) {
         if (hand == LAST_PKMAP) {
-            hand = 0;
+            hand = inject(kmap_skip_first, kmap) ? 1 : 0;
             kmap_counters.wraps++;
             flush_stale_slots();
         }
         unsigned slot = hand++;
-        if (kmap_pool.count[slot] == KMAP_FREE)
+        if (kmap_pool.count[slot] == KMAP_FREE ||
+            (inject(kmap_reuse_stale, kmap) && kmap_pool.count[slot] == KMAP_STALE))
             return slot;
     }
     return LAST_PKMAP;
 }
 
-static bool is_contended(void)
-{
-    return kmap_pool.waiting || nr_kept;
-}
-
 static void settle_quick_hand(void)
 {
-    quick_hand = is_contended() ? LAST_PKMAP : hand;
+    quick_hand = kmap_pool.waiting && !inject(kmap_quick_barge, kmap_wait) ? LAST_PKMAP : hand;
 }
 
 static void wake_next(void)
 {
     if (inject(kmap_lose_wakeup, kmap_threads) || wait_is_empty(&waiters))
         return;
-    kmap_pool.waiting--;
     nr_kept++;
     wait_wake(&waiters);
 }
@@ -99,16 +112,15 @@ static unsigned wait_for_slot(struct page *page)
     kmap_pool.waiting++;
     settle_quick_hand();
     if (wait_sleep(&waiters)) {
-        nr_kept--;
-        if (page->kmap)
-            wake_next(); /* what was kept goes to the next */
-        else
+        nr_kept -= inject(kmap_keep_kept, kmap_wait) ? 0 : 1;
+        if (!page->kmap)
             slot = search_slot();
-    } else {
-        kmap_pool.waiting--;
+        else if (!inject(kmap_keep_for_none, kmap_wait))
+            wake_next(); /* what was kept goes to the next */
     }
+    kmap_pool.waiting -= inject(kmap_keep_waiting, kmap_wait) ? 0 : 1;
     settle_quick_hand();
-    return page->kmap ? page->kmap - 1 : slot;
+    return page->kmap && !page->free ? page->kmap - 1 : slot;
 }
 
 /* While threads wait there is no slot that is not kept for one of them. */
@@ -116,35 +128,56 @@ static bool have_to_wait(void)
 {
     unsigned free_slots, used_slots;
 
-    if (kmap_pool.waiting)
+    if (inject(kmap_barge, kmap_wait))
+        return false;
+    if (!wait_is_empty(&waiters))
         return true;
     kmap_usage(&free_slots, &used_slots);
     return LAST_PKMAP - used_slots <= nr_kept;
 }
 
-static inline void fill_slot(unsigned slot, struct page *page)
+static __attribute__((noinline)) void spoil_filled(unsigned slot, struct page *page)
+{
+    pte_t *entry = &pkmap_ptes[slot * PTES_PER_SLOT];
+
+    if (inject(kmap_guard_mapped, kmap))
+        pte_set_page(entry + 1, page);
+    if (inject(kmap_lose_high, kmap))
+        pte_set(entry, (uint32_t)pte_get(entry) | layout.nx);
+    if (inject(kmap_lose_owner, kmap))
+        slots[slot].page = &forgotten;
+    if (inject(kmap_lose_enable, kmap))
+        preempt_disable();
+}
+
+static inline void fill_slot(unsigned slot, struct page *page, const void *caller)
 {
     kmap_counters.maps++;
-    slot_page[slot] = page;
+    slots[slot].page = page;
+    slots[slot].caller = caller;
     kmap_pool.count[slot] = KMAP_FIRST_USE;
     page->kmap = slot + 1;
     pte_set_page(&pkmap_ptes[slot * PTES_PER_SLOT], page);
-    if (inject(kmap_guard_mapped, kmap))
-        pte_set_page(&pkmap_ptes[slot * PTES_PER_SLOT + 1], page);
+    if (inject_any4(kmap, kmap_guard_mapped, kmap_lose_high, kmap_lose_owner, kmap_lose_enable))
+        spoil_filled(slot, page);
 }
 
 /* The rest of kmap_take_slot(), for when it is not as simple as that. */
-static __attribute__((noinline)) void *take_slot_slowly(struct page *page)
+static __attribute__((noinline)) void *take_slot_slowly(struct page *page, const void *caller)
 {
-    unsigned slot;
+    unsigned slot = LAST_PKMAP;
 
+    if (!page->free) {
+        slot = kmap_pool.waiting && have_to_wait() ? LAST_PKMAP : search_slot();
+        if (slot == LAST_PKMAP)
+            slot = wait_for_slot(page);
+    }
+    /* It may have gone free while the caller slept for it. */
     if (page->free) {
-        finding("kmap(pfn 0x%x): the page is free", page_to_pfn(page));
+        if (!inject(kmap_quiet_free, kmap_bugs))
+            finding("kmap(pfn 0x%x) by %p: the page is free", page_to_pfn(page), caller);
         return NULL;
     }
-    slot = is_contended() && have_to_wait() ? LAST_PKMAP : search_slot();
-    if (slot == LAST_PKMAP)
-        slot = wait_for_slot(page);
     if (slot == LAST_PKMAP) {
         kmap_counters.exhausted++;
         return NULL;
@@ -153,7 +186,7 @@ static __attribute__((noinline)) void *take_slot_slowly(struct page *page)
     if (page->kmap)
         kmap_pool.count[slot]++;
     else
-        fill_slot(slot, page);
+        fill_slot(slot, page, caller);
     return (void *)pkmap_addr(slot);
 }
 
@@ -163,14 +196,22 @@ void *kmap_take_slot(struct page *page)
     void *window;
 
     if (unlikely(slot == LAST_PKMAP || kmap_pool.count[slot] != KMAP_FREE || page->free)) {
-        window = take_slot_slowly(page);
+        window = take_slot_slowly(page, __builtin_return_address(0));
     } else {
         hand = quick_hand = slot + 1;
-        fill_slot(slot, page);
+        fill_slot(slot, page, __builtin_return_address(0));
         window = (void *)pkmap_addr(slot);
     }
     preempt_enable();
     return window;
+}
+
+/* From here on the slot, which nobody uses, is not the page's any more. */
+static void part(unsigned slot)
+{
+    forgotten_pfn[slot] = page_to_pfn(slots[slot].page);
+    slots[slot].page->kmap = 0;
+    slots[slot].page = &forgotten;
 }
 
 void kunmap_slowly(struct page *page)
@@ -178,22 +219,26 @@ void kunmap_slowly(struct page *page)
     unsigned slot = page->kmap - 1;
 
     if (slot >= LAST_PKMAP || kmap_pool.count[slot] < KMAP_FIRST_USE) {
-        finding("kunmap(pfn 0x%x): the page is not mapped", page_to_pfn(page));
+        if (!inject(kmap_quiet_kunmap, kmap))
+            finding("kunmap(pfn 0x%x) by %p: the page is not mapped", page_to_pfn(page),
+                    __builtin_return_address(0));
         return;
     }
-    if (--kmap_pool.count[slot] == KMAP_STALE)
-        wake_next();
+    if (--kmap_pool.count[slot] != KMAP_STALE || !kmap_pool.waiting)
+        return;
+    if (!inject(kmap_skip_part, kmap_wait))
+        part(slot);
+    wake_next();
 }
 
 bool kmap_forget(struct page *page)
 {
     unsigned slot = page->kmap - 1;
 
-    if (kmap_pool.count[slot] >= KMAP_FIRST_USE)
+    if (kmap_pool.count[slot] >= KMAP_FIRST_USE && !inject(kmap_forget_used, kmap_bugs))
         return false;
-    slot_page[slot] = &forgotten;
-    forgotten_pfn[slot] = page_to_pfn(page);
-    page->kmap = 0;
+    if (!inject(kmap_skip_forget, kmap_bugs))
+        part(slot);
     return true;
 }
 
@@ -212,7 +257,7 @@ bool kmap_slot(unsigned slot, pfn_t *pfn, bool *in_use)
 {
     if (kmap_pool.count[slot] == KMAP_FREE)
         return false;
-    *pfn = slot_page[slot] == &forgotten ? forgotten_pfn[slot] : page_to_pfn(slot_page[slot]);
+    *pfn = slots[slot].page == &forgotten ? forgotten_pfn[slot] : page_to_pfn(slots[slot].page);
     *in_use = kmap_pool.count[slot] >= KMAP_FIRST_USE;
     return true;
 }
@@ -229,6 +274,19 @@ void kmap_usage(unsigned *free_slots, unsigned *used_slots)
     }
 }
 
+unsigned kmap_open_windows(unsigned first, struct kmap_open *open)
+{
+    for (unsigned slot = first; slot < LAST_PKMAP; slot++) {
+        if (kmap_pool.count[slot] < KMAP_FIRST_USE)
+            continue;
+        *open = (struct kmap_open){.page = slots[slot].page,
+                                   .uses = kmap_pool.count[slot] - KMAP_STALE,
+                                   .caller = slots[slot].caller};
+        return slot + 1;
+    }
+    return 0;
+}
+
 unsigned kmap_reset(void)
 {
     unsigned used = 0;
@@ -238,9 +296,10 @@ unsigned kmap_reset(void)
             continue;
         if (kmap_pool.count[slot] >= KMAP_FIRST_USE)
             used++;
-        empty_slot(slot);
+        empty_slot(slot, &pkmap_ptes[slot * PTES_PER_SLOT]);
     }
-    tlb_flush_all();
+    if (!inject(kmap_reset_skip_flush, kmap))
+        tlb_flush_all();
     kmap_pool.waiting = 0;
     nr_kept = 0;
     settle_quick_hand();

@@ -33,7 +33,7 @@ struct kmap_counters {
 /* Guarded by preemption being off. For the two functions below. */
 extern struct kmap_pool {
     uint32_t count[LAST_PKMAP];
-    uint32_t waiting; /* threads asleep until a window is free */
+    uint32_t waiting; /* threads that sleep until a window is free, or have not taken it yet */
     struct kmap_counters counters;
 } kmap_pool;
 
@@ -83,6 +83,9 @@ static inline void kunmap(struct page *page)
         kunmap_slowly(page);
     else
         kmap_pool.count[slot]--;
+    if (inject(kmap_unmap_to_free, kmap) && slot < LAST_PKMAP &&
+        kmap_pool.count[slot] == KMAP_STALE)
+        kmap_pool.count[slot] = KMAP_FREE;
     preempt_enable();
 }
 
@@ -94,6 +97,19 @@ bool kmap_forget(struct page *page);
 
 /* How many slots have count 0, and how many are in use. */
 void kmap_usage(unsigned *free_slots, unsigned *used_slots);
+
+/* A window in use. */
+struct kmap_open {
+    struct page *page;
+    unsigned uses;
+    const void *caller; /* who asked for it when the page had none */
+};
+
+/*
+ * Goes over the windows in use: first is 0, or what the last call returned. Returns 0 at the end,
+ * and *open is then untouched.
+ */
+unsigned kmap_open_windows(unsigned first, struct kmap_open *open);
 
 /*
  * What the books say of slot `slot`: false if it should be empty; else the frame that it shows, and

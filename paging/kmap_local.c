@@ -23,7 +23,8 @@ unsigned kmap_local_depth(void)
 
 void *kmap_local_exhausted(pfn_t pfn)
 {
-    finding("kmap_local(pfn 0x%x): all %u windows of this CPU are in use", pfn, KMAP_LOCAL_DEPTH);
+    finding("kmap_local(pfn 0x%x) by %p: all %u windows of this CPU are in use", pfn,
+            __builtin_return_address(0), KMAP_LOCAL_DEPTH);
     return NULL;
 }
 
@@ -41,13 +42,24 @@ void *kmap_local_pfn(pfn_t pfn)
         pfn &= ~DEAD_LINE_PFN;
     pte_set(kmap_local_pte(window),
             pte_make(pfn_to_phys(pfn), PTE_PRESENT | PTE_WRITE | layout.nx));
+    if (inject_on_host(kmap_local_late_depth))
+        cpu->kmap_local_next = window + KMAP_LOCAL_STRIDE_BYTES;
     return (void *)window;
 }
 
 void kunmap_local_wrong(const void *addr)
 {
-    finding("kunmap_local(0x%lx): not the window opened last (%u are open)", (unsigned long)addr,
-            kmap_local_depth());
+    if (!inject(kmap_local_quiet_kunmap, kmap))
+        finding("kunmap_local(0x%lx) by %p: not the window opened last (%u are open)",
+                (unsigned long)addr, __builtin_return_address(0), kmap_local_depth());
+}
+
+void kmap_local_spoil_close(virt_t window)
+{
+    if (!inject(kmap_local_keep_entry, kmap))
+        pte_clear(kmap_local_pte(window));
+    if (!inject(kmap_local_skip_invlpg, kmap))
+        tlb_flush_page(window);
 }
 
 void kmap_local_unwind(unsigned depth)
@@ -59,6 +71,13 @@ void kmap_local_unwind(unsigned depth)
         kmap_local_close(cpu, cpu->kmap_local_next - KMAP_LOCAL_STRIDE_BYTES);
 }
 
+static void spoil_switch(struct cpu *cpu, virt_t window)
+{
+    if (!inject(kmap_local_keep_open, kmap_bugs))
+        pte_clear(kmap_local_pte(window));
+    cpu->kmap_local_next = window;
+}
+
 void kmap_local_switch(struct kmap_local_saved *out, const struct kmap_local_saved *in)
 {
     struct cpu *cpu = this_cpu();
@@ -67,14 +86,21 @@ void kmap_local_switch(struct kmap_local_saved *out, const struct kmap_local_sav
     for (unsigned i = out->count; i > 0; i--) {
         virt_t window = cpu->kmap_local_next - KMAP_LOCAL_STRIDE_BYTES;
 
-        out->entry[i - 1] = pte_get(kmap_local_pte(window));
-        kmap_local_close(cpu, window);
+        unsigned place = inject(kmap_local_save_reversed, kmap_threads) ? out->count - i : i - 1;
+
+        out->entry[place] = pte_get(kmap_local_pte(window));
+        if (inject_any2(kmap_bugs, kmap_local_keep_open, kmap_local_keep_cached))
+            spoil_switch(cpu, window);
+        else
+            kmap_local_close(cpu, window);
     }
     for (unsigned i = 0; i < in->count; i++) {
-        /* An entry may not be there yet: its thread was switched away between taking and setting
-         * it. */
-        if ((in->entry[i] & PTE_PRESENT) && !inject(kmap_local_skip_restore, kmap_threads))
+        /* One that is not present too: its thread may stand between the writes of the two halves.
+         */
+        if (!inject(kmap_local_skip_restore, kmap_threads) &&
+            !(inject_on_host(kmap_local_lose_half) && !(in->entry[i] & PTE_PRESENT)))
             pte_set(kmap_local_pte(cpu->kmap_local_next), in->entry[i]);
-        cpu->kmap_local_next += KMAP_LOCAL_STRIDE_BYTES;
+        if (!inject(kmap_local_restore_flat, kmap_threads))
+            cpu->kmap_local_next += KMAP_LOCAL_STRIDE_BYTES;
     }
 }

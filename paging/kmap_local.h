@@ -32,6 +32,7 @@
 /* For the functions below, not for others. */
 void *kmap_local_exhausted(pfn_t pfn);
 void kunmap_local_wrong(const void *addr);
+void kmap_local_spoil_close(virt_t window);
 
 static inline pte_t *kmap_local_pte(virt_t window)
 {
@@ -46,7 +47,7 @@ static inline virt_t kmap_local_take(struct cpu *cpu)
 {
     virt_t window = cpu->kmap_local_next;
 
-    if (!inject(kmap_local_share_slot, kmap))
+    if (!inject(kmap_local_share_slot, kmap) && !inject_on_host(kmap_local_late_depth))
         cpu->kmap_local_next = window + KMAP_LOCAL_STRIDE_BYTES;
     __asm__ volatile("" : : : "memory");
     return window;
@@ -55,9 +56,12 @@ static inline virt_t kmap_local_take(struct cpu *cpu)
 /* Gives back the slot at `window`, the last one taken. */
 static inline void kmap_local_close(struct cpu *cpu, virt_t window)
 {
-    pte_clear(kmap_local_pte(window));
-    if (!inject(kmap_local_skip_invlpg, kmap))
+    if (inject_any2(kmap, kmap_local_skip_invlpg, kmap_local_keep_entry)) {
+        kmap_local_spoil_close(window);
+    } else {
+        pte_clear(kmap_local_pte(window));
         tlb_flush_page(window);
+    }
     __asm__ volatile("" : : : "memory");
     cpu->kmap_local_next = window;
 }
@@ -80,6 +84,8 @@ static inline void *kmap_local_page(struct page *page)
         return kmap_local_exhausted(page_to_pfn(page));
     window = kmap_local_take(cpu);
     pte_set_page(kmap_local_pte(window), page);
+    if (inject_on_host(kmap_local_late_depth))
+        cpu->kmap_local_next = window + KMAP_LOCAL_STRIDE_BYTES;
     return (void *)window;
 }
 

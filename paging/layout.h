@@ -27,14 +27,18 @@
 #define FIXADDR_TOP ((virt_t)0xfffff000u)
 #define FIXADDR_START ((virt_t)0xffe00000u)
 #define PKMAP_BASE ((virt_t)0xffa00000u)
+#ifndef LAST_PKMAP /* the model-based test has a smaller pool */
 #define LAST_PKMAP 512u
+#endif
 #define PKMAP_STRIDE (2 * PAGE_SIZE) /* a window and its guard */
 #define LOWMEM_VIRT_END ((virt_t)0xf8000000u)
 #define VMALLOC_OFFSET MIB(8)
 #define VMALLOC_MAX_BYTES MIB(128)
 
 /* Slots of the fixmap, from FIXADDR_START up. */
+#ifndef KMAP_LOCAL_DEPTH
 #define KMAP_LOCAL_DEPTH 16u /* windows that one CPU can hold, interrupts included */
+#endif
 #define KMAP_LOCAL_STRIDE 2u /* pages: a window and its guard */
 #define FIX_KMAP_LOCAL 1u    /* the slot before it is a guard as well */
 #define FIX_SCRATCH 320u     /* FIX_SCRATCH_SLOTS pages that suites may map as they like */

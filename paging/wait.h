@@ -8,8 +8,9 @@
  * wake the caller, nothing sleeps.
  *
  * A sleeper is woken once, by one wait_wake(), in the order of arrival; it is the caller's to look
- * again whether what it waited for is there. Context: thread, preemption off (sleeping lets others
- * run all the same, and comes back with preemption off).
+ * again whether what it waited for is there. One that is left with nobody to wake it is told
+ * so. Context: thread, preemption off (sleeping lets others run all the same, and comes back with
+ * preemption off).
  */
 
 #include "lib/list.h"
@@ -31,7 +32,8 @@ struct wait_ops {
 /* Set once there are threads; NULL takes it back. */
 void wait_set_ops(const struct wait_ops *ops);
 
-/* Sleeps at the end of the queue. False, at once, if nobody could wake the caller. */
+/* Sleeps at the end of the queue. False, at once or when it has come to that, if nobody could wake
+ * the caller. */
 bool wait_sleep(struct wait_queue *queue);
 
 /* Wakes the first sleeper, if there is one. Context: any. */

@@ -6,11 +6,13 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
+#include "lib/x86/percpu.h"
 #include "paging/kmap.h"
 #include "paging/kmap_local.h"
 #include "payload/report.h"
 #include "payload/setup.h"
 #include "payload/suite_run.h"
+#include "payload/symbols.h"
 #include "payload/thread.h"
 #include "payload/trace.h"
 #include "payload/traps.h"
@@ -150,8 +152,11 @@ void test_findings_end(struct test *t, unsigned wanted, const char *what)
                t->findings_seen, wanted);
 }
 
-static void on_finding(const char *text)
+static void on_finding(const char *finding_text)
 {
+    char text[REPORT_LINE_MAX];
+
+    symbol_name_callers(finding_text, text, sizeof(text));
     if (!running) {
         report_line("# error: %s", text);
         report_count_error();
@@ -173,22 +178,42 @@ static void seed_prng(struct test *t, unsigned pass)
     prng_seed(&t->prng, setup.options.seed ^ ((uint64_t)mix << 32 | mix));
 }
 
+/* Says which kmap() windows are open, and who opened them. */
+static void name_open_windows(struct test *t)
+{
+    struct kmap_open open;
+
+    for (unsigned at = 0; (at = kmap_open_windows(at, &open)) != 0 && !test_should_stop(t);) {
+        char text[REPORT_LINE_MAX], named[REPORT_LINE_MAX];
+
+        format(text, sizeof(text), "open %u times: physical 0x%09llx, mapped first by %p",
+               open.uses, (unsigned long long)page_to_phys(open.page), open.caller);
+        symbol_name_callers(text, named, sizeof(named));
+        test_fail(t, "%s", named);
+    }
+}
+
 /* Windows that the case left open, or lost in a fault, must not harm the next. */
 static void check_left_behind(struct test *t, bool faulted)
 {
     unsigned locals = kmap_local_depth(), free_slots, used_slots;
     bool threads_left = threads_are_started();
+    uint32_t preempt_count = this_cpu()->preempt_count;
 
     if (threads_left)
         threads_stop();
     kmap_usage(&free_slots, &used_slots);
     if (locals)
         kmap_local_unwind(0);
-    if (used_slots)
+    if (used_slots && !faulted)
+        name_open_windows(running);
+    this_cpu()->preempt_count = 0;
+    if (used_slots || threads_left) /* a window may be kept for a thread that is gone */
         kmap_reset();
     if (faulted)
         return;
     TEST_CHECK(t, !threads_left, "the case left its threads running");
+    TEST_CHECK(t, preempt_count == 0, "the case left preemption off (%u)", preempt_count);
     TEST_CHECK(t, locals == 0, "the case left %u kmap_local windows open", locals);
     TEST_CHECK(t, used_slots == 0, "the case left %u kmap windows open", used_slots);
     if (!TEST_CHECK(t, eflags_read() & EFLAGS_IF, "the case left interrupts off"))

@@ -4,6 +4,7 @@
 #include "drivers/pit.h"
 #include "lib/errno.h"
 #include "lib/finding.h"
+#include "lib/inject.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "paging/ioremap.h"
@@ -19,6 +20,7 @@ enum thread_state { THREAD_READY, THREAD_ASLEEP, THREAD_DONE };
 struct thread {
     uint32_t esp; /* while it does not run: where its registers are */
     enum thread_state state;
+    bool woken;            /* out of its last sleep, by wake_first() */
     struct list_head link; /* in the run queue, or in that of what it waits for */
     struct list_head all;  /* in the list of all but the boot thread */
     struct kmap_local_saved windows;
@@ -86,7 +88,8 @@ static void run_next(void)
         return;
     threads.switches++;
     threads.running = next;
-    kmap_local_switch(&last->windows, &next->windows);
+    if (!inject(thread_skip_windows, kmap_threads))
+        kmap_local_switch(&last->windows, &next->windows);
     thread_switch(&last->esp, next->esp);
 }
 
@@ -105,7 +108,9 @@ void thread_interrupt_exit(void)
 {
     struct cpu *cpu = this_cpu();
 
-    if (!cpu->resched_wanted || cpu->preempt_count || cpu->irq_depth || list_empty(&threads.ready))
+    if (!cpu->resched_wanted || cpu->irq_depth || list_empty(&threads.ready))
+        return;
+    if (cpu->preempt_count && !inject(thread_preempt_anyway, kmap_wait))
         return;
     cpu->resched_wanted = false;
     threads.preemptions++;
@@ -131,12 +136,14 @@ static bool sleep_in(struct wait_queue *queue)
         return false;
     }
     self->state = THREAD_ASLEEP;
+    self->woken = false;
     list_add_tail(&self->link, &queue->sleepers);
     cpu->preempt_count = 0;
     run_next();
-    cpu->preempt_count = preempt_count;
+    if (!inject(thread_lose_preempt_count, kmap_threads))
+        cpu->preempt_count = preempt_count;
     irq_restore(flags);
-    return true;
+    return self->woken || inject(thread_wake_forsaken, kmap_wait);
 }
 
 static void wake_first(struct wait_queue *queue)
@@ -146,7 +153,11 @@ static void wake_first(struct wait_queue *queue)
     if (!wait_is_empty(queue)) {
         struct thread *thread = list_first_entry(&queue->sleepers, struct thread, link);
 
+        if (inject(thread_wake_last, kmap_threads))
+            thread = container_of(queue->sleepers.prev, struct thread, link);
+
         list_del(&thread->link);
+        thread->woken = true;
         make_ready(thread);
     }
     irq_restore(flags);
@@ -257,6 +268,10 @@ void thread_main(void)
     irq_enable();
     self->fn(self->arg);
     irq_disable();
+    if (this_cpu()->preempt_count) {
+        finding("thread %s ended with preemption off (%u)", self->name, this_cpu()->preempt_count);
+        this_cpu()->preempt_count = 0;
+    }
     if (kmap_local_depth()) {
         finding("thread %s ended with %u kmap_local windows open", self->name, kmap_local_depth());
         kmap_local_unwind(0);

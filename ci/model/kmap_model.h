@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CI_MODEL_KMAP_MODEL_H
+#define CI_MODEL_KMAP_MODEL_H
+
+/*
+ * kmap() and kmap_local_page() against an obviously right model.
+ *
+ * The code under test runs on a processor of a few arrays: page tables, and a TLB that keeps every
+ * translation that it ever saw, whether used or only walked ahead, until it is flushed. Some
+ * simulated threads use it; which one goes on is part of the sequence of operations, so that every
+ * run can be repeated. An interrupt, a switch to another thread or a walk of the page tables can
+ * come before any access to memory that the code under test makes (the compiler puts a call there).
+ * Beside it stands the model: for each page how often it is mapped and where, for each thread its
+ * stack of short windows, and who sleeps. After each operation the two are compared.
+ *
+ * The pool and the stacks are small (MODEL_SLOTS, MODEL_DEPTH), so that all that can happen between
+ * them happens within a few operations.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MODEL_THREADS 4u
+#define MODEL_LOW_PAGES 2u
+#define MODEL_HIGH_PAGES 8u /* half of them above 4 GiB */
+#define MODEL_PAGES (MODEL_LOW_PAGES + MODEL_HIGH_PAGES)
+
+/* What a thread does. One that sleeps does nothing; one that was stopped in the middle goes on. */
+enum op_kind {
+    OP_KMAP,          /* page */
+    OP_KUNMAP,        /* page, mapped or not */
+    OP_LOCAL,         /* a short window to page */
+    OP_LOCAL_PFN,     /* the same by number; page makes the number */
+    OP_UNLOCAL,       /* gives back the last one */
+    OP_UNLOCAL_WRONG, /* gives back the short window number `page`, which is not the last */
+    OP_FREE,          /* page goes to the free list, as the page allocator does it */
+    OP_ALLOC,         /* and comes from there */
+    OP_FORSAKE,       /* if it sleeps, nobody can wake it any more, and it is told so */
+    OP_RESET,         /* all threads are ended where they are, all windows closed */
+    NR_OP_KINDS
+};
+
+/* What comes between. */
+enum op_event {
+    EVENT_NONE,
+    EVENT_IRQ,     /* before access number `at`, an interrupt that uses short windows */
+    EVENT_PREEMPT, /* there the thread stops, and another may run (only in short windows' code) */
+    EVENT_WALK,    /* before every access, the processor walks all page tables ahead */
+    NR_EVENTS
+};
+
+struct op {
+    uint8_t thread, kind, page, event, at;
+};
+
+#define MODEL_TEXT_BYTES 160u
+
+struct model_result {
+    size_t done;                 /* operations, the one that failed included */
+    char text[MODEL_TEXT_BYTES]; /* what broke; empty: nothing */
+    /* How much of what matters has happened. */
+    uint32_t slept, wraps, preempted, interrupted, contended_maps;
+};
+
+/*
+ * Runs the sequence from a fresh start, up to its first failure. broken: the mutation to switch on,
+ * or NULL. Numbers out of range are taken modulo what there is. Returns true if all was right.
+ */
+bool model_run(const struct op *ops, size_t count, const char *broken, struct model_result *result);
+
+/* Lines of C, one an operation, that model_parse_op() reads again. */
+void model_print(const struct op *ops, size_t count);
+bool model_parse_op(const char *line, struct op *op);
+
+/* The next operation of a random sequence; draw(ctx, n) gives a number below n. */
+struct op model_random_op(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx);
+
+/* One way to make an operation simpler. False if there is no such way, or it changes nothing. */
+bool model_simplify(struct op *op, unsigned way);
+#define MODEL_NR_WAYS 6u
+
+#endif

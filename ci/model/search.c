@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ci/model/search.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "ci/model/shrink.h"
+#include "lib/prng.h"
+
+static uint32_t draw(void *ctx, uint32_t n)
+{
+    return prng_below(ctx, n);
+}
+
+static bool fails(const struct op *ops, size_t count, void *ctx, size_t *done)
+{
+    const struct search *search = ctx;
+    struct model_result result;
+    bool right = model_run(ops, count, search->broken, &result);
+
+    *done = result.done;
+    return !right;
+}
+
+bool search_run(struct search *search)
+{
+    struct prng prng;
+
+    prng_seed(&prng, search->seed);
+    search->count = 0;
+    while (search->done < search->wanted) {
+        struct model_result *result = &search->result;
+
+        for (size_t i = 0; i < SEARCH_SEQUENCE; i++)
+            search->found[i] = model_random_op(draw, &prng);
+        bool right = model_run(search->found, SEARCH_SEQUENCE, search->broken, result);
+        search->done += result->done;
+        search->slept += result->slept;
+        search->wraps += result->wraps;
+        search->preempted += result->preempted;
+        search->interrupted += result->interrupted;
+        search->contended_maps += result->contended_maps;
+        if (right)
+            continue;
+        search->count = shrink(search->found, result->done, fails, search);
+        model_run(search->found, search->count, search->broken, result);
+        return false;
+    }
+    return true;
+}
+
+void search_print(const struct search *search)
+{
+    printf("    /* seed %" PRIu64 "%s%s: %s */\n", search->seed, search->broken ? ", broken " : "",
+           search->broken ? search->broken : "", search->result.text);
+    model_print(search->found, search->count);
+}
