@@ -60,11 +60,11 @@ static struct direct_kind kind_of(const struct direct_map *direct, phys_addr_t p
         if (phys == direct->guard[i])
             return (struct direct_kind){NULL, 0};
     if (is_in(phys, image->text, image->text_end))
-        return (struct direct_kind){"text", 0};
+        return (struct direct_kind){"text", layout.global};
     if (is_in(phys, image->rodata, image->rodata_end))
-        return (struct direct_kind){"rodata", layout.nx};
+        return (struct direct_kind){"rodata", layout.nx | layout.global};
     return (struct direct_kind){is_in(phys, image->data, image->data_end) ? "data" : "direct",
-                                PTE_WRITE | layout.nx};
+                                PTE_WRITE | layout.nx | layout.global};
 }
 
 /* Is all of the 2 MiB from `at` RAM that needs no borders within it? */

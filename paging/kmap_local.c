@@ -31,6 +31,7 @@ void *kmap_local_exhausted(pfn_t pfn)
 void *kmap_local_pfn(pfn_t pfn)
 {
     struct cpu *cpu = this_cpu();
+    uint64_t flags = PTE_PRESENT | PTE_WRITE | layout.nx;
     virt_t window;
 
     if (unlikely(cpu->kmap_local_next == cpu->kmap_local_end))
@@ -40,8 +41,9 @@ void *kmap_local_pfn(pfn_t pfn)
         pfn &= FOUR_GIB_PFN - 1;
     if (inject(kmap_local_dead_line, highmem) && pfn >= FOUR_GIB_PFN)
         pfn &= ~DEAD_LINE_PFN;
-    pte_set(kmap_local_pte(window),
-            pte_make(pfn_to_phys(pfn), PTE_PRESENT | PTE_WRITE | layout.nx));
+    if (inject(tlb_window_global, tlb))
+        flags |= PTE_GLOBAL;
+    pte_set(kmap_local_pte(window), pte_make(pfn_to_phys(pfn), flags));
     if (inject_on_host(kmap_local_late_depth))
         cpu->kmap_local_next = window + KMAP_LOCAL_STRIDE_BYTES;
     return (void *)window;

@@ -60,7 +60,7 @@ static inline void kmap_local_close(struct cpu *cpu, virt_t window)
         kmap_local_spoil_close(window);
     } else {
         pte_clear(kmap_local_pte(window));
-        tlb_flush_page(window);
+        tlb_invlpg(window);
     }
     __asm__ volatile("" : : : "memory");
     cpu->kmap_local_next = window;

@@ -56,6 +56,7 @@ struct layout {
     virt_t vmalloc_start;
     virt_t vmalloc_end;
     uint64_t nx;       /* PTE_NX, or 0 where the CPU has no such bit */
+    uint64_t global;   /* PTE_GLOBAL, or 0 where the CPU has no such pages */
     uint8_t phys_bits; /* MAXPHYADDR */
 };
 

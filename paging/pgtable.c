@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "paging/page_alloc.h"
+#include "paging/tlb.h"
 
 #define FOUR_GIB GIB64(4)
 #define CR3_PDPT_MASK 0xffffffe0u /* the pointer table is aligned to 32 bytes */
@@ -44,6 +45,21 @@ static uint64_t pointer_fault(void)
     return inject(paging_pointer_uncached, oracle) ? PTE_PCD : 0;
 }
 
+/*
+ * Only the present bit and cache bits exist at this level (SDM vol. 3A, table 4-8). The processor
+ * has all four entries in registers and sees a change only when CR3 is written (4.4.1), except
+ * while paging is off.
+ */
+static void set_pointer(pte_t *pointer, phys_addr_t directory, bool live)
+{
+    if (directory)
+        pte_set(pointer, pte_make(directory, PTE_PRESENT | pointer_fault()));
+    else
+        pte_clear(pointer);
+    if (live && !inject(tlb_skip_pdpte_reload, tlb))
+        tlb_flush_all();
+}
+
 /* The entry of `addr` in the directory, allocating that if need be. */
 static pte_t *directory_entry(pte_t *pdpt, virt_t addr, struct memmap *map, bool create)
 {
@@ -54,8 +70,7 @@ static pte_t *directory_entry(pte_t *pdpt, virt_t addr, struct memmap *map, bool
 
         if (!directory)
             return NULL;
-        /* Only the present bit and cache bits exist at this level (SDM vol. 3A, table 4-8). */
-        pte_set(pointer, pte_make(directory, PTE_PRESENT | pointer_fault()));
+        set_pointer(pointer, directory, !map);
         top.pdpte[pdpt_index(addr)] = pte_make(directory, PTE_PRESENT);
     }
     return &table_of(*pointer)[directory_index(addr)];
@@ -87,20 +102,21 @@ static uint64_t direct_flags(const struct image_ranges *image, phys_addr_t phys)
 {
     uint64_t nx = inject(paging_skip_nx, paging) ? 0 : layout.nx;
     uint64_t write = inject(paging_text_writable, paging) ? PTE_WRITE : 0;
+    uint64_t common = PTE_PRESENT | (inject(tlb_direct_not_global, tlb) ? 0 : layout.global);
 
     for (unsigned i = 0; i < image->nr_guards; i++)
         if (phys == image->guards[i] && !inject(paging_guard_mapped, paging))
             return 0;
     if (within(phys, image->text, image->text_end))
-        return PTE_PRESENT | write;
+        return common | write;
     if (within(phys, image->rodata, image->rodata_end))
-        return PTE_PRESENT | nx;
-    /* Neither bit makes a difference to code that stays in ring 0 with CR4.PGE off. */
+        return common | nx;
+    /* Neither makes a difference to code that stays in ring 0 and changes no mapping. */
     if (inject(paging_user, oracle))
         nx |= PTE_USER;
     if (inject(paging_global, oracle))
-        nx |= PTE_GLOBAL;
-    return PTE_PRESENT | PTE_WRITE | nx;
+        common ^= PTE_GLOBAL;
+    return common | PTE_WRITE | nx;
 }
 
 static bool large_page_fits(const struct image_ranges *image, phys_addr_t at, phys_addr_t end)
@@ -296,6 +312,12 @@ static pte_t *live_pdpt(void)
 pte_t *pgtable_pte(virt_t addr, bool create)
 {
     return table_entry(live_pdpt(), addr, NULL, create);
+}
+
+void pgtable_set_directory(virt_t addr, phys_addr_t directory)
+{
+    set_pointer(&live_pdpt()[pdpt_index(addr)], directory, true);
+    top.pdpte[pdpt_index(addr)] = directory ? pte_make(directory, PTE_PRESENT) : 0;
 }
 
 void pgtable_enter_paging(void)

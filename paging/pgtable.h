@@ -21,12 +21,12 @@ struct image_ranges {
 };
 
 /*
- * Builds the tables for `layout`: the direct map of all usable memory below lowmem_end, 2 MiB pages
- * inside and 4 KiB at the edges, in the first 2 MiB (SDM vol. 3A, 12.11.9: fixed-range MTRRs) and
- * round the image; empty tables for the fixmap and pkmap. Memory for tables is taken from `map`.
- * *cr3: what to load for good. *cr3_switch: the same with the first GiB mapped one to one as well,
- * for the instructions that turn paging on.
- * Context: paging off. Errors: -ENOMEM; -EINVAL: more than DIRECT_GUARDS_MAX guards.
+ * Builds the tables for `layout`: the direct map of all usable memory below lowmem_end, global
+ * where the processor has that, of 2 MiB pages inside and of 4 KiB at the edges, in the first 2 MiB
+ * (SDM vol. 3A, 12.11.9: fixed-range MTRRs) and round the image; empty tables for the fixmap and
+ * pkmap. Memory for tables is taken from `map`. *cr3: what to load for good. *cr3_switch: the same
+ * with the first GiB mapped one to one as well, for the instructions that turn paging on. Context:
+ * paging off. Errors: -ENOMEM; -EINVAL: more than DIRECT_GUARDS_MAX guards.
  */
 int pgtable_build(struct memmap *map, const struct image_ranges *image, uint32_t *cr3,
                   uint32_t *cr3_switch);
@@ -67,6 +67,13 @@ void pgtable_walk(uint32_t cr3, virt_t addr, struct page_walk *walk);
  * missing table is allocated (context: thread), and NULL means that there is no memory.
  */
 pte_t *pgtable_pte(virt_t addr, bool create);
+
+/*
+ * Puts another page directory (or none, 0) behind the GiB that holds `addr`, and writes CR3 so that
+ * the processor obeys. Global translations below the old directory stay: have none there, or call
+ * tlb_flush_global() afterwards. Not for GiBs from PAGE_OFFSET up. Context: thread.
+ */
+void pgtable_set_directory(virt_t addr, phys_addr_t directory);
 
 /*
  * Page tables of the kmap windows and the fixmap, as arrays of entries: pkmap_ptes[i] maps

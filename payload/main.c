@@ -10,6 +10,7 @@
 #include "lib/x86/cpu.h"
 #include "paging/layout.h"
 #include "paging/pgtable.h"
+#include "paging/tlb.h"
 #include "payload/cpu_facts.h"
 #include "payload/entry.h"
 #include "payload/fault_report.h"
@@ -82,6 +83,7 @@ void paged_main(void)
     bool clock_is_measured;
 
     pgtable_enter_paging();
+    tlb_init();
     traps_init();
     if (!memory_init()) {
         console_enter_paging();

@@ -137,10 +137,10 @@ static void put_top(struct block *block)
 {
     const struct pgtable_top *top = pgtable_top();
 
-    report_line("# oracle top cr3 %x pdpte %llx %llx %llx %llx pae 1 pge 0 nxe %u", top->cr3,
+    report_line("# oracle top cr3 %x pdpte %llx %llx %llx %llx pae 1 pge %u nxe %u", top->cr3,
                 (unsigned long long)top->pdpte[0], (unsigned long long)top->pdpte[1],
                 (unsigned long long)top->pdpte[2], (unsigned long long)top->pdpte[3],
-                layout.nx != 0);
+                layout.global != 0, layout.nx != 0);
     block->lines++;
 }
 

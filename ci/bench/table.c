@@ -59,16 +59,20 @@ static char *number(double value)
 
 static char *flushes(const json_t *figures, const char *row)
 {
-    double full = figures_get(figures, row, "flushes_full");
-    double page = figures_get(figures, row, "flushes_page");
+    static const char *const kinds[] = {"full", "page", "global"};
+    char *all = text_copy("");
 
-    if (full <= 0 && page <= 0)
-        return text_copy("");
-    if (full <= 0)
-        return text("%.4g page", page);
-    if (page <= 0)
-        return text("%.4g full", full);
-    return text("%.4g full, %.4g page", full, page);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        char *name = text("flushes_%s", kinds[i]), *before = all;
+        double each = figures_get(figures, row, name);
+
+        free(name);
+        if (each <= 0)
+            continue;
+        all = text("%s%s%.4g %s", before, *before ? ", " : "", each, kinds[i]);
+        free(before);
+    }
+    return all;
 }
 
 static char *moved(const json_t *figures, const char *row)

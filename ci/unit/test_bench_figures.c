@@ -44,15 +44,18 @@ static void rows(void **state)
     char *message = NULL;
     json_t *figures = read_report("KTAP version 1\n" ROW "    ok 1 count.kmap_cold\n"
                                   "# bench a operations=3 instructions=10 flushes_full=0 "
-                                  "flushes_page=3 bytes=12\n",
+                                  "flushes_page=3 flushes_global=6 bytes=12\n",
                                   &message);
 
     assert_non_null(figures);
     assert_int_equal(json_object_size(figures), 2);
     assert_float_equal(figures_get(figures, "kmap_cold", "instructions"), 100, 0);
     assert_float_equal(figures_get(figures, "kmap_cold", "flushes"), 8 / 4096.0, 0);
+    assert_true(figures_get(figures, "kmap_cold", "flushes_global") < 0);
     assert_float_equal(figures_get(figures, "a", "instructions"), 10 / 3.0, 0);
     assert_float_equal(figures_get(figures, "a", "flushes_page"), 1, 0);
+    assert_float_equal(figures_get(figures, "a", "flushes_global"), 2, 0);
+    assert_float_equal(figures_get(figures, "a", "flushes"), 3, 0);
     assert_float_equal(figures_get(figures, "a", "bytes"), 4, 0);
     assert_true(figures_get(figures, "a", "nonsense") < 0);
     assert_true(figures_get(figures, "b", "bytes") < 0);

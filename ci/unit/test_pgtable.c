@@ -13,6 +13,12 @@ static uint32_t cr3_read(void)
     return cr3_register;
 }
 
+static unsigned cr3_loads;
+void tlb_flush_all(void)
+{
+    cr3_loads++;
+}
+
 #include "paging/belief.h"
 #include "paging/ioremap.h"
 #include "paging/kmap.h"
@@ -89,7 +95,7 @@ static int build(virt_t page_offset, uint64_t nx, phys_addr_t ram_end)
         .guards = m.guards,
         .nr_guards = 2,
     };
-    layout = (struct layout){.nx = nx};
+    layout = (struct layout){.nx = nx, .global = nx ? PTE_GLOBAL : 0};
     layout_init(page_offset, ram_end);
     layout.direct_offset = (virt_t)ram; /* stands for the identity before paging */
     error = pgtable_build(&m.map, &m.image, &m.cr3, &m.cr3_switch);
@@ -107,7 +113,10 @@ static bool direct_is_right(const struct page_walk *walk, phys_addr_t phys)
 {
     bool text = phys >= m.image.text && phys < m.image.text_end;
     bool rodata = phys >= m.image.rodata && phys < m.image.rodata_end;
+    pte_t leaf = walk->size == PAGE_SIZE ? walk->pte : walk->pde;
 
+    if (walk->present && (leaf & PTE_GLOBAL) != layout.global)
+        return false;
     if (!page_is_usable(phys) || phys == m.guards[0] || phys == m.guards[1])
         return !walk->present;
     return walk->present && walk->phys == phys && walk->writable == (!text && !rodata) &&
@@ -135,7 +144,8 @@ static bool all_is_right(uint32_t cr3, bool identity)
             return false; /* reserved bits at this level */
         m.large += walk.present && walk.size == LARGE_PAGE_SIZE && addr % LARGE_PAGE_SIZE == 0;
         if (identity && addr < BIT(PDPT_SHIFT)) {
-            if (!walk.present || walk.phys != addr || !walk.writable || walk.no_execute)
+            if (!walk.present || walk.phys != addr || !walk.writable || walk.no_execute ||
+                walk.pde & PTE_GLOBAL)
                 return false;
         } else if (addr >= layout.page_offset && phys < layout.lowmem_end) {
             if (!direct_is_right(&walk, phys))
@@ -229,6 +239,33 @@ static void entries_on_demand(void **state)
     assert_null(pgtable_pte(0x1000, false));
 }
 
+/* A top entry that changes under a processor that has all four in registers needs a CR3 write. */
+static void top_entries_are_loaded(void **state)
+{
+    const virt_t below = 0x10000000;
+    struct page_walk walk;
+
+    assert_int_equal(build(SPLIT_3G, PTE_NX, MIB64(64)), 0);
+    cr3_loads = 0;
+    pgtable_set_directory(below, MIB64(10));
+    pgtable_walk(m.cr3, below, &walk);
+    assert_true(walk.pdpte == (MIB64(10) | PTE_PRESENT));
+    assert_int_equal(cr3_loads, 1);
+    pgtable_set_directory(below, 0);
+    pgtable_walk(m.cr3, below, &walk);
+    assert_false(walk.pdpte & PTE_PRESENT);
+    assert_int_equal(cr3_loads, 2);
+    m.pages_left = 2;
+    assert_non_null(pgtable_pte(below, true)); /* a directory and a table */
+    assert_int_equal(cr3_loads, 3);
+    assert_non_null(pgtable_pte(below + PAGE_SIZE, true));
+    assert_int_equal(cr3_loads, 3);
+    m.broken = "tlb_skip_pdpte_reload";
+    pgtable_set_directory(below, 0);
+    assert_int_equal(cr3_loads, 3);
+    m.broken = NULL;
+}
+
 /* At whatever allocation memory ends: an error, and no crash. */
 static void too_little_memory(void **state)
 {
@@ -270,9 +307,9 @@ static void memory_from_zero(void **state)
 
 static void mutations_are_caught(void **state)
 {
-    static const char *const names[] = {"paging_skip_nx", "paging_text_writable",
-                                        "paging_guard_mapped", "paging_wrong_frame",
-                                        "paging_keep_identity"};
+    static const char *const names[] = {"paging_skip_nx",       "paging_text_writable",
+                                        "paging_guard_mapped",  "paging_wrong_frame",
+                                        "paging_keep_identity", "tlb_direct_not_global"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
         m.broken = names[i];
@@ -402,6 +439,7 @@ int main(void)
         cmocka_unit_test(layouts),
         cmocka_unit_test(belief_and_tables_agree),
         cmocka_unit_test(belief_is_no_walk),
+        cmocka_unit_test(top_entries_are_loaded),
     };
 
     return cmocka_run_group_tests_name("pgtable", tests, get_ram, free_ram);

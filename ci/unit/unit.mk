@@ -36,6 +36,7 @@ test_prng_SRCS := lib/prng.c
 test_report_SRCS := payload/report.c lib/crc32c.c lib/format.c lib/prng.c
 test_string_SRCS := lib/string.c lib/str_copy.c lib/prng.c
 test_trace_marks_SRCS := payload/trace.c lib/option.c lib/str_copy.c lib/prng.c
+test_tlb_SRCS := paging/layout.c lib/prng.c
 
 UNIT_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter \

@@ -47,7 +47,7 @@ struct bench {
 struct bench_cost {
     uint32_t operations;
     uint64_t counts; /* of the TSC */
-    uint32_t flushes_full, flushes_page;
+    uint32_t flushes_full, flushes_page, flushes_global;
     uint64_t bytes; /* copied or cleared */
 };
 

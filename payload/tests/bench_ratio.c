@@ -101,7 +101,8 @@ static void case_allocations(struct test *t)
 
 /*
  * Flushing: `doomed` windows must go, while `kept` others are in use and will be wanted again. One
- * INVLPG each leaves the others cached; one write to CR3 is quick, and all have to be walked for.
+ * INVLPG each leaves the others cached; one write to CR3 is quick, and all have to be walked for;
+ * CR4.PGE off and on throws the direct map's away as well.
  */
 #define KEPT_WINDOWS 256u
 #define FLUSHES 64u /* timed at once */
@@ -132,6 +133,12 @@ static void flush_all(unsigned doomed)
     tlb_flush_all();
 }
 
+static void flush_global(unsigned doomed)
+{
+    (void)doomed;
+    tlb_flush_global();
+}
+
 static void flush_nothing(unsigned doomed)
 {
     (void)doomed;
@@ -151,8 +158,8 @@ static uint64_t time_flushes(void (*flush)(unsigned), unsigned doomed)
 
 static void compare_flushes(struct test *t, unsigned doomed)
 {
-    static void (*const ways[])(unsigned) = {flush_nothing, flush_each, flush_all};
-    static const char *const names[] = {NULL, "invlpg", "cr3"};
+    static void (*const ways[])(unsigned) = {flush_nothing, flush_each, flush_all, flush_global};
+    static const char *const names[] = {NULL, "invlpg", "cr3", "pge"};
     uint64_t least[ARRAY_SIZE(ways)];
 
     for (unsigned round = 0; round <= ROUNDS; round++) {

@@ -431,7 +431,7 @@ static void case_accessed_dirty_large(struct test *t)
     }
     directory = (pte_t *)phys_to_virt(pte_phys(walk.pdpte)) + directory_index((virt_t)addr);
     *directory &= ~(PTE_ACCESSED | PTE_DIRTY);
-    tlb_flush_all();
+    tlb_flush_page((virt_t)addr);
     serialize();
     (void)*addr;
     serialize();
