@@ -178,7 +178,7 @@ static void rgb_enter_paging(void)
 {
     if (!rgb.is_open)
         return;
-    rgb.memory = ioremap(rgb.base, rgb.bytes);
+    rgb.memory = ioremap_wc(rgb.base, rgb.bytes);
     rgb.notice = !rgb.memory;
     draw();
 }

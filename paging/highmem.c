@@ -3,6 +3,9 @@
 #include "lib/string.h"
 #include "lib/x86/page_ops.h"
 #include "paging/kmap_local.h"
+#include "paging/kmap_range.h"
+
+#define WORTH_A_RANGE 8u /* pages; for fewer, short windows are as cheap, and flush less */
 
 void clear_highpage(struct page *page)
 {
@@ -20,6 +23,49 @@ void copy_highpage(struct page *to, struct page *from)
     copy_page(target, source);
     kunmap_local(target);
     kunmap_local(source);
+}
+
+/* Pages of a run up to the next border of 2 MiB, so that all but its ends can be large pages. */
+static unsigned next_part(const struct page *first, unsigned nr_pages)
+{
+    return MIN(nr_pages, KMAP_RANGE_PAGES - page_to_pfn(first) % KMAP_RANGE_PAGES);
+}
+
+void clear_highpages(struct page *first, unsigned nr_pages)
+{
+    while (nr_pages > 0) {
+        unsigned part = next_part(first, nr_pages);
+        void *window = part >= WORTH_A_RANGE ? kmap_range_try(first, part) : NULL;
+
+        if (window) {
+            memset(window, 0, part * PAGE_SIZE);
+            kunmap_range(window);
+        } else {
+            for (unsigned i = 0; i < part; i++)
+                clear_highpage(first + i);
+        }
+        first += part;
+        nr_pages -= part;
+    }
+}
+
+void copy_highpages(struct page *to, struct page *from, unsigned nr_pages)
+{
+    while (nr_pages > 0) {
+        unsigned part = MIN(nr_pages, KMAP_PAIR_PAGES);
+        char *window = part >= WORTH_A_RANGE ? kmap_pair_try(from, to, part) : NULL;
+
+        if (window) {
+            memcpy(window + kmap_pair_offset(part), window, part * PAGE_SIZE);
+            kunmap_range(window);
+        } else {
+            for (unsigned i = 0; i < part; i++)
+                copy_highpage(to + i, from + i);
+        }
+        to += part;
+        from += part;
+        nr_pages -= part;
+    }
 }
 
 /* How much of a range that is `len` long lies in the page that holds its first byte. */

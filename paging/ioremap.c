@@ -1,135 +1,120 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "paging/ioremap.h"
-#include "lib/bitmap.h"
 #include "lib/finding.h"
 #include "lib/inject.h"
+#include "paging/cache_type.h"
 #include "paging/layout.h"
-#include "paging/pgtable.h"
 #include "paging/preempt.h"
-#include "paging/tlb.h"
+#include "paging/vm_area.h"
 
-#define VMALLOC_MAX_PAGES (VMALLOC_MAX_BYTES / PAGE_SIZE)
-#define BITS_PER_WORD 32u
+/* What is mapped, for who asks what is believed of the tables. Guarded by preemption being off. */
+static struct ioremap_area areas[IOREMAP_AREAS];
 
-/* Guarded by preemption being off. */
-static struct {
-    uint32_t used[VMALLOC_MAX_PAGES / BITS_PER_WORD]; /* a bit a page, guards included */
-    struct ioremap_area area[IOREMAP_AREAS];
-} vmalloc;
-
-static unsigned nr_vmalloc_pages(void)
+/* The entry of the area that starts there; of a free one, for 0. NULL if there is none. */
+static struct ioremap_area *find_area(virt_t start)
 {
-    return (unsigned)((layout.vmalloc_end - layout.vmalloc_start) >> PAGE_SHIFT);
-}
-
-static bool map_pages(virt_t at, phys_addr_t phys, unsigned pages, uint64_t flags)
-{
-    for (unsigned i = 0; i < pages; i++) {
-        pte_t *entry = pgtable_pte(at + i * PAGE_SIZE, true);
-
-        if (!entry)
-            return false;
-        pte_set(entry, pte_make(phys + (uint64_t)i * PAGE_SIZE, flags));
+    for (unsigned i = 0; i < IOREMAP_AREAS; i++) {
+        if (areas[i].start == start)
+            return &areas[i];
     }
-    return true;
+    return NULL;
 }
 
-static void unmap_pages(virt_t at, unsigned pages)
+/* Writes an area down. One too many for the book is mapped all the same, and nobody believes it. */
+static void note_area(virt_t start, phys_addr_t phys, unsigned pages, uint64_t cache_flags)
 {
-    for (unsigned i = 0; i < pages; i++) {
-        pte_t *entry = pgtable_pte(at + i * PAGE_SIZE, false);
-
-        if (!entry || !(*entry & PTE_PRESENT))
-            continue;
-        pte_clear(entry);
-        tlb_flush_page(at + i * PAGE_SIZE);
-    }
-}
-
-static void *map_free_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
-{
-    size_t offset = offset_in_page(phys);
-    unsigned pages = (unsigned)((offset + size + PAGE_MASK) >> PAGE_SHIFT);
-    unsigned entry = 0;
-
-    if (size == 0 || size > VMALLOC_MAX_BYTES ||
-        addr_number(phys + size - 1) >> layout.phys_bits != 0 || phys + size < phys)
-        return NULL;
-    while (entry < IOREMAP_AREAS && vmalloc.area[entry].start)
-        entry++;
-    if (entry == IOREMAP_AREAS)
-        return NULL;
-
-    unsigned first = bitmap_find_free_run(vmalloc.used, nr_vmalloc_pages(), 0, pages + 1, 1);
-    if (first >= nr_vmalloc_pages())
-        return NULL;
-
-    virt_t at = layout.vmalloc_start + first * PAGE_SIZE;
-    uint64_t flags = PTE_PRESENT | PTE_WRITE | layout.nx;
-    /* An emulator has no caches that could show it. */
-    if (!inject(ioremap_cached, oracle))
-        flags |= cache_flags;
-    if (!map_pages(at, phys - offset, pages, flags)) {
-        unmap_pages(at, pages);
-        return NULL;
-    }
-    bitmap_set_range(vmalloc.used, first, pages + 1);
-    vmalloc.area[entry] = (struct ioremap_area){at, phys - offset, pages, cache_flags};
-    return (void *)(at + offset);
-}
-
-static void *map_area(phys_addr_t phys, size_t size, uint64_t cache_flags)
-{
-    void *window;
+    struct ioremap_area *area;
 
     preempt_disable();
-    window = map_free_area(phys, size, cache_flags);
+    area = find_area(0);
+    if (area)
+        *area = (struct ioremap_area){start, phys, pages, cache_flags};
     preempt_enable();
-    return window;
+}
+
+static void forget_area(virt_t start)
+{
+    struct ioremap_area *area;
+
+    preempt_disable();
+    area = find_area(start);
+    if (area)
+        area->start = 0;
+    preempt_enable();
 }
 
 bool ioremap_area(unsigned index, struct ioremap_area *area)
 {
-    *area = vmalloc.area[index];
+    *area = areas[index];
     return area->start != 0;
+}
+
+/* What the entries of a mapping get, unless a mutation loses it: no emulator has caches. */
+static uint64_t entry_flags(enum cache_type type)
+{
+    uint64_t flags = PTE_PRESENT | PTE_WRITE | layout.nx;
+
+    if (inject(ioremap_lose_type, ioremap) && type == CACHE_WC)
+        return flags;
+    if (inject(ioremap_cached, oracle))
+        return flags;
+    return flags | cache_type_flags(type);
+}
+
+/* All in 64 bits: a range may begin below 4 GiB and end above. */
+static void *map_range(phys_addr_t phys, size_t size, enum cache_type type)
+{
+    phys_addr_t first = ALIGN_DOWN(phys, PAGE_SIZE), end = phys + size;
+    unsigned pages;
+    virt_t start;
+
+    if (size == 0 || size > VMALLOC_MAX_BYTES || end < phys ||
+        addr_number(end - 1) >> layout.phys_bits != 0)
+        return NULL;
+    pages = (unsigned)((end - first + PAGE_MASK) >> PAGE_SHIFT);
+    start = vm_area_take(pages, VM_IOREMAP);
+    if (!start)
+        return NULL;
+    if (inject(ioremap_lose_high, ioremap))
+        first = phys_make((uint32_t)addr_number(first));
+    if (vm_area_map(start, first, pages, entry_flags(type))) {
+        note_area(start, first, pages, cache_type_flags(type));
+        return (void *)(start + offset_in_page(phys));
+    }
+    vm_area_claim(start, VM_IOREMAP);
+    vm_area_release(start, pages);
+    return NULL;
 }
 
 void __iomem *ioremap(phys_addr_t phys, size_t size)
 {
-    return (__force void __iomem *)map_area(phys, size, PTE_PCD | PTE_PWT);
+    return (__force void __iomem *)map_range(phys, size, CACHE_UC);
+}
+
+void __iomem *ioremap_wc(phys_addr_t phys, size_t size)
+{
+    return (__force void __iomem *)map_range(phys, size, CACHE_WC);
 }
 
 void *ioremap_cache(phys_addr_t phys, size_t size)
 {
-    return map_area(phys, size, 0);
-}
-
-/* False if there is no such mapping. */
-static bool unmap_area(virt_t start)
-{
-    for (unsigned i = 0; i < IOREMAP_AREAS; i++) {
-        if (!start || vmalloc.area[i].start != start) /* 0 stands for a free entry */
-            continue;
-        unmap_pages(start, vmalloc.area[i].pages);
-        bitmap_clear_range(vmalloc.used, (unsigned)((start - layout.vmalloc_start) >> PAGE_SHIFT),
-                           vmalloc.area[i].pages + 1);
-        vmalloc.area[i].start = 0;
-        return true;
-    }
-    return false;
+    return map_range(phys, size, CACHE_WB);
 }
 
 void iounmap_cache(const void *addr)
 {
-    bool found;
+    virt_t start = ALIGN_DOWN((virt_t)addr, PAGE_SIZE);
+    unsigned pages;
 
     if (!addr)
         return;
-    preempt_disable();
-    found = unmap_area(ALIGN_DOWN((virt_t)addr, PAGE_SIZE));
-    preempt_enable();
-    if (!found)
+    pages = vm_area_claim(start, VM_IOREMAP);
+    if (!pages) {
         finding("iounmap(0x%lx): no such mapping", (unsigned long)addr);
+        return;
+    }
+    forget_area(start);
+    vm_area_release(start, pages);
 }
 
 void iounmap(const volatile void __iomem *addr)

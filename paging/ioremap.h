@@ -3,18 +3,26 @@
 #define PAGING_IOREMAP_H
 
 /*
- * Windows in the vmalloc area, an unmapped guard page after each: to device memory, for readl() and
- * its like, and to tables that firmware left in memory. Context: thread, paged phase.
+ * Windows to device memory, for readl() and its like, and to tables that firmware left in memory,
+ * by physical address, in areas of their own (paging/vm_area.h). To RAM with another type than
+ * normal caching there is vmap(), which knows what has to be flushed. Context: thread, paged phase.
  */
 
 #include "lib/types.h"
 
 /*
- * Maps [phys, phys + size) uncached (PCD and PWT set, SDM vol. 3A, table 12-7); neither needs to be
- * aligned. Returns the address of the first byte, or NULL: size 0 or over the area, past what the
- * processor can address, or no room.
+ * Maps [phys, phys + size) uncached, whatever an MTRR says; neither needs to be aligned. Returns
+ * the address of the first byte, or NULL: size 0 or over the region, past what the processor can
+ * address, or no room.
  */
 void __iomem *ioremap(phys_addr_t phys, size_t size);
+
+/*
+ * The same, with writes gathered into bursts: for frame buffers. Reads are as slow as with
+ * ioremap(), and order is lost. Uncached where neither a PAT nor an MTRR can do it, see
+ * paging/cache_type.h.
+ */
+void __iomem *ioremap_wc(phys_addr_t phys, size_t size);
 
 /* The same with normal caching, for tables that firmware left in RAM: a plain pointer. */
 void *ioremap_cache(phys_addr_t phys, size_t size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "paging/layout.h"
 
-#define VMALLOC_LIMIT (PKMAP_BASE - 2 * PAGE_SIZE)
+#define VMALLOC_LIMIT (KMAP_RANGE_BASE - 2 * PAGE_SIZE)
 
 struct layout layout;
 

@@ -11,8 +11,10 @@
  *     0xffe00000  FIXADDR_START
  *                 pkmap          LAST_PKMAP windows of kmap(), a guard page after each
  *     0xffa00000  PKMAP_BASE
- *                 VMALLOC_END    two guard pages below pkmap
- *                 vmalloc        ioremap() areas, a guard page after each
+ *                 kmap_range     KMAP_RANGE_WINDOWS windows of 2 MiB, 2 MiB of nothing after each
+ *     0xfe200000  KMAP_RANGE_BASE
+ *                 VMALLOC_END    two guard pages below
+ *                 vmalloc        areas of vmalloc(), vmap() and ioremap(), a guard page after each
  *                 VMALLOC_START  8 MiB above high_memory, so that a run-away pointer faults
  *                 high_memory    end of the direct map
  *                 direct map     lowmem at PAGE_OFFSET + physical address
@@ -31,6 +33,9 @@
 #define LAST_PKMAP 512u
 #endif
 #define PKMAP_STRIDE (2 * PAGE_SIZE) /* a window and its guard */
+#define KMAP_RANGE_WINDOWS 6u
+#define KMAP_RANGE_STRIDE (2 * LARGE_PAGE_SIZE) /* a window and its guard */
+#define KMAP_RANGE_BASE (PKMAP_BASE - KMAP_RANGE_WINDOWS * KMAP_RANGE_STRIDE)
 #define LOWMEM_VIRT_END ((virt_t)0xf8000000u)
 #define VMALLOC_OFFSET MIB(8)
 #define VMALLOC_MAX_BYTES MIB(128)
@@ -55,9 +60,10 @@ struct layout {
     virt_t high_memory;      /* the same, virtual */
     virt_t vmalloc_start;
     virt_t vmalloc_end;
-    uint64_t nx;       /* PTE_NX, or 0 where the CPU has no such bit */
-    uint64_t global;   /* PTE_GLOBAL, or 0 where the CPU has no such pages */
-    uint8_t phys_bits; /* MAXPHYADDR */
+    uint64_t nx;              /* PTE_NX, or 0 where the CPU has no such bit */
+    uint64_t global;          /* PTE_GLOBAL, or 0 where the CPU has no such pages */
+    uint64_t write_combining; /* what makes an entry so, see paging/cache_type.h */
+    uint8_t phys_bits;        /* MAXPHYADDR */
 };
 
 extern struct layout layout;

@@ -148,8 +148,7 @@ struct page *alloc_pages(gfp_t gfp, unsigned order)
         page = zone_alloc(&zones[--zone], order);
     preempt_enable();
     if (page && (gfp & __GFP_ZERO))
-        for (pfn_t i = 0; i < 1u << order; i++)
-            clear_highpage(page + i);
+        clear_highpages(page, 1u << order);
     return page;
 }
 

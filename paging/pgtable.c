@@ -12,6 +12,8 @@
 
 pte_t *pkmap_ptes;
 pte_t *fixmap_ptes;
+pte_t *kmap_range_ptes;
+pte_t *kmap_range_directory;
 
 /* Both are set while the tables are built, and only read afterwards. */
 static struct direct_map direct;
@@ -178,6 +180,22 @@ static int reserve_tables(pte_t *pdpt, struct memmap *map, virt_t start, unsigne
     return 0;
 }
 
+/*
+ * A table for each of the large windows, one behind the other. The windows are closed: their
+ * directory entries are not present, and only remember where the tables are.
+ */
+static int reserve_range_tables(pte_t *pdpt, struct memmap *map)
+{
+    size_t size = KMAP_RANGE_WINDOWS * PAGE_SIZE;
+    phys_addr_t phys = memmap_take(map, size, PAGE_SIZE, layout.lowmem_end);
+
+    if (!phys)
+        return -ENOMEM;
+    memset(phys_to_virt(phys), 0, size);
+    pte_set(directory_entry(pdpt, KMAP_RANGE_BASE, map, true), pte_make(phys, 0));
+    return 0;
+}
+
 /* Every directory exists from the start: a pointer entry that never changes needs no CR3 reload. */
 static int reserve_directories(pte_t *pdpt, struct memmap *map)
 {
@@ -252,6 +270,8 @@ int pgtable_build(struct memmap *map, const struct image_ranges *image, uint32_t
     if (!error)
         error = reserve_tables(pdpt, map, FIXADDR_START, 1);
     if (!error)
+        error = reserve_range_tables(pdpt, map);
+    if (!error)
         error = map_lowmem(pdpt, map, image);
     if (!error)
         error = build_switch_tables(pdpt, switch_pdpt, map);
@@ -324,4 +344,6 @@ void pgtable_enter_paging(void)
 {
     pkmap_ptes = table_entry(live_pdpt(), PKMAP_BASE, NULL, false);
     fixmap_ptes = table_entry(live_pdpt(), FIXADDR_START, NULL, false);
+    kmap_range_directory = directory_entry(live_pdpt(), KMAP_RANGE_BASE, NULL, false);
+    kmap_range_ptes = table_of(*kmap_range_directory);
 }

@@ -23,10 +23,11 @@ struct image_ranges {
 /*
  * Builds the tables for `layout`: the direct map of all usable memory below lowmem_end, global
  * where the processor has that, of 2 MiB pages inside and of 4 KiB at the edges, in the first 2 MiB
- * (SDM vol. 3A, 12.11.9: fixed-range MTRRs) and round the image; empty tables for the fixmap and
- * pkmap. Memory for tables is taken from `map`. *cr3: what to load for good. *cr3_switch: the same
- * with the first GiB mapped one to one as well, for the instructions that turn paging on. Context:
- * paging off. Errors: -ENOMEM; -EINVAL: more than DIRECT_GUARDS_MAX guards.
+ * (SDM vol. 3A, 12.11.9: fixed-range MTRRs) and round the image; empty tables for the fixmap, pkmap
+ * and the windows of kmap_range(). Memory for tables is taken from `map`. *cr3: what to load for
+ * good. *cr3_switch: the same with the first GiB mapped one to one as well, for the instructions
+ * that turn paging on. Context: paging off. Errors: -ENOMEM; -EINVAL: more than DIRECT_GUARDS_MAX
+ * guards.
  */
 int pgtable_build(struct memmap *map, const struct image_ranges *image, uint32_t *cr3,
                   uint32_t *cr3_switch);
@@ -82,7 +83,14 @@ void pgtable_set_directory(virt_t addr, phys_addr_t directory);
 extern pte_t *pkmap_ptes;
 extern pte_t *fixmap_ptes;
 
-/* Sets the two from the live tables. Context: once, when paging is on. */
+/*
+ * Of the windows of kmap_range(): window i has the table kmap_range_ptes[i * PTRS_PER_TABLE] and so
+ * on, and the directory entry kmap_range_directory[i * KMAP_RANGE_STRIDE / LARGE_PAGE_SIZE].
+ */
+extern pte_t *kmap_range_ptes;
+extern pte_t *kmap_range_directory;
+
+/* Sets them from the live tables. Context: once, when paging is on. */
 void pgtable_enter_paging(void);
 
 #endif

@@ -9,6 +9,8 @@
 #include "lib/x86/percpu.h"
 #include "paging/kmap.h"
 #include "paging/kmap_local.h"
+#include "paging/kmap_range.h"
+#include "paging/vm_area.h"
 #include "payload/report.h"
 #include "payload/setup.h"
 #include "payload/suite_run.h"
@@ -194,9 +196,9 @@ static void name_open_windows(struct test *t)
 }
 
 /* Windows that the case left open, or lost in a fault, must not harm the next. */
-static void check_left_behind(struct test *t, bool faulted)
+static void check_left_behind(struct test *t, uint32_t areas_before, bool faulted)
 {
-    unsigned locals = kmap_local_depth(), free_slots, used_slots;
+    unsigned locals = kmap_local_depth(), free_slots, used_slots, fresh, ranges;
     bool threads_left = threads_are_started();
     uint32_t preempt_count = this_cpu()->preempt_count;
 
@@ -210,12 +212,19 @@ static void check_left_behind(struct test *t, bool faulted)
     this_cpu()->preempt_count = 0;
     if (used_slots || threads_left) /* a window may be kept for a thread that is gone */
         kmap_reset();
+    kmap_range_usage(&fresh, &ranges);
+    if (ranges)
+        kmap_range_reset();
     if (faulted)
         return;
     TEST_CHECK(t, !threads_left, "the case left its threads running");
     TEST_CHECK(t, preempt_count == 0, "the case left preemption off (%u)", preempt_count);
     TEST_CHECK(t, locals == 0, "the case left %u kmap_local windows open", locals);
     TEST_CHECK(t, used_slots == 0, "the case left %u kmap windows open", used_slots);
+    TEST_CHECK(t, ranges == 0, "the case left %u kmap_range windows open", ranges);
+    TEST_CHECK(t, vm_counters.areas == areas_before,
+               "the case left %d areas of vmalloc() or ioremap()",
+               (int)(vm_counters.areas - areas_before));
     if (!TEST_CHECK(t, eflags_read() & EFLAGS_IF, "the case left interrupts off"))
         irq_enable();
 }
@@ -282,6 +291,7 @@ static void call_case(void *ctx)
 static bool run_case(struct test *t)
 {
     char what[NAME_MAX];
+    uint32_t areas_before = vm_counters.areas;
     bool faulted, unexpected;
 
     running = t;
@@ -292,7 +302,7 @@ static bool run_case(struct test *t)
     unexpected = faulted && !fault_was_expected();
     if (unexpected)
         test_fail(t, "ended by a %s", what);
-    check_left_behind(t, faulted);
+    check_left_behind(t, areas_before, faulted);
     if (unexpected)
         abandon(t->suite);
     running = NULL;

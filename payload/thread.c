@@ -7,10 +7,10 @@
 #include "lib/inject.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
-#include "paging/ioremap.h"
 #include "paging/kmap_local.h"
 #include "paging/page_alloc.h"
 #include "paging/preempt.h"
+#include "paging/vmalloc.h"
 
 #define STACK_BYTES (PAGE_SIZE << THREAD_STACK_ORDER)
 #define STACK_ALIGN 16u
@@ -196,7 +196,7 @@ static void free_thread(struct thread *thread)
 
     list_del(&thread->all);
     /* The descriptor goes with the stack. */
-    iounmap_cache(window);
+    vunmap(window);
     __free_pages(stack, THREAD_STACK_ORDER);
 }
 
@@ -228,10 +228,19 @@ unsigned threads_stop(void)
     return forgotten;
 }
 
+static void *map_stack(struct page *stack)
+{
+    struct page *pages[1u << THREAD_STACK_ORDER];
+
+    for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
+        pages[i] = stack + i;
+    return vmap(pages, ARRAY_SIZE(pages), PAGE_KERNEL);
+}
+
 struct thread *thread_create(const char *name, thread_fn_t fn, void *arg)
 {
     struct page *stack = alloc_pages(GFP_KERNEL, THREAD_STACK_ORDER);
-    char *window = stack ? ioremap_cache(page_to_phys(stack), STACK_BYTES) : NULL;
+    char *window = stack ? map_stack(stack) : NULL;
     struct first_frame *frame;
     struct thread *thread;
     uint32_t flags;

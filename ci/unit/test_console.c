@@ -27,7 +27,7 @@ static void writeb(uint8_t value, volatile void *addr)
 static uint8_t *framebuffer;
 static bool map_fails;
 
-void *ioremap(phys_addr_t phys, size_t size)
+void *ioremap_wc(phys_addr_t phys, size_t size)
 {
     assert_true(phys == rgb.base);
     assert_int_equal(size, rgb.bytes);

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Access by page: through windows that show one page each, and that are given back in order. */
+/*
+ * Access by page: through windows that show one page each, and that are given back in order; and by
+ * runs of pages.
+ */
 #include "ci/unit/unit.h"
 #include "paging/highmem.h"
 #include "paging/kmap_local.h"
+#include "paging/kmap_range.h"
 
-#define NR_PAGES 5u
+#define NR_PAGES 40u
+#define RANGES 3u
 #define BYTES (NR_PAGES * PAGE_SIZE)
 #define WINDOWS 4u
 
@@ -49,6 +54,79 @@ static int teardown(void **state)
     return 0;
 }
 
+/* Large windows: copies, written back when they are given back. */
+
+struct page *mem_map = pages - (PTRS_PER_TABLE - 9); /* a border of 2 MiB after nine of them */
+static struct {
+    uint8_t *bytes;
+    unsigned first, count;
+    unsigned second; /* of two runs */
+    bool is_pair;
+} range[RANGES];
+static unsigned ranges_left;
+static unsigned nr_ranges;
+
+void *kmap_range_try(struct page *first, unsigned nr_pages)
+{
+    unsigned i = 0;
+
+    assert_true(first >= pages && nr_pages > 0 && first + nr_pages <= pages + NR_PAGES);
+    if (ranges_left == 0)
+        return NULL;
+    ranges_left--;
+    nr_ranges++;
+    while (range[i].bytes)
+        i++;
+    range[i].bytes = malloc(nr_pages * PAGE_SIZE);
+    range[i].first = (unsigned)(first - pages);
+    range[i].count = nr_pages;
+    for (unsigned n = 0; n < nr_pages; n++)
+        memcpy(range[i].bytes + n * PAGE_SIZE, contents[range[i].first + n], PAGE_SIZE);
+    return range[i].bytes;
+}
+
+static void write_back(uint8_t *bytes, unsigned first, unsigned count)
+{
+    for (unsigned n = 0; n < count; n++)
+        memcpy(contents[first + n], bytes + n * PAGE_SIZE, PAGE_SIZE);
+}
+
+void *kmap_pair_try(struct page *first, struct page *second, unsigned nr_pages)
+{
+    uint8_t *both = malloc(kmap_pair_offset(nr_pages) + nr_pages * PAGE_SIZE);
+    uint8_t *one = kmap_range_try(first, nr_pages);
+
+    if (!one) {
+        free(both);
+        return NULL;
+    }
+    for (unsigned i = 0; i < RANGES; i++) {
+        if (range[i].bytes != one)
+            continue;
+        memcpy(both, one, nr_pages * PAGE_SIZE);
+        free(one);
+        range[i].bytes = both;
+        range[i].second = (unsigned)(second - pages);
+        range[i].is_pair = true;
+    }
+    return both;
+}
+
+void kunmap_range(const void *addr)
+{
+    unsigned i = 0;
+
+    while (range[i].bytes != addr)
+        assert_true(++i < RANGES);
+    write_back(range[i].bytes, range[i].first, range[i].count);
+    if (range[i].is_pair)
+        write_back(range[i].bytes + kmap_pair_offset(range[i].count), range[i].second,
+                   range[i].count);
+    free(range[i].bytes);
+    memset(&range[i], 0, sizeof(range[i]));
+    ranges_left++;
+}
+
 static void assert_like_model(void)
 {
     assert_int_equal(depth, 0);
@@ -64,6 +142,32 @@ static void whole_pages(void **state)
     copy_highpage(&pages[4], &pages[1]);
     memcpy(model + 4 * PAGE_SIZE, model + PAGE_SIZE, PAGE_SIZE);
     assert_like_model();
+}
+
+/* Runs of any length, with as many large windows as may be had. */
+static void runs(void **state)
+{
+    struct prng prng;
+
+    prng_seed(&prng, 3);
+    for (int i = 0; i < 300; i++) {
+        unsigned count = between(&prng, 1, NR_PAGES / 2);
+        unsigned from = prng_below(&prng, NR_PAGES / 2 - count + 1);
+        unsigned to = NR_PAGES / 2 + prng_below(&prng, NR_PAGES / 2 - count + 1);
+
+        ranges_left = prng_below(&prng, RANGES + 1);
+        if (one_in(&prng, 4)) {
+            clear_highpages(&pages[to], count);
+            memset(model + to * PAGE_SIZE, 0, count * PAGE_SIZE);
+        } else {
+            copy_highpages(&pages[to], &pages[from], count);
+            memcpy(model + to * PAGE_SIZE, model + from * PAGE_SIZE, count * PAGE_SIZE);
+        }
+        assert_like_model();
+        for (unsigned n = 0; n < RANGES; n++)
+            assert_null(range[n].bytes);
+    }
+    assert_true(nr_ranges > 50);
 }
 
 static void parts(void **state)
@@ -108,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(whole_pages, setup, teardown),
+        cmocka_unit_test_setup_teardown(runs, setup, teardown),
         cmocka_unit_test_setup_teardown(parts, setup, teardown),
     };
 

@@ -47,10 +47,11 @@ void finding(const char *fmt, ...)
     m.nr_findings++;
 }
 
-void clear_highpage(struct page *page)
+void clear_highpages(struct page *first, unsigned nr_pages)
 {
-    assert_int_equal(m.owner[page_to_pfn(page)], FREE); /* not yet told to the model */
-    m.cleared++;
+    for (unsigned i = 0; i < nr_pages; i++)
+        assert_int_equal(m.owner[page_to_pfn(first + i)], FREE); /* not yet told to the model */
+    m.cleared += nr_pages;
 }
 
 bool kmap_forget(struct page *page)

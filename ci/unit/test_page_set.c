@@ -27,7 +27,7 @@ void finding(const char *fmt, ...)
     nr_findings++;
 }
 
-void clear_highpage(struct page *page)
+void clear_highpages(struct page *page, unsigned nr_pages)
 {
     fail();
 }

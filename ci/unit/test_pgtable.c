@@ -211,6 +211,24 @@ static void window_tables(void **state)
         assert_ptr_equal(&pkmap_ptes[i], pgtable_pte(PKMAP_BASE + i * PAGE_SIZE, false));
     for (unsigned i = 0; i < PTRS_PER_TABLE; i++)
         assert_ptr_equal(&fixmap_ptes[i], pgtable_pte(fix_to_virt(i), false));
+    /* The large windows have their tables, and show nothing yet. */
+    for (unsigned i = 0; i < KMAP_RANGE_WINDOWS; i++) {
+        virt_t window = KMAP_RANGE_BASE + i * KMAP_RANGE_STRIDE;
+        pte_t *directory = &kmap_range_directory[i * KMAP_RANGE_STRIDE / LARGE_PAGE_SIZE];
+        phys_addr_t table = virt_to_phys(&kmap_range_ptes[i * PTRS_PER_TABLE]);
+
+        assert_null(pgtable_pte(window, false));
+        assert_true(table % PAGE_SIZE == 0 && page_is_usable(table));
+        assert_true(memmap_usable_bytes(&m.map, table, table + PAGE_SIZE) == 0);
+        pte_set(directory, pte_make(table, PTE_PRESENT | PTE_WRITE));
+        for (unsigned n = 0; n < PTRS_PER_TABLE; n++) {
+            pte_t *entry = pgtable_pte(window + n * PAGE_SIZE, false);
+
+            assert_ptr_equal(entry, &kmap_range_ptes[i * PTRS_PER_TABLE + n]);
+            assert_true(*entry == 0);
+        }
+        pte_clear(directory);
+    }
 }
 
 static void entries_on_demand(void **state)
@@ -420,7 +438,7 @@ static void layouts(void **state)
             assert_true(layout.high_memory == splits[i] + layout.lowmem_end);
             assert_true(layout.high_memory + VMALLOC_OFFSET <= layout.vmalloc_start);
             assert_true(layout.vmalloc_start + MIB(64) < layout.vmalloc_end);
-            assert_true(layout.vmalloc_end + 2 * PAGE_SIZE <= PKMAP_BASE);
+            assert_true(layout.vmalloc_end + 2 * PAGE_SIZE <= KMAP_RANGE_BASE);
             assert_true(layout.vmalloc_end - layout.vmalloc_start <= VMALLOC_MAX_BYTES);
         }
     }

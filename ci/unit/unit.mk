@@ -18,9 +18,9 @@ test_elf_SRCS := loader/elf.c loader/image.c lib/prng.c
 test_format_SRCS := lib/format.c lib/prng.c
 test_highmem_SRCS := paging/highmem.c lib/prng.c
 test_includes_SRCS := lib/prng.c
-test_ioremap_SRCS := paging/ioremap.c paging/layout.c lib/bitmap.c lib/prng.c
 test_kernel_SRCS := loader/kernel.c loader/header.c loader/elf.c loader/image.c lib/prng.c
 test_kmap_SRCS := paging/wait.c paging/kmap.c paging/kmap_local.c paging/layout.c lib/prng.c
+test_kmap_range_SRCS := paging/wait.c paging/layout.c lib/prng.c
 test_list_SRCS := lib/prng.c
 test_load_options_SRCS := loader/options.c lib/prng.c
 test_mbi_SRCS := loader/mbi.c loader/memory_map.c $(test_boot_facts_SRCS)
@@ -37,6 +37,7 @@ test_report_SRCS := payload/report.c lib/crc32c.c lib/format.c lib/prng.c
 test_string_SRCS := lib/string.c lib/str_copy.c lib/prng.c
 test_trace_marks_SRCS := payload/trace.c lib/option.c lib/str_copy.c lib/prng.c
 test_tlb_SRCS := paging/layout.c lib/prng.c
+test_vmalloc_SRCS := paging/vmalloc.c paging/ioremap.c paging/layout.c lib/bitmap.c lib/prng.c
 
 UNIT_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter \

@@ -10,6 +10,7 @@
 #include "lib/inject.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
+#include "paging/cache_type.h"
 #include "paging/layout.h"
 #include "paging/pgtable.h"
 #include "payload/cpu_facts.h"
@@ -175,6 +176,8 @@ static void build_tables(void)
     layout_init((virt_t)setup.options.page_offset, MAX(ram_end, setup.image + image_bytes()));
     layout.nx = cpu_facts.has_nx ? PTE_NX : 0;
     layout.global = cpu_facts.features & CPUID1_EDX_PGE ? PTE_GLOBAL : 0;
+    layout.write_combining =
+        cpu_facts.features & CPUID1_EDX_PAT ? WRITE_COMBINING_BY_PAT : WRITE_COMBINING_BY_MTRR;
     layout.phys_bits = (uint8_t)cpu_facts.phys_bits;
     if (setup.image + image_bytes() > layout.lowmem_end)
         refuse("the image was loaded at 0x%llx, beyond lowmem", addr_number(setup.image));
@@ -198,7 +201,7 @@ static void set_up_processor(void)
         wrmsr(MSR_EFER, (rdmsr(MSR_EFER) & ~(uint64_t)(EFER_LME | EFER_NXE)) |
                             (cpu_facts.has_nx ? EFER_NXE : 0));
     if (cpu_facts.features & CPUID1_EDX_PAT)
-        wrmsr(MSR_PAT, PAT_AT_RESET);
+        wrmsr(MSR_PAT, PAT_ENTRIES);
 }
 
 struct paging_switch *flat_main(uint32_t magic, uint32_t info, uint32_t image)

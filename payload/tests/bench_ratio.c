@@ -23,9 +23,10 @@
 #define NAME_MAX 48
 
 /* Rows that do the same job. The first is what the others are compared with. */
-static const char *const windows[] = {"lowmem_touch", "kmap_hit", "kmap_cold", "kmap_local"};
-static const char *const copies[] = {"copy_lowmem", "copy_highpage", "dma_bounce_to_4k",
-                                     "dma_bounce_from_4k"};
+static const char *const windows[] = {"lowmem_touch", "kmap_hit", "kmap_cold", "kmap_local",
+                                      "kmap_range_64"};
+static const char *const copies[] = {"copy_lowmem", "copy_highpage", "copy_highpages",
+                                     "dma_bounce_to_4k", "dma_bounce_from_4k"};
 static const char *const allocations[] = {"alloc0", "alloc1", "alloc0_batch"};
 
 static void say_ratio(struct test *t, const char *row, const char *base, uint64_t counts,

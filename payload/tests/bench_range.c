@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rows of the bench: many pages at once, by large windows and by areas of vmalloc().
+ *
+ * The same as the rows of one page each, per page: a touch is a load, an addition and a store at
+ * offset 0, and what is compared is the same pages in the same order.
+ */
+#include "paging/highmem.h"
+#include "paging/kmap_range.h"
+#include "paging/vmalloc.h"
+#include "payload/tests/bench.h"
+
+#define RUN_PAGES 64u
+#define AREA_BYTES (2 * PAGE_SIZE) /* a thread's stack */
+#define AREAS 1024u                /* in a run */
+
+static const char *clear_pages(struct bench *b)
+{
+    for (unsigned i = 0; i < BENCH_PAGES; i++)
+        clear_highpage(b->page[i]);
+    return NULL;
+}
+
+static uint32_t word_at(struct page *page, size_t offset)
+{
+    uint32_t word;
+
+    memcpy_from_page(&word, page, offset, sizeof(word));
+    return word;
+}
+
+static void check_touched(struct bench *b, struct test *t)
+{
+    for (unsigned i = 0; i < BENCH_PAGES && !test_should_stop(t); i++) {
+        uint32_t found = word_at(b->page[i], 0);
+
+        TEST_CHECK(t, found == b->runs, "physical 0x%09llx was touched %u times, %u wanted",
+                   (unsigned long long)page_to_phys(b->page[i]), found, b->runs);
+    }
+}
+
+static void touch_each(char *window)
+{
+    for (unsigned i = 0; i < RUN_PAGES; i++)
+        ++*(volatile uint32_t *)(window + i * PAGE_SIZE);
+}
+
+static void run_range(struct bench *b)
+{
+    for (unsigned i = 0; i < BENCH_PAGES; i += RUN_PAGES) {
+        char *window = kmap_range(b->page[i], RUN_PAGES);
+
+        touch_each(window);
+        kunmap_range(window);
+    }
+}
+
+static void run_pages(struct bench *b)
+{
+    for (unsigned i = 0; i < BENCH_PAGES; i += RUN_PAGES) {
+        char *window = kmap_pages(b->page + i, RUN_PAGES);
+
+        touch_each(window);
+        kunmap_range(window);
+    }
+}
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "kmap_range_64",
+    .operations = BENCH_PAGES,
+    .prepare = clear_pages,
+    .run = run_range,
+    .check = check_touched,
+};
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "kmap_pages_64",
+    .operations = BENCH_PAGES,
+    .prepare = clear_pages,
+    .run = run_pages,
+    .check = check_touched,
+};
+
+/* Whole runs. The first and last word of each page tell which it is. */
+static const char *mark_pages(struct bench *b)
+{
+    for (unsigned i = 0; i < BENCH_PAGES; i++) {
+        uint32_t mark = page_to_pfn(b->page[i]);
+
+        memcpy_to_page(b->page[i], 0, &mark, sizeof(mark));
+        memcpy_to_page(b->page[i], PAGE_SIZE - sizeof(mark), &mark, sizeof(mark));
+    }
+    return NULL;
+}
+
+static void check_marks(struct bench *b, struct test *t, unsigned index, uint32_t wanted)
+{
+    uint32_t first = word_at(b->page[index], 0);
+    uint32_t last = word_at(b->page[index], PAGE_SIZE - sizeof(last));
+
+    TEST_CHECK(t, first == wanted && last == wanted,
+               "physical 0x%09llx holds 0x%08x and 0x%08x, 0x%08x wanted",
+               (unsigned long long)page_to_phys(b->page[index]), first, last, wanted);
+}
+
+static void run_clear(struct bench *b)
+{
+    for (unsigned i = 0; i < BENCH_PAGES; i += BENCH_BLOCK_PAGES)
+        clear_highpages(b->page[i], BENCH_BLOCK_PAGES);
+}
+
+static void check_cleared(struct bench *b, struct test *t)
+{
+    for (unsigned i = 0; i < BENCH_PAGES && !test_should_stop(t); i++)
+        check_marks(b, t, i, 0);
+}
+
+/* The first half of the blocks over the second, then back. */
+static void run_copy(struct bench *b)
+{
+    for (unsigned i = 0; i < BENCH_PAGES; i += BENCH_BLOCK_PAGES)
+        copy_highpages(b->page[i ^ (BENCH_PAGES / 2)], b->page[i], BENCH_BLOCK_PAGES);
+}
+
+static void check_copied(struct bench *b, struct test *t)
+{
+    for (unsigned i = 0; i < BENCH_PAGES && !test_should_stop(t); i++)
+        check_marks(b, t, i, page_to_pfn(b->page[i % (BENCH_PAGES / 2)]));
+}
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "clear_highpages",
+    .operations = BENCH_PAGES,
+    .bytes_each = PAGE_SIZE,
+    .prepare = mark_pages,
+    .run = run_clear,
+    .check = check_cleared,
+};
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "copy_highpages",
+    .operations = BENCH_PAGES,
+    .bytes_each = PAGE_SIZE,
+    .prepare = mark_pages,
+    .run = run_copy,
+    .check = check_copied,
+};
+
+static uint32_t areas_touched;
+
+static const char *begin_areas(struct bench *b)
+{
+    (void)b;
+    areas_touched = 0;
+    return NULL;
+}
+
+/* One area after the other: the hand goes round the region. */
+static void run_vmalloc(struct bench *b)
+{
+    (void)b;
+    for (unsigned i = 0; i < AREAS; i++) {
+        volatile uint32_t *area = vmalloc(AREA_BYTES);
+
+        area[0] = i;
+        area[AREA_BYTES / sizeof(*area) - 1] = i;
+        areas_touched += area[0] == i;
+        vfree((const void *)area);
+    }
+}
+
+static void check_areas(struct bench *b, struct test *t)
+{
+    uint32_t wanted = b->runs * AREAS;
+
+    TEST_CHECK(t, areas_touched == wanted, "%u areas were used, %u wanted", areas_touched, wanted);
+}
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "vmalloc_8k",
+    .operations = AREAS,
+    .prepare = begin_areas,
+    .run = run_vmalloc,
+    .check = check_areas,
+};
