@@ -111,7 +111,7 @@ static-clang-boot: static-clang $(RUNNER)
 # The sources: all that is built, and what builds it. The planted faults are none.
 S_FOLDERS := .ci ci drivers lib loader paging payload
 S_FILES := Makefile README.md .clang-format .clang-tidy \
-	$(sort $(shell find $(S_FOLDERS) -path ci/static/planted -prune -o -path 'ci/*/recorded/*.txt' -prune -o -type f ! -name '*.json' -print))
+	$(sort $(shell find $(S_FOLDERS) -path ci/static/planted -prune -o -path ci/fuzz/corpus -prune -o -path 'ci/*/recorded/*.txt' -prune -o -type f ! -name '*.json' -print))
 
 $(BUILD)/ci/includes: ci/includes.c ci/static.mk
 	@mkdir -p $(@D)

@@ -292,7 +292,7 @@ void free_pages(const void *addr, unsigned order)
     if (!addr)
         return;
     /* An address in a window is no number of a frame, but looks like one. */
-    if ((virt_t)addr < layout.direct_offset || virt_to_phys(addr) >= pfn_to_phys(max_low_pfn))
+    if ((uintptr_t)addr < layout.direct_offset || virt_to_phys(addr) >= pfn_to_phys(max_low_pfn))
         finding("free_pages(%p, order %u): not in the direct map", addr, order);
     else
         __free_pages(virt_to_page(addr), order);

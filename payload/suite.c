@@ -189,7 +189,7 @@ static void name_open_windows(struct test *t)
         char text[REPORT_LINE_MAX], named[REPORT_LINE_MAX];
 
         format(text, sizeof(text), "open %u times: physical 0x%09llx, mapped first by %p",
-               open.uses, (unsigned long long)page_to_phys(open.page), open.caller);
+               open.uses, addr_number(page_to_phys(open.page)), open.caller);
         symbol_name_callers(text, named, sizeof(named));
         test_fail(t, "%s", named);
     }

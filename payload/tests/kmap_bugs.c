@@ -7,7 +7,6 @@
  * fault, by a finding that names who did it, or by there being no way to another page's contents.
  */
 #include "drivers/dma.h"
-#include "drivers/dma_track.h"
 #include "lib/finding.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
@@ -124,7 +123,7 @@ static void case_arithmetic(struct test *t)
         page = set_page(i);
         TEST_CHECK(t, frame_at(lowmem_page_address(page)) != page_to_pfn(page),
                    "physical 0x%09llx can be had at %p without a window",
-                   (unsigned long long)page_to_phys(page), lowmem_page_address(page));
+                   addr_number(page_to_phys(page)), lowmem_page_address(page));
     }
     page = set_page(1);
     window = kmap(page);
@@ -152,34 +151,34 @@ static struct page *highest_page(void)
     return set_page(best);
 }
 
-static void check_device_reach(struct test *t, struct page *page, uint64_t mask)
+static void check_device_reach(struct test *t, struct page *page, dma_addr_t mask)
 {
+    dma_addr_t start = phys_to_dma(page_to_phys(page));
     struct device dev = {.name = "bugs", .dma_mask = mask};
     dma_addr_t addr = dma_map_page(&dev, page, 1, PAGE_SIZE - 1, DMA_TO_DEVICE);
 
     if (dma_mapping_error(&dev, addr)) {
-        test_log(t, "no bounce pool below 0x%llx", (unsigned long long)mask);
+        test_log(t, "no bounce pool below 0x%llx", addr_number(mask));
         return;
     }
     TEST_CHECK(t, addr + (PAGE_SIZE - 2) <= mask, "mask 0x%llx: a device was given 0x%llx",
-               (unsigned long long)mask, (unsigned long long)addr);
-    TEST_CHECK(t, (addr == page_to_phys(page) + 1) == (page_to_phys(page) + PAGE_MASK <= mask),
+               addr_number(mask), addr_number(addr));
+    TEST_CHECK(t, (addr == start + 1) == (start + PAGE_MASK <= mask),
                "mask 0x%llx: physical 0x%llx was bounced without need, or cut to 0x%llx",
-               (unsigned long long)mask, (unsigned long long)page_to_phys(page),
-               (unsigned long long)addr);
+               addr_number(mask), addr_number(page_to_phys(page)), addr_number(addr));
     dma_unmap_page(&dev, addr, PAGE_SIZE - 1, DMA_TO_DEVICE);
 }
 
 /* A size that takes the end of the range out of reach, and in 32 bits back below its start. */
 static void check_long_range(struct test *t, struct page *page)
 {
-    struct device dev = {.name = "bugs", .dma_mask = page_to_phys(page) + PAGE_MASK};
-    uint32_t size = 2 * PAGE_SIZE - (uint32_t)page_to_phys(page) - 1;
+    struct device dev = {.name = "bugs", .dma_mask = phys_to_dma(page_to_phys(page) + PAGE_MASK)};
+    uint32_t size = 2 * PAGE_SIZE - (uint32_t)addr_number(page_to_phys(page)) - 1;
     dma_addr_t addr = dma_map_page(&dev, page, 0, size, DMA_TO_DEVICE);
 
     TEST_CHECK(t, dma_mapping_error(&dev, addr),
                "a range of 0x%x bytes at physical 0x%llx is said to be in reach below 0x%llx", size,
-               (unsigned long long)page_to_phys(page), (unsigned long long)dev.dma_mask);
+               addr_number(page_to_phys(page)), addr_number(dev.dma_mask));
     if (!dma_mapping_error(&dev, addr))
         dma_unmap_page(&dev, addr, size, DMA_TO_DEVICE);
 }
@@ -210,20 +209,19 @@ static void case_above_4_gib(struct test *t)
     memcpy_to_page(page, PAGE_SIZE - sizeof(bytes), bytes, sizeof(bytes));
     memcpy_from_page(seen, page, PAGE_SIZE - sizeof(seen), sizeof(seen));
     TEST_CHECK(t, memcmp(seen, bytes, sizeof(seen)) == 0,
-               "the end of physical 0x%llx was not written",
-               (unsigned long long)page_to_phys(page));
+               "the end of physical 0x%llx was not written", addr_number(page_to_phys(page)));
     memcpy_from_page(seen, alias, PAGE_SIZE - sizeof(seen), sizeof(seen));
     TEST_CHECK(t, memcmp(seen, bytes, sizeof(seen)) != 0,
-               "physical 0x%llx was written instead of 0x%llx",
-               (unsigned long long)page_to_phys(alias), (unsigned long long)page_to_phys(page));
+               "physical 0x%llx was written instead of 0x%llx", addr_number(page_to_phys(alias)),
+               addr_number(page_to_phys(page)));
     memset_page(page, PAGE_SIZE - sizeof(bytes), 0x5a, sizeof(bytes));
     memcpy_from_page(seen, page, PAGE_SIZE - 1, 1);
     TEST_CHECK(t, seen[0] == 0x5a, "memset_page() at the end of physical 0x%llx leaves 0x%02x",
-               (unsigned long long)page_to_phys(page), seen[0]);
+               addr_number(page_to_phys(page)), seen[0]);
     check_device_reach(t, page, DMA_BIT_MASK(32));
-    check_device_reach(t, page, page_to_phys(page) + PAGE_MASK);
-    check_device_reach(t, page, page_to_phys(page) + PAGE_MASK - 1);
-    check_device_reach(t, page, page_to_phys(page) - 1);
+    check_device_reach(t, page, phys_to_dma(page_to_phys(page) + PAGE_MASK));
+    check_device_reach(t, page, phys_to_dma(page_to_phys(page) + PAGE_MASK - 1));
+    check_device_reach(t, page, phys_to_dma(page_to_phys(page) - 1));
     check_long_range(t, page);
     page_set_give_back(&set);
 }

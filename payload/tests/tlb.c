@@ -103,7 +103,7 @@ static void case_ranges(struct test *t)
         for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
             try_range(t, area, &places[i], pages);
     }
-    iounmap(windows);
+    iounmap_cache(windows);
     tlb_area_close();
 }
 
@@ -146,7 +146,7 @@ static void case_top_entries(struct test *t)
 
     if (!area)
         return;
-    top = (pte_t *)phys_to_virt(cr3_read() & CR3_TABLE_MASK) + pdpt_index(TLB_AREA);
+    top = (pte_t *)phys_to_virt(phys_make(cr3_read() & CR3_TABLE_MASK)) + pdpt_index(TLB_AREA);
     spare = phys_to_virt(area->spare_directory);
     pte_set(&area->table_entry[0], pte_make(area->block[0], flags));
     pte_set(&area->table_entry[PTRS_PER_TABLE], pte_make(area->block[1], flags));
@@ -210,7 +210,7 @@ static void case_what_is_global(struct test *t)
         void *remapped = ioremap_cache(page_to_phys(page), PAGE_SIZE);
 
         check_all_mappings(t);
-        iounmap(remapped);
+        iounmap_cache(remapped);
         kunmap_local(by_number);
         kunmap_local(local);
         (void)window;

@@ -15,7 +15,7 @@
 #include "paging/pte.h"
 #include "payload/suite.h"
 
-#define TLB_AREA 0x20000000u
+#define TLB_AREA ((virt_t)0x20000000u)
 #define TLB_AREA_TABLE_ORDER 3u /* page tables at its start, as an order of pages */
 #define TLB_AREA_PAGES (PTRS_PER_TABLE << TLB_AREA_TABLE_ORDER)
 #define TLB_AREA_LARGE_PAGES 256u /* what fits up to the end of the GiB */

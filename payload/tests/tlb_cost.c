@@ -80,7 +80,7 @@ static __attribute__((noinline)) void sweep(unsigned shift, unsigned pages, unsi
     uint32_t at = 0;
 
     for (unsigned i = 0; i < accesses; i++) {
-        virt_t line = (at % (PAGE_SIZE / LINE_BYTES - 1) + 1) * LINE_BYTES;
+        uint32_t line = (at % (PAGE_SIZE / LINE_BYTES - 1) + 1) * LINE_BYTES;
         uint32_t zero;
 
         __asm__ volatile("movl (%1), %0" : "=r"(zero) : "r"(TLB_AREA + (at << shift) + line));
