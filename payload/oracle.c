@@ -7,10 +7,11 @@
 #include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
 #include "paging/belief.h"
-#include "paging/page.h"
 #include "paging/layout.h"
+#include "paging/page.h"
 #include "payload/cpu_facts.h"
 #include "payload/report.h"
+#include "payload/thread.h"
 
 /* QEMU, docs/specs/pvpanic.rst: reading tells which events it takes, writing one is the event. */
 #define PVPANIC_PORT 0x505
@@ -175,6 +176,13 @@ static void stop_here(void)
     __asm__ volatile("jmp 1f\n1:" : : : "memory");
 }
 
+/* Threads' stacks stand in areas whose pages paging keeps no book of. */
+static void put_stack(void *ctx, virt_t window, struct page *stack)
+{
+    put_run(ctx, &(struct belief){window, page_to_phys(stack), BIT(THREAD_STACK_ORDER),
+                                  PTE_WRITE | layout.nx, "stack"});
+}
+
 void oracle_mark(const char *point)
 {
     const char *list = setup.options.oracle_points;
@@ -189,6 +197,7 @@ void oracle_mark(const char *point)
     report_line("# oracle %s begin", point);
     put_top(&block);
     belief_tell(put_run, &block);
+    thread_tell_stacks(put_stack, &block);
     put_line(&block);
     report_line("# oracle %s end lines=%u", point, block.lines);
     stop_here();

@@ -311,3 +311,13 @@ bool thread_join(struct thread *thread)
         free_thread(thread);
     return done;
 }
+
+void thread_tell_stacks(void (*fn)(void *ctx, virt_t window, struct page *stack), void *ctx)
+{
+    const struct thread *thread;
+
+    if (!threads.started)
+        return;
+    list_for_each_entry (thread, &threads.all, all)
+        fn(ctx, (virt_t)thread->window, thread->stack);
+}

@@ -27,6 +27,7 @@
 #define THREAD_STACK_ORDER 1u
 #define THREAD_HZ_MAX 10000u
 
+struct page;
 struct thread;
 
 typedef void (*thread_fn_t)(void *arg);
@@ -68,6 +69,9 @@ void thread_yield(void);
 /* The running one. */
 struct thread *thread_current(void);
 const char *thread_name(const struct thread *thread);
+
+/* Tells fn of each thread's stack: where it is seen, and its block of pages. */
+void thread_tell_stacks(void (*fn)(void *ctx, virt_t window, struct page *stack), void *ctx);
 
 /* Switches from one thread to another since threads_start(), and those that a tick made. */
 uint32_t thread_switches(void);

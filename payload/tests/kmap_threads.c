@@ -19,6 +19,7 @@
 #include "paging/kmap.h"
 #include "paging/kmap_local.h"
 #include "paging/preempt.h"
+#include "payload/oracle.h"
 #include "payload/tests/highmem_set.h"
 #include "payload/thread.h"
 
@@ -140,7 +141,7 @@ static void nest(void *arg)
     struct worker *w = arg;
     uint32_t wanted = rounds(w->t);
 
-    for (; w->rounds < wanted; w->rounds++) {
+    for (; w->rounds < wanted || thread_preemptions() <= WORKERS; w->rounds++) {
         struct page *page[NESTED];
         void *window[NESTED];
         unsigned depth = 1 + prng_below(&w->prng, NESTED);
@@ -150,6 +151,11 @@ static void nest(void *arg)
             window[i] = kmap_local_page(page[i]);
         }
         linger(w);
+        if (w->number == 1 && w->rounds == 1) {
+            for (unsigned i = 0; i < depth; i++)
+                oracle_window(window[i], page_to_phys(page[i]));
+            oracle_point("thread_switched");
+        }
         for (unsigned i = 0; i < depth; i++)
             w->wrong += !shows(window[i], page[i]);
         for (unsigned i = depth; i > 0; i--)
