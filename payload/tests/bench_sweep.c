@@ -10,7 +10,7 @@
 #include "paging/kmap_range.h"
 #include "payload/tests/bench.h"
 
-#define SWEEP_BLOCKS_MAX 256u /* 1 GiB */
+#define SWEEP_BLOCKS_MAX 256u /* 1 GiB, with depth=full */
 #define SWEEP_BLOCKS_MIN 16u
 #define MIB_PER_BLOCK (BENCH_BLOCK_PAGES * PAGE_SIZE / MIB(1))
 #define WORDS_PER_LINE (64u / sizeof(uint32_t))
@@ -47,10 +47,12 @@ static void finish_sweep(struct bench *b)
 /* A page of zeroes is no proof of having been read, so each holds a word. */
 static const char *prepare_sweep(struct bench *b)
 {
-    unsigned max_blocks = b->depth == DEPTH_SPARSE ? SWEEP_BLOCKS_MIN : SWEEP_BLOCKS_MAX;
+    static const unsigned max_blocks[] = {[DEPTH_SPARSE] = SWEEP_BLOCKS_MIN,
+                                          [DEPTH_SMOKE] = SWEEP_BLOCKS_MAX / 4,
+                                          [DEPTH_FULL] = SWEEP_BLOCKS_MAX};
 
     memset(&sweep, 0, sizeof(sweep));
-    while (sweep.nr_blocks < max_blocks) {
+    while (sweep.nr_blocks < max_blocks[b->depth]) {
         struct page *block = alloc_pages(GFP_HIGHUSER | __GFP_THISZONE, MAX_ORDER);
 
         if (!block)
