@@ -30,14 +30,20 @@ static unsigned hand, quick_hand;
 static struct wait_queue waiters = WAIT_QUEUE_INIT(waiters);
 static unsigned nr_kept;
 
+/* Which page a slot that is not free shows, or showed. */
+static pfn_t slot_pfn(unsigned slot)
+{
+    return slots[slot].page == &forgotten ? forgotten_pfn[slot] : page_to_pfn(slots[slot].page);
+}
+
 static __attribute__((noinline)) void spoil_emptied(unsigned slot, pte_t *entry)
 {
     if (inject(kmap_keep_entry, kmap))
         pte_set_page(entry, slots[slot].page);
     if (inject(kmap_keep_link, kmap))
         slots[slot].page->kmap = slot + 1;
-    if (inject(kmap_entry_left, oracle) && slot == LAST_PKMAP / 2 && slots[slot].page != &forgotten)
-        pte_set_page(entry, slots[slot].page);
+    if (inject(kmap_entry_left, oracle) && slot == LAST_PKMAP / 2)
+        pte_set(entry, pte_make(pfn_to_phys(slot_pfn(slot)), PTE_PRESENT | PTE_WRITE | layout.nx));
 }
 
 static inline void empty_slot(unsigned slot, pte_t *entry)
@@ -257,7 +263,7 @@ bool kmap_slot(unsigned slot, pfn_t *pfn, bool *in_use)
 {
     if (kmap_pool.count[slot] == KMAP_FREE)
         return false;
-    *pfn = slots[slot].page == &forgotten ? forgotten_pfn[slot] : page_to_pfn(slots[slot].page);
+    *pfn = slot_pfn(slot);
     *in_use = kmap_pool.count[slot] >= KMAP_FIRST_USE;
     return true;
 }
@@ -300,6 +306,7 @@ unsigned kmap_reset(void)
     }
     if (!inject(kmap_reset_skip_flush, kmap))
         tlb_flush_all();
+    hand = 0;
     kmap_pool.waiting = 0;
     nr_kept = 0;
     settle_quick_hand();
