@@ -258,7 +258,7 @@ static void wake_next(void)
 /* The window that shows the address; NO_WINDOW if that is none's, or its window is not in use. */
 static unsigned window_at(virt_t addr)
 {
-    virt_t offset = addr - KMAP_RANGE_BASE;
+    uintptr_t offset = addr - KMAP_RANGE_BASE;
     unsigned window = (unsigned)(offset / KMAP_RANGE_STRIDE);
 
     if (addr < KMAP_RANGE_BASE || window >= KMAP_RANGE_WINDOWS ||

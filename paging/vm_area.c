@@ -113,7 +113,7 @@ unsigned vm_area_claim(virt_t start, enum vm_kind kind)
 {
     unsigned pages;
 
-    if (start < layout.vmalloc_start || start >= layout.vmalloc_end || start & PAGE_MASK)
+    if (start < layout.vmalloc_start || start >= layout.vmalloc_end || offset_in_page(start))
         return 0;
     preempt_disable();
     pages = claim_area(index_of(start), kind);

@@ -35,7 +35,7 @@ static void check_touched(struct bench *b, struct test *t)
         uint32_t found = word_at(b->page[i], 0);
 
         TEST_CHECK(t, found == b->runs, "physical 0x%09llx was touched %u times, %u wanted",
-                   (unsigned long long)page_to_phys(b->page[i]), found, b->runs);
+                   addr_number(page_to_phys(b->page[i])), found, b->runs);
     }
 }
 
@@ -100,7 +100,7 @@ static void check_marks(struct bench *b, struct test *t, unsigned index, uint32_
 
     TEST_CHECK(t, first == wanted && last == wanted,
                "physical 0x%09llx holds 0x%08x and 0x%08x, 0x%08x wanted",
-               (unsigned long long)page_to_phys(b->page[index]), first, last, wanted);
+               addr_number(page_to_phys(b->page[index])), first, last, wanted);
 }
 
 static void run_clear(struct bench *b)

@@ -67,7 +67,7 @@ static bool check_page(struct test *t, const void *window, unsigned index, const
 
     return TEST_CHECK(t, seen == mark_of(pfn),
                       "page %u of window %p, physical 0x%09llx: 0x%08x, 0x%08x wanted", index,
-                      window, (unsigned long long)pfn_to_phys(pfn), seen, mark_of(pfn));
+                      window, addr_number(pfn_to_phys(pfn)), seen, mark_of(pfn));
 }
 
 static bool check_run(struct test *t, const void *window, const struct page *first, unsigned count)
@@ -177,7 +177,7 @@ static void visit_all(struct test *t, bool write)
             count = MIN(largest, end - pfn);
             window = kmap_range(pfn_to_page(pfn), count);
             if (!TEST_CHECK(t, window != NULL, "no window to %u pages at 0x%09llx", count,
-                            (unsigned long long)pfn_to_phys(pfn)))
+                            addr_number(pfn_to_phys(pfn))))
                 return;
             if (write)
                 write_run(window, pfn, count);
@@ -211,20 +211,20 @@ static void check_entries(struct test *t, const void *window, const struct page 
     struct page_walk walk;
 
     for (unsigned i = 0; i < KMAP_RANGE_PAGES && !test_should_stop(t); i++) {
-        phys_addr_t wanted = page_to_phys(first) + (phys_addr_t)i * PAGE_SIZE;
+        phys_addr_t wanted = page_to_phys(first) + (uint64_t)i * PAGE_SIZE;
 
         pgtable_walk(cr3_read(), (virt_t)at_page(window, i), &walk);
         TEST_CHECK(
             t, walk.present == (i < count) && (i >= count || walk.phys == wanted),
             "page %u of a window to %u pages is physical 0x%llx (present: %u), 0x%llx wanted", i,
-            count, (unsigned long long)walk.phys, walk.present, (unsigned long long)wanted);
+            count, addr_number(walk.phys), walk.present, addr_number(wanted));
     }
     pgtable_walk(cr3_read(), (virt_t)window, &walk);
     TEST_CHECK(t,
                (walk.size == LARGE_PAGE_SIZE) ==
                    (count == KMAP_RANGE_PAGES && IS_ALIGNED(page_to_pfn(first), KMAP_RANGE_PAGES)),
                "a run of %u pages at 0x%llx has pages of %u KiB", count,
-               (unsigned long long)page_to_phys(first), (unsigned)(walk.size / 1024));
+               addr_number(page_to_phys(first)), (unsigned)(walk.size / 1024));
     TEST_CHECK(t, layout.nx == 0 || walk.no_execute, "a window is executable");
 }
 
@@ -453,7 +453,7 @@ static void case_copy_and_clear(struct test *t)
         volatile uint32_t *window = kmap_local_page(page);
 
         TEST_CHECK(t, *window == model[i], "physical 0x%09llx holds 0x%08x, 0x%08x wanted",
-                   (unsigned long long)page_to_phys(page), *window, model[i]);
+                   addr_number(page_to_phys(page)), *window, model[i]);
         kunmap_local((const void *)window);
     }
     give_back();

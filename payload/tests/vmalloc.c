@@ -128,8 +128,8 @@ static void check_area(struct test *t, const void *area, unsigned pages)
         kunmap_local((const void *)window);
         TEST_CHECK(t, seen == mark_of(page) && own == seen,
                    "0x%08lx to physical 0x%09llx: 0x%08x, the page holds 0x%08x, 0x%08x wanted",
-                   (unsigned long)page_at(area, i), (unsigned long long)page_to_phys(page), seen,
-                   own, mark_of(page));
+                   (unsigned long)page_at(area, i), addr_number(page_to_phys(page)), seen, own,
+                   mark_of(page));
     }
 }
 
@@ -212,11 +212,11 @@ static void case_guards(struct test *t)
         if (TEST_CHECK(t, alloc && window && remap && last, "no room for four areas")) {
             check_edges(t, "vmalloc", alloc, pages);
             check_edges(t, "vmap", window, pages);
-            check_edges(t, "ioremap", (void *)((virt_t)remap & ~(virt_t)PAGE_MASK), 1);
+            check_edges(t, "ioremap", (void *)ALIGN_DOWN((virt_t)remap, PAGE_SIZE), 1);
             check_edges(t, "vmalloc", last, 1);
         }
         vfree(last);
-        iounmap(remap);
+        iounmap_cache(remap);
         vunmap(window);
         vfree(alloc);
     }
@@ -277,8 +277,8 @@ static bool check_window(struct test *t, const void *window, struct page *const 
 
         right &= TEST_CHECK(t, seen == mark_of(pages[i]),
                             "0x%08lx to physical 0x%09llx: 0x%08x, 0x%08x wanted",
-                            (unsigned long)page_at(window, i),
-                            (unsigned long long)page_to_phys(pages[i]), seen, mark_of(pages[i]));
+                            (unsigned long)page_at(window, i), addr_number(page_to_phys(pages[i])),
+                            seen, mark_of(pages[i]));
     }
     return right;
 }
@@ -483,18 +483,18 @@ static void case_misuse(struct test *t)
     vfree(window);
     vunmap(area);
     vunmap(remap);
-    iounmap(area);
+    iounmap_cache(area);
     vfree(lowmem_page_address(low));
     test_findings_end(t, 8, "areas ended by others than their owners");
     TEST_CHECK(t, !vmalloc_to_page(lowmem_page_address(low)) && vmalloc_to_page(window) == low,
                "vmalloc_to_page() of a direct-map address, or of a window");
     vfree(area);
     vunmap(window);
-    iounmap(remap);
+    iounmap_cache(remap);
     test_findings_begin(t);
     vfree(area);
     vunmap(window);
-    iounmap(remap);
+    iounmap_cache(remap);
     test_findings_end(t, 3, "areas ended twice");
     __free_page(low);
 }
