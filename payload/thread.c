@@ -32,6 +32,9 @@ struct thread {
     void *window; /* to the stack */
 };
 
+_Static_assert(STACK_BYTES - ALIGN_UP(sizeof(struct thread), STACK_ALIGN) == THREAD_STACK_USABLE,
+               "the stack `worker` of ci/stack.cfg is not that of the code");
+
 /* What thread_switch() leaves on a stack, as a new thread finds it. */
 struct first_frame {
     uint32_t edi, esi, ebx, ebp, eip;

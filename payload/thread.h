@@ -25,6 +25,7 @@
 #include "paging/wait.h"
 
 #define THREAD_STACK_ORDER 1u
+#define THREAD_STACK_USABLE 8000u /* bytes below the descriptor; ci/stack.cfg has it too */
 #define THREAD_HZ_MAX 10000u
 
 struct page;

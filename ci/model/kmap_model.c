@@ -326,8 +326,6 @@ static void act(struct thread *t)
         t->op.event == EVENT_IRQ || t->op.event == EVENT_PREEMPT ? on_access : NULL;
     processor.greedy = t->op.event == EVENT_WALK;
     actions[t->op.kind](t);
-    processor_on_access = NULL;
-    processor.greedy = false;
 }
 
 static void thread_main(void)
@@ -351,7 +349,7 @@ static void enter(struct thread *t)
     }
     m.in_coroutine = true;
     swapcontext(&m.scheduler, &t->context);
-    /* What it stopped in may go on later. */
+    /* Nothing goes on by itself now; what it stopped in may go on later. */
     processor_on_access = NULL;
     processor.greedy = false;
 }

@@ -35,11 +35,11 @@ struct function {
     size_t nr_calls;
 };
 
-/* A stack, bounded by two symbols of an object file. */
+/* A stack, bounded by two symbols of an object file, or of a size that the table gives. */
 struct stack_area {
-    char *name, *from, *to;
+    char *name, *from, *to; /* from and to: NULL if the size is given */
     unsigned from_value, to_value;
-    unsigned found; /* of the two symbols */
+    unsigned found; /* of the two symbols; a size counts as both */
 };
 
 struct graph {

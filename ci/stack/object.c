@@ -159,6 +159,8 @@ static void find_stacks(struct object *o)
         for (size_t k = 0; k < o->g->nr_stacks; k++) {
             struct stack_area *s = &o->g->stacks[k];
 
+            if (!s->from)
+                continue;
             if (!strcmp(name, s->from)) {
                 s->from_value = o->symbols[i].st_value;
                 s->found++;

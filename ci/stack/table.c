@@ -12,7 +12,7 @@ static const struct {
     size_t words; /* at least, the kind included */
 } kinds[] = {
     {"function", 3}, {"calls", 3}, {"indirect", 3}, {"address", 2}, {"overflows", 2},
-    {"stack", 4},    {"entry", 3}, {"margin", 2},   {"check", 3},
+    {"stack", 3},    {"entry", 3}, {"margin", 2},   {"check", 3},
 };
 
 static bool is_kind(const struct fact *fact, const char *kind)
@@ -102,12 +102,23 @@ static void declare_calls(struct graph *g, const struct fact *fact)
 
 static void declare_stack(struct graph *g, const struct fact *fact)
 {
+    struct stack_area stack = {.name = strdup(fact->words[1])};
+
+    if (fact->nr_words > 3) {
+        stack.from = strdup(fact->words[2]);
+        stack.to = strdup(fact->words[3]);
+    } else {
+        char *end;
+
+        stack.to_value = (unsigned)strtoul(fact->words[2], &end, 10);
+        stack.found = 2;
+        if (*end || !stack.to_value)
+            problem(g, "table, line %u: %s is no size of a stack", fact->line, fact->words[2]);
+    }
     g->stacks = realloc(g->stacks, (g->nr_stacks + 1) * sizeof(*g->stacks));
     if (!g->stacks)
         abort();
-    g->stacks[g->nr_stacks++] = (struct stack_area){.name = strdup(fact->words[1]),
-                                                    .from = strdup(fact->words[2]),
-                                                    .to = strdup(fact->words[3])};
+    g->stacks[g->nr_stacks++] = stack;
 }
 
 void table_declare(const struct table *t, struct graph *g)
@@ -126,6 +137,14 @@ void table_declare(const struct table *t, struct graph *g)
     }
 }
 
+/* A function of the table has no address that an object shows: it must be named in full. */
+static bool may_be_target(const struct function *f, const char *pattern)
+{
+    if (f->has_frame && !f->from_compiler && !strcmp(pattern, f->name))
+        return true;
+    return f->address_taken && fnmatch(pattern, f->name, 0) == 0;
+}
+
 static void resolve_indirect(struct graph *g, const struct fact *fact)
 {
     struct function *caller = function_find(g, fact->words[1]);
@@ -141,7 +160,7 @@ static void resolve_indirect(struct graph *g, const struct fact *fact)
         for (size_t k = 0; k < g->nr_functions; k++) {
             struct function *f = &g->functions[k];
 
-            if (!f->address_taken || fnmatch(fact->words[i], f->name, 0) != 0)
+            if (!may_be_target(f, fact->words[i]))
                 continue;
             any = f->is_target = true;
             call_add(g, (size_t)(caller - g->functions), k, true);

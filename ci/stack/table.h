@@ -10,10 +10,13 @@
  *     calls CALLER CALLEE...    calls from assembly
  *     indirect CALLER PATTERN...
  *                               whom CALLER calls by pointer: all functions whose address is taken
- *                               and whose names match (fnmatch(3))
+ *                               and whose names match (fnmatch(3)); or a `function` of this
+ *                               table by its full name, such as code that is made at run time
  *     address NAME...           address taken, never called
  *     overflows NAME            calls itself until the stack ends, on purpose
  *     stack NAME FROM TO        the symbols of its lowest byte and of the first one above it
+ *     stack NAME BYTES          one that is allocated: no object has it, so a _Static_assert in the
+ *                               code must tie the number to its size
  *     entry NAME FUNCTION [except FUNCTION...]
  *                               where the processor comes in, and what it does not do from there
  *     margin BYTES              what each stack keeps free

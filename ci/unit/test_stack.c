@@ -276,6 +276,49 @@ static void unknown_frames(void **state)
     run_close(&r);
 }
 
+/* A stack that no object has: nothing is looked up for it. */
+static void size_from_the_table(void **state)
+{
+    struct run r;
+
+    run_open(&r, DIRECT, "stack worker 126\nentry main main\ncheck worker main\n");
+    assert_int_equal(finish(&r, true), 0);
+    assert_said(&r, "worker: main = 126 of 126 bytes, margin 0: fits");
+    run_close(&r);
+
+    run_open(&r, DIRECT, "stack worker 125\nentry main main\ncheck worker main\n");
+    assert_int_equal(finish(&r, false), 1);
+    assert_said(&r, "stack: 1 bytes too many on worker");
+    run_close(&r);
+
+    run_open(&r, DIRECT, "stack a low\nstack b 12k\nstack c 0\n");
+    assert_int_equal(r.g.problems, 3);
+    fflush(r.g.out);
+    assert_said(&r, "table, line 1: low is no size of a stack");
+    assert_said(&r, "table, line 2: 12k is no size of a stack");
+    run_close(&r);
+}
+
+/* Code that no compiler saw is called by its full name in the table, and by no pattern. */
+static void code_at_run_time(void **state)
+{
+    static const char graph[] = GRAPH(NODE("main", "16", "static") ELSEWHERE("__indirect_call")
+                                          EDGE("main", "__indirect_call"));
+    struct run r;
+
+    run_open(&r, graph,
+             "stack worker 20\nentry main main\ncheck worker main\n"
+             "function made 4\nindirect main made\n");
+    assert_int_equal(finish(&r, true), 0);
+    assert_said(&r, "worker: main = 20 of 20 bytes");
+    run_close(&r);
+
+    run_open(&r, graph, STACK_TABLE "function made 4\nindirect main m*\n");
+    set_stacks(&r, 500);
+    assert_int_equal(finish(&r, false), 2); /* no such function, and nothing calls it */
+    run_close(&r);
+}
+
 static void broken_input(void **state)
 {
     struct run r;
@@ -403,11 +446,18 @@ static void broken_objects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(direct),           cmocka_unit_test(too_deep),
-        cmocka_unit_test(without_a_branch), cmocka_unit_test(indirect),
-        cmocka_unit_test(stale_table),      cmocka_unit_test(recursion),
-        cmocka_unit_test(unknown_frames),   cmocka_unit_test(broken_input),
-        cmocka_unit_test(objects),          cmocka_unit_test(broken_objects),
+        cmocka_unit_test(direct),
+        cmocka_unit_test(too_deep),
+        cmocka_unit_test(without_a_branch),
+        cmocka_unit_test(indirect),
+        cmocka_unit_test(stale_table),
+        cmocka_unit_test(recursion),
+        cmocka_unit_test(unknown_frames),
+        cmocka_unit_test(broken_input),
+        cmocka_unit_test(size_from_the_table),
+        cmocka_unit_test(code_at_run_time),
+        cmocka_unit_test(objects),
+        cmocka_unit_test(broken_objects),
     };
 
     return cmocka_run_group_tests_name("stack", tests, NULL, NULL);

@@ -175,9 +175,9 @@ static void build_tables(void)
 
     layout_init((virt_t)setup.options.page_offset, MAX(ram_end, setup.image + image_bytes()));
     layout.nx = cpu_facts.has_nx ? PTE_NX : 0;
-    layout.global = cpu_facts.features & CPUID1_EDX_PGE ? PTE_GLOBAL : 0;
+    layout.global = (cpu_facts.features & CPUID1_EDX_PGE) ? PTE_GLOBAL : 0;
     layout.write_combining =
-        cpu_facts.features & CPUID1_EDX_PAT ? WRITE_COMBINING_BY_PAT : WRITE_COMBINING_BY_MTRR;
+        (cpu_facts.features & CPUID1_EDX_PAT) ? WRITE_COMBINING_BY_PAT : WRITE_COMBINING_BY_MTRR;
     layout.phys_bits = (uint8_t)cpu_facts.phys_bits;
     if (setup.image + image_bytes() > layout.lowmem_end)
         refuse("the image was loaded at 0x%llx, beyond lowmem", addr_number(setup.image));

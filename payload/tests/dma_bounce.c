@@ -100,7 +100,8 @@ static uint32_t largest(const struct dma_client *client)
 }
 
 /* Where in the arena the buffer goes, in the plan's class of alignment. */
-static uint32_t place(struct prng *prng, enum placement where, uint32_t bytes, uint32_t align)
+static uint32_t choose_place(struct prng *prng, enum placement where, uint32_t bytes,
+                             uint32_t align)
 {
     uint32_t first = ALIGN_UP(DMA_ARENA_GUARD, PAGE_SIZE);
     uint32_t room = DMA_ARENA_BYTES - first - DMA_ARENA_GUARD - bytes;
@@ -160,7 +161,8 @@ static bool make_plan(struct dma_bench *b, uint32_t n, const struct permutation 
         return false;
     bytes = MIN(bytes, limit);
     p->bytes = MAX(ALIGN_DOWN(bytes, client->granule_bytes), client->granule_bytes);
-    p->offset = place(prng, (enum placement)(pair / DMA_NR_ARENAS), p->bytes, client->align_bytes);
+    p->offset =
+        choose_place(prng, (enum placement)(pair / DMA_NR_ARENAS), p->bytes, client->align_bytes);
     /* The far ends of a large disk take longer to reach than the budget allows for: 1 GiB will do.
      */
     units = (uint32_t)(MIN(client->size_bytes, GIB64(1)) / client->granule_bytes) -

@@ -233,7 +233,7 @@ static struct {
     volatile bool done;
 } shared;
 
-static void hold_window(void *arg)
+static void thread_hold_window(void *arg)
 {
     struct page *page = arg;
     void *window = kmap_local_page(page);
@@ -267,7 +267,7 @@ static void case_across_a_switch(struct test *t)
     mine = set_page(1);
     shared.t = t;
     shared.done = false;
-    if (threads_start(0) || !(thread = thread_create("holder", hold_window, theirs))) {
+    if (threads_start(0) || !(thread = thread_create("holder", thread_hold_window, theirs))) {
         test_error(t, "no thread");
         goto out;
     }
@@ -390,7 +390,7 @@ static void case_recycled_slot(struct test *t)
 }
 
 /* The thread of the next case. */
-static void want_page(void *arg)
+static void thread_want_page(void *arg)
 {
     struct page **page = arg;
     void *window = kmap(*page);
@@ -419,7 +419,7 @@ static void case_freed_while_waited_for(struct test *t)
         __free_pages(page, 0);
         return;
     }
-    if (threads_start(0) || !(thread = thread_create("wanter", want_page, &page))) {
+    if (threads_start(0) || !(thread = thread_create("wanter", thread_want_page, &page))) {
         test_error(t, "no thread");
         goto out;
     }
@@ -494,7 +494,7 @@ static void case_culprits(struct test *t)
 {
     struct page *page = alloc_pages(GFP_HIGHUSER | __GFP_THISZONE, 0);
     struct symbol_place place = {.name = "nobody"};
-    struct kmap_open open;
+    struct kmap_open open = {0};
 
     if (!page) {
         test_skip(t, "no high memory");

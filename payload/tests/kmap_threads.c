@@ -136,7 +136,7 @@ static void linger(struct worker *w)
 }
 
 /* Nested short windows, looked at again after others have run. */
-static void nest(void *arg)
+static void thread_nest(void *arg)
 {
     struct worker *w = arg;
     uint32_t wanted = rounds(w->t);
@@ -167,7 +167,7 @@ static void case_local_preempted(struct test *t)
 {
     if (!begin(t, TICK_HZ))
         return;
-    if (start_workers(t, WORKERS, nest)) {
+    if (start_workers(t, WORKERS, thread_nest)) {
         uint32_t preemptions;
 
         join_workers(t, WORKERS);
@@ -180,7 +180,7 @@ static void case_local_preempted(struct test *t)
 }
 
 /* Lasting windows: few pages that all threads share, and many that wrap the pool. */
-static void share(void *arg)
+static void thread_share(void *arg)
 {
     struct worker *w = arg;
     uint32_t wanted = rounds(w->t);
@@ -205,7 +205,7 @@ static void case_kmap_preempted(struct test *t)
 {
     if (!begin(t, TICK_HZ))
         return;
-    if (start_workers(t, WORKERS, share))
+    if (start_workers(t, WORKERS, thread_share))
         join_workers(t, WORKERS);
     threads_stop();
     page_set_give_back(&set);
@@ -218,7 +218,7 @@ static struct {
     volatile unsigned nr_asleep;
 } order;
 
-static void want_window(void *arg)
+static void thread_want_window(void *arg)
 {
     struct worker *w = arg;
     struct page *page = set_page(LAST_PKMAP + w->number);
@@ -249,7 +249,7 @@ static void case_sleep_in_order(struct test *t)
     while (nr_held < LAST_PKMAP && kmap(set_page(nr_held)))
         nr_held++;
     TEST_CHECK(t, nr_held == LAST_PKMAP, "%u windows of %u could be had", nr_held, LAST_PKMAP);
-    if (start_workers(t, SLEEPERS, want_window)) {
+    if (start_workers(t, SLEEPERS, thread_want_window)) {
         thread_yield();
         TEST_CHECK(t, order.nr_asleep == SLEEPERS, "%u threads of %u sleep with the pool full",
                    order.nr_asleep, SLEEPERS);
@@ -269,7 +269,7 @@ static void case_sleep_in_order(struct test *t)
 }
 
 /* As many threads as it takes hold windows and want more; the timer mixes them. */
-static void hold_many(void *arg)
+static void thread_hold_many(void *arg)
 {
     struct worker *w = arg;
     uint32_t wanted = rounds(w->t) / 20;
@@ -301,7 +301,7 @@ static void case_pool_contended(struct test *t)
     while (nr_held < LAST_PKMAP / 8)
         if (kmap(set_page(3 * LAST_PKMAP + nr_held)))
             nr_held++;
-    if (start_workers(t, WORKERS, hold_many))
+    if (start_workers(t, WORKERS, thread_hold_many))
         join_workers(t, WORKERS);
     threads_stop();
     while (nr_held > 0)

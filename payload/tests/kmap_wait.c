@@ -50,7 +50,7 @@ static struct page *other_page(unsigned number)
     return set_page(LAST_PKMAP + number);
 }
 
-static void want(void *arg)
+static void thread_want(void *arg)
 {
     struct wanter *w = arg;
 
@@ -101,7 +101,7 @@ static void start(struct test *t, unsigned number, struct page *page)
     struct wanter *w = &wanters[number];
 
     w->page = page;
-    w->thread = thread_create("wanter", want, w);
+    w->thread = thread_create("wanter", thread_want, w);
     if (!w->thread)
         test_error(t, "no memory for a thread");
 }
@@ -281,7 +281,7 @@ static void case_nobody_left(struct test *t)
     end(t);
 }
 
-static void count_up(void *arg)
+static void thread_count_up(void *arg)
 {
     volatile uint32_t *counter = arg;
 
@@ -305,7 +305,7 @@ static void case_preemption_off(struct test *t)
     }
     counter = 0;
     preempt_disable();
-    thread = thread_create("counter", count_up, &counter);
+    thread = thread_create("counter", thread_count_up, &counter);
     before = thread_switches();
     while (!deadline_passed(limit))
         cpu_relax();

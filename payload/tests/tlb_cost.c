@@ -240,7 +240,6 @@ static void measure_flushes(struct test *t, uint64_t kept_refill)
 void tlb_case_costs(struct test *t)
 {
     const struct tlb_area *area = tlb_area_open(t);
-    uint64_t kept_refill = 0;
 
     if (!area)
         return;
@@ -257,10 +256,8 @@ void tlb_case_costs(struct test *t)
         if (test_depth(t) == DEPTH_SPARSE)
             sizes -= SPARSE_SHIFT;
         kept = measure_sets(t, &kinds[i], sizes);
-        if (i == 0) {
-            kept_refill = kept;
-            measure_flushes(t, kept_refill);
-        }
+        if (i == 0)
+            measure_flushes(t, kept);
     }
     tlb_area_close();
 }
