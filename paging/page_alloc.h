@@ -65,11 +65,11 @@ void page_alloc_add_range(pfn_t start, pfn_t end);
 struct page *alloc_pages(gfp_t gfp, unsigned order);
 
 /*
- * A block of 2^wanted pages that lies wholly in [min, max), the lowest one among free blocks of the
+ * A block of 2^order pages that lies wholly in [min, max), the lowest one among free blocks of the
  * smallest size that has one, from any zone; NULL if there is none. Takes time in proportion to the
  * number of free blocks.
  */
-struct page *alloc_pages_in(unsigned wanted, phys_addr_t min, phys_addr_t max);
+struct page *alloc_pages_in(unsigned order, phys_addr_t min, phys_addr_t max);
 
 /*
  * Gives a block back. `page` and `order` must be those of an allocation: a block that is not

@@ -270,7 +270,7 @@ static void do_unlocal(struct thread *t)
 {
     if (!t->depth)
         return;
-    under_test_kunmap_local((char *)kmap_local_addr(t->depth - 1) + t->op.page * 8);
+    under_test_kunmap_local((char *)kmap_local_addr(t->depth - 1) + (ptrdiff_t)t->op.page * 8);
     t->depth--;
 }
 
@@ -449,7 +449,7 @@ static void check_pages(void)
     for (unsigned i = MODEL_LOW_PAGES; i < MODEL_PAGES; i++) {
         const struct mapping *map = &m.mapping[i];
         const struct page *page = &processor.map[i];
-        unsigned slot = (unsigned)((map->window - PKMAP_BASE) / PKMAP_STRIDE);
+        unsigned slot = (unsigned)((map->window - PKMAP_BASE) / (virt_t)PKMAP_STRIDE);
 
         if (map->free)
             CHECK(!memcmp(page, &map->descriptor, sizeof(*page)),

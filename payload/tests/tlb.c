@@ -56,7 +56,7 @@ static void show_range(const struct tlb_area *area, const struct range_place *pl
         pte_t *entry = pgtable_pte((virt_t)place->start + i * PAGE_SIZE, false);
 
         pte_clear(entry);
-        pte_set(entry, pte_make(area->block[block] + i * PAGE_SIZE,
+        pte_set(entry, pte_make(area->block[block] + (uint64_t)i * PAGE_SIZE,
                                 PTE_PRESENT | PTE_WRITE | layout.nx | place->global));
     }
 }

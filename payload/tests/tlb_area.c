@@ -29,7 +29,7 @@ static void write_tags(void)
 {
     for (unsigned block = 0; block < TLB_BLOCKS; block++)
         for (unsigned page = 0; page < TLB_BLOCK_PAGES; page++) {
-            uint32_t *word = phys_to_virt(state.area.block[block] + page * PAGE_SIZE);
+            uint32_t *word = phys_to_virt(state.area.block[block] + (uint64_t)page * PAGE_SIZE);
 
             word[0] = tlb_tag(block, page);
             word[1] = SECOND_WORD;
@@ -46,7 +46,7 @@ static void fill_in(struct tlb_area *area)
     area->table = page_to_phys(state.tables);
     area->table_entry = lowmem_page_address(state.tables);
     for (unsigned i = 0; i < TLB_BLOCKS; i++)
-        area->block[i] = page_to_phys(state.blocks) + i * LARGE_PAGE_SIZE;
+        area->block[i] = page_to_phys(state.blocks) + (uint64_t)i * LARGE_PAGE_SIZE;
     memset(directory, 0, PAGE_SIZE << DIRECTORIES_ORDER);
     memset(area->table_entry, 0, PAGE_SIZE << TLB_AREA_TABLE_ORDER);
 }
@@ -73,7 +73,7 @@ const struct tlb_area *tlb_area_open(struct test *t)
 void tlb_area_use_table(unsigned table)
 {
     pte_set(&state.area.directory_entry[table],
-            pte_make(state.area.table + table * PAGE_SIZE, PTE_PRESENT | PTE_WRITE));
+            pte_make(state.area.table + (uint64_t)table * PAGE_SIZE, PTE_PRESENT | PTE_WRITE));
 }
 
 void tlb_area_close(void)

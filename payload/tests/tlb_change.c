@@ -88,7 +88,8 @@ static void shape_apply(const struct tlb_area *area, const struct shape *shape)
 
         pte_clear(entry);
         if (shape->present)
-            pte_set(entry, pte_make(area->block[shape->block] + spots[i] * PAGE_SIZE, flags));
+            pte_set(entry,
+                    pte_make(area->block[shape->block] + (uint64_t)spots[i] * PAGE_SIZE, flags));
     }
     if ((*directory & PTE_LARGE) || !(*directory & PTE_PRESENT)) {
         pte_clear(directory);
