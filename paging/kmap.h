@@ -46,7 +46,7 @@ void kunmap_slowly(struct page *page);
 
 static inline virt_t pkmap_addr(unsigned slot)
 {
-    return PKMAP_BASE + slot * (virt_t)PKMAP_STRIDE;
+    return PKMAP_BASE + slot * (uintptr_t)PKMAP_STRIDE;
 }
 
 /*

@@ -48,7 +48,7 @@ static inline virt_t kmap_local_take(struct cpu *cpu)
     virt_t window = cpu->kmap_local_next;
 
     if (!inject(kmap_local_share_slot, kmap) && !inject_on_host(kmap_local_late_depth))
-        cpu->kmap_local_next = window + (virt_t)KMAP_LOCAL_STRIDE_BYTES;
+        cpu->kmap_local_next = window + (uintptr_t)KMAP_LOCAL_STRIDE_BYTES;
     __asm__ volatile("" : : : "memory");
     return window;
 }

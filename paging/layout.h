@@ -77,7 +77,7 @@ void layout_init(virt_t page_offset, phys_addr_t ram_end);
 /* Address of the fixmap's slot `slot`, 0..511. */
 static inline virt_t fix_to_virt(unsigned slot)
 {
-    return FIXADDR_START + (virt_t)slot * PAGE_SIZE;
+    return FIXADDR_START + (uintptr_t)slot * PAGE_SIZE;
 }
 
 /* Direct-map address of a physical address below lowmem_end; the physical address before paging. */

@@ -345,5 +345,6 @@ void pgtable_enter_paging(void)
     pkmap_ptes = table_entry(live_pdpt(), PKMAP_BASE, NULL, false);
     fixmap_ptes = table_entry(live_pdpt(), FIXADDR_START, NULL, false);
     kmap_range_directory = directory_entry(live_pdpt(), KMAP_RANGE_BASE, NULL, false);
-    kmap_range_ptes = table_of(*kmap_range_directory);
+    if (kmap_range_directory) /* as pgtable_build() made it */
+        kmap_range_ptes = table_of(*kmap_range_directory);
 }

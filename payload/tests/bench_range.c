@@ -14,7 +14,7 @@
 #define AREA_BYTES (2 * PAGE_SIZE) /* a thread's stack */
 #define AREAS 1024u                /* in a run */
 
-static const char *clear_pages(struct bench *b)
+static const char *prepare_cleared(struct bench *b)
 {
     for (unsigned i = 0; i < BENCH_PAGES; i++)
         clear_highpage(b->page[i]);
@@ -68,7 +68,7 @@ static void run_pages(struct bench *b)
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "kmap_range_64",
     .operations = BENCH_PAGES,
-    .prepare = clear_pages,
+    .prepare = prepare_cleared,
     .run = run_range,
     .check = check_touched,
 };
@@ -76,13 +76,13 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "kmap_pages_64",
     .operations = BENCH_PAGES,
-    .prepare = clear_pages,
+    .prepare = prepare_cleared,
     .run = run_pages,
     .check = check_touched,
 };
 
 /* Whole runs. The first and last word of each page tell which it is. */
-static const char *mark_pages(struct bench *b)
+static const char *prepare_marked(struct bench *b)
 {
     for (unsigned i = 0; i < BENCH_PAGES; i++) {
         uint32_t mark = page_to_pfn(b->page[i]);
@@ -132,7 +132,7 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "clear_highpages",
     .operations = BENCH_PAGES,
     .bytes_each = PAGE_SIZE,
-    .prepare = mark_pages,
+    .prepare = prepare_marked,
     .run = run_clear,
     .check = check_cleared,
 };
@@ -141,14 +141,14 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "copy_highpages",
     .operations = BENCH_PAGES,
     .bytes_each = PAGE_SIZE,
-    .prepare = mark_pages,
+    .prepare = prepare_marked,
     .run = run_copy,
     .check = check_copied,
 };
 
 static uint32_t areas_touched;
 
-static const char *begin_areas(struct bench *b)
+static const char *prepare_areas(struct bench *b)
 {
     (void)b;
     areas_touched = 0;
@@ -179,7 +179,7 @@ static void check_areas(struct bench *b, struct test *t)
 TABLE_ENTRY(bench_row, struct bench_row) = {
     .name = "vmalloc_8k",
     .operations = AREAS,
-    .prepare = begin_areas,
+    .prepare = prepare_areas,
     .run = run_vmalloc,
     .check = check_areas,
 };

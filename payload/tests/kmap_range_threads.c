@@ -118,7 +118,7 @@ static uint32_t count_wrong(struct worker *w, const char *window, const struct p
     return wrong;
 }
 
-static void use_windows(void *arg)
+static void thread_use_windows(void *arg)
 {
     struct worker *w = arg;
     uint32_t wanted = test_depth(w->t) == DEPTH_SPARSE ? ROUNDS / 3 : ROUNDS;
@@ -153,7 +153,7 @@ static void case_contended(struct test *t)
 
     if (!begin(t, TICK_HZ))
         return;
-    if (start_workers(t, WORKERS, use_windows)) {
+    if (start_workers(t, WORKERS, thread_use_windows)) {
         join_workers(t, WORKERS);
         slept = kmap_range_counters.slept - slept;
         TEST_CHECK(t, slept > 0, "no thread ever slept for a window");
@@ -172,7 +172,7 @@ static struct {
     volatile unsigned nr_served, nr_asleep;
 } order;
 
-static void want_window(void *arg)
+static void thread_want_window(void *arg)
 {
     struct worker *w = arg;
     struct page *first = block + w->number;
@@ -202,7 +202,7 @@ static void case_sleep_in_order(struct test *t)
     memset(&order, 0, sizeof(order));
     for (unsigned i = 0; i < KMAP_RANGE_WINDOWS; i++)
         window[i] = kmap_range(block + i, KMAP_RANGE_PAGES - 1);
-    if (start_workers(t, SLEEPERS, want_window)) {
+    if (start_workers(t, SLEEPERS, thread_want_window)) {
         thread_yield();
         TEST_CHECK(t, order.nr_asleep == SLEEPERS, "%u threads of %u sleep with no window free",
                    order.nr_asleep, SLEEPERS);

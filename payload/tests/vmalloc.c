@@ -508,7 +508,7 @@ struct worker {
 };
 
 /* Areas of its own, looked at again after others have run. */
-static void use_areas(void *arg)
+static void thread_use_areas(void *arg)
 {
     struct worker *w = arg;
     uint32_t rounds = test_depth(w->t) == DEPTH_SPARSE ? WORKER_ROUNDS / 3 : WORKER_ROUNDS;
@@ -560,7 +560,7 @@ static void case_threads(struct test *t)
         *w = (struct worker){.t = t};
         prng_seed(&w->prng, prng_u64(test_prng(t)));
         format(w->name, sizeof(w->name), "worker%u", started);
-        w->thread = thread_create(w->name, use_areas, w);
+        w->thread = thread_create(w->name, thread_use_areas, w);
         if (!TEST_CHECK(t, w->thread != NULL, "no memory for thread %u", started))
             break;
     }
