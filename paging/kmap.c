@@ -259,6 +259,24 @@ void *page_address(const struct page *page)
     return (void *)pkmap_addr(slot);
 }
 
+struct page *kmap_to_page(const void *addr)
+{
+    virt_t at = (virt_t)addr;
+    uint32_t offset;
+
+    if (at >= layout.page_offset && at < layout.high_memory)
+        return virt_to_page(addr);
+    if (at < PKMAP_BASE || at >= pkmap_addr(LAST_PKMAP))
+        return NULL;
+    offset = (uint32_t)(at - PKMAP_BASE);
+    /* Behind each window is its guard. */
+    if (offset % PKMAP_STRIDE >= PAGE_SIZE)
+        return NULL;
+    if (kmap_pool.count[offset / PKMAP_STRIDE] < KMAP_FIRST_USE && !inject(kmap_find_stale, kmap))
+        return NULL;
+    return slots[offset / PKMAP_STRIDE].page;
+}
+
 bool kmap_slot(unsigned slot, pfn_t *pfn, bool *in_use)
 {
     if (kmap_pool.count[slot] == KMAP_FREE)

@@ -90,6 +90,13 @@ static inline void kunmap(struct page *page)
 }
 
 /*
+ * The other way round from page_address(): the page that an address in a window in use shows, or
+ * one in the direct map; `addr` may point anywhere into it. NULL for an address that is neither.
+ * Context: any.
+ */
+struct page *kmap_to_page(const void *addr);
+
+/*
  * For the page allocator: parts a page that goes free from its stale slot, whose translation then
  * belongs to nobody until the next flush. False if the window is in use. The page has a slot.
  */

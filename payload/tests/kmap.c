@@ -194,6 +194,19 @@ static void check_free_page(struct test *t)
                "the block just freed is not to be had");
 }
 
+/* From any address in a window to its page, from its guard and from nowhere to none. */
+static void check_way_back(struct test *t, const char *window, const struct page *page)
+{
+    uint32_t offset = prng_below(test_prng(t), PAGE_SIZE);
+    const struct page *found = kmap_to_page(window + offset);
+
+    TEST_CHECK(t, found == page, "window %p leads to page %p, %p wanted", window + offset, found,
+               page);
+    TEST_CHECK(t, !kmap_to_page(window + PAGE_SIZE + offset), "the guard of window %p has a page",
+               window);
+    TEST_CHECK(t, !kmap_to_page(NULL), "NULL has a page");
+}
+
 static void case_counts(struct test *t)
 {
     struct page *page, *low = alloc_page(GFP_KERNEL);
@@ -209,12 +222,16 @@ static void case_counts(struct test *t)
     TEST_CHECK(t, first == again, "two windows %p and %p to one page", first, again);
     TEST_CHECK(t, page_address(page) == first, "page_address() is %p, the window %p",
                page_address(page), first);
+    check_way_back(t, first, page);
     kunmap(page);
     TEST_CHECK(t, page_address(page) == first, "one of two uses given back, page_address() is %p",
                page_address(page));
     kunmap(page);
     TEST_CHECK(t, page_address(page) == NULL, "all uses given back, page_address() is %p",
                page_address(page));
+    TEST_CHECK(t, !kmap_to_page(first), "a window that nobody uses has a page");
+    TEST_CHECK(t, !low || kmap_to_page(lowmem_page_address(low)) == low,
+               "a lowmem page is not found");
     test_findings_begin(t);
     kunmap(page);
     test_findings_end(t, 1, "kunmap() of a page that is not mapped");
