@@ -368,17 +368,15 @@ static void case_recycled_slot(struct test *t)
     kunmap(old);
     TEST_CHECK(t, shows(window, old), "a window just given back shows another page");
     TEST_CHECK(t, page_address(old) == NULL, "a page whose window was given back has an address");
-    for (; i < 2 * LAST_PKMAP && kmap_counters.wraps == flushes; i++) {
-        TEST_CHECK(t, shows(window, old), "a window shows another page before the flush");
-        kmap(set_page(i));
-        kunmap(set_page(i));
-    }
     for (; i < 2 * LAST_PKMAP && !test_should_stop(t); i++) {
-        void *now = kmap(set_page(i));
+        void *now;
 
+        if (kmap_counters.wraps == flushes)
+            TEST_CHECK(t, shows(window, old), "a window shows another page before the flush");
+        now = kmap(set_page(i));
         if (now == window)
             TEST_CHECK(t, shows(window, set_page(i)), "a slot shows another page than its own");
-        else
+        else if (kmap_counters.wraps != flushes)
             TEST_CHECK(t, !probe_read32(window, NULL, NULL) || !shows(window, old),
                        "a window shows its old page after the flush");
         kunmap(set_page(i));

@@ -13,7 +13,6 @@
  * thread that never ends.
  */
 #include "drivers/clock.h"
-#include "lib/format.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "paging/kmap.h"
@@ -21,28 +20,18 @@
 #include "paging/preempt.h"
 #include "payload/oracle.h"
 #include "payload/tests/highmem_set.h"
-#include "payload/thread.h"
+#include "payload/tests/workers.h"
 
 #define TICK_HZ 2000u
 #define WORKERS 8u
 #define ROUNDS 400u
 #define ROUNDS_SPARSE 100u
 #define NESTED 6u
+#define PATIENCE 100u /* rounds until a timer is given up, as a multiple of those wanted */
 #define SLEEPERS 12u
 #define LIMIT_MS 20000u
 
 static struct page_set set;
-
-struct worker {
-    struct test *t;
-    struct thread *thread;
-    struct prng prng;
-    unsigned number;
-    uint32_t rounds, wrong;
-    char name[16];
-};
-
-static struct worker workers[MAX(WORKERS, SLEEPERS)];
 
 static struct page *set_page(uint32_t index)
 {
@@ -70,37 +59,6 @@ static bool shows(const volatile uint32_t *window, const struct page *page)
 static uint32_t rounds(struct test *t)
 {
     return test_depth(t) == DEPTH_SPARSE ? ROUNDS_SPARSE : ROUNDS;
-}
-
-/* Starts `count` threads of fn; false, after an error, if there is no memory for them. */
-static bool start_workers(struct test *t, unsigned count, thread_fn_t fn)
-{
-    for (unsigned i = 0; i < count; i++) {
-        struct worker *w = &workers[i];
-
-        *w = (struct worker){.t = t, .number = i};
-        prng_seed(&w->prng, prng_u64(test_prng(t)));
-        format(w->name, sizeof(w->name), "worker%u", i);
-        w->thread = thread_create(w->name, fn, w);
-        if (!w->thread) {
-            test_error(t, "no memory for thread %u of %u", i + 1, count);
-            return false;
-        }
-    }
-    return true;
-}
-
-static void join_workers(struct test *t, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        struct worker *w = &workers[i];
-
-        if (w->thread && !TEST_CHECK(t, thread_join(w->thread), "%s sleeps for ever", w->name))
-            break;
-        TEST_CHECK(t, w->wrong == 0, "%s saw another page %u times in %u rounds", w->name, w->wrong,
-                   w->rounds);
-    }
-    TEST_CHECK(t, threads_stop() == 0, "threads are left that did not end");
 }
 
 /* All of high memory, its pages marked, and threads that a timer switches. */
@@ -141,7 +99,8 @@ static void thread_nest(void *arg)
     struct worker *w = arg;
     uint32_t wanted = rounds(w->t);
 
-    for (; w->rounds < wanted || thread_preemptions() <= WORKERS; w->rounds++) {
+    for (; w->rounds < wanted || (thread_preemptions() <= WORKERS && w->rounds < PATIENCE * wanted);
+         w->rounds++) {
         struct page *page[NESTED];
         void *window[NESTED];
         unsigned depth = 1 + prng_below(&w->prng, NESTED);
@@ -167,10 +126,10 @@ static void case_local_preempted(struct test *t)
 {
     if (!begin(t, TICK_HZ))
         return;
-    if (start_workers(t, WORKERS, thread_nest)) {
+    if (workers_start(t, WORKERS, thread_nest)) {
         uint32_t preemptions;
 
-        join_workers(t, WORKERS);
+        workers_join(t, "other pages");
         preemptions = thread_preemptions();
         TEST_CHECK(t, preemptions > WORKERS, "the timer switched threads %u times", preemptions);
         test_metric(t, "preemptions", preemptions, "count");
@@ -205,8 +164,8 @@ static void case_kmap_preempted(struct test *t)
 {
     if (!begin(t, TICK_HZ))
         return;
-    if (start_workers(t, WORKERS, thread_share))
-        join_workers(t, WORKERS);
+    if (workers_start(t, WORKERS, thread_share))
+        workers_join(t, "other pages");
     threads_stop();
     page_set_give_back(&set);
 }
@@ -249,13 +208,13 @@ static void case_sleep_in_order(struct test *t)
     while (nr_held < LAST_PKMAP && kmap(set_page(nr_held)))
         nr_held++;
     TEST_CHECK(t, nr_held == LAST_PKMAP, "%u windows of %u could be had", nr_held, LAST_PKMAP);
-    if (start_workers(t, SLEEPERS, thread_want_window)) {
+    if (workers_start(t, SLEEPERS, thread_want_window)) {
         thread_yield();
         TEST_CHECK(t, order.nr_asleep == SLEEPERS, "%u threads of %u sleep with the pool full",
                    order.nr_asleep, SLEEPERS);
         for (unsigned i = 0; i < SLEEPERS / 2; i++)
             kunmap(set_page(--nr_held));
-        join_workers(t, SLEEPERS);
+        workers_join(t, "other pages");
         TEST_CHECK(t, order.nr_served == SLEEPERS, "%u sleepers of %u got a window",
                    order.nr_served, SLEEPERS);
         for (unsigned i = 0; i < order.nr_served; i++)
@@ -301,8 +260,8 @@ static void case_pool_contended(struct test *t)
     while (nr_held < LAST_PKMAP / 8)
         if (kmap(set_page(3 * LAST_PKMAP + nr_held)))
             nr_held++;
-    if (start_workers(t, WORKERS, thread_hold_many))
-        join_workers(t, WORKERS);
+    if (workers_start(t, WORKERS, thread_hold_many))
+        workers_join(t, "other pages");
     threads_stop();
     while (nr_held > 0)
         kunmap(set_page(3 * LAST_PKMAP + --nr_held));

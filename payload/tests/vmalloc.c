@@ -13,7 +13,6 @@
  * a search that hands out a page twice; an entry whose upper half is lost. A break shows as the
  * address, the physical address it should show, what was seen and what was wanted.
  */
-#include "lib/format.h"
 #include "lib/prng.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
@@ -23,7 +22,7 @@
 #include "paging/vm_area.h"
 #include "paging/vmalloc.h"
 #include "payload/tests/highmem_set.h"
-#include "payload/thread.h"
+#include "payload/tests/workers.h"
 #include "payload/traps.h"
 
 #define AREAS 48u
@@ -499,14 +498,6 @@ static void case_misuse(struct test *t)
     __free_page(low);
 }
 
-struct worker {
-    struct test *t;
-    struct thread *thread;
-    struct prng prng;
-    uint32_t rounds, wrong, failed;
-    char name[16];
-};
-
 /* Areas of its own, looked at again after others have run. */
 static void thread_use_areas(void *arg)
 {
@@ -525,7 +516,7 @@ static void thread_use_areas(void *arg)
         words[i] = 2 + prng_below(&w->prng, 40 * PAGE_SIZE / sizeof(uint32_t));
         area[i] = vzalloc(words[i] * sizeof(uint32_t));
         if (!area[i]) {
-            w->failed++;
+            w->wrong++;
             continue;
         }
         w->wrong += area[i][words[i] / 2] != 0;
@@ -541,9 +532,7 @@ static void thread_use_areas(void *arg)
 
 static void case_threads(struct test *t)
 {
-    static struct worker workers[WORKERS];
     uint32_t areas = vm_counters.areas, pages;
-    unsigned started = 0;
 
     make_tables();
     pages = nr_free();
@@ -554,24 +543,8 @@ static void case_threads(struct test *t)
         test_error(t, "the timer's interrupt line has no room");
         return;
     }
-    for (; started < WORKERS; started++) {
-        struct worker *w = &workers[started];
-
-        *w = (struct worker){.t = t};
-        prng_seed(&w->prng, prng_u64(test_prng(t)));
-        format(w->name, sizeof(w->name), "worker%u", started);
-        w->thread = thread_create(w->name, thread_use_areas, w);
-        if (!TEST_CHECK(t, w->thread != NULL, "no memory for thread %u", started))
-            break;
-    }
-    for (unsigned i = 0; i < started; i++) {
-        struct worker *w = &workers[i];
-
-        TEST_CHECK(t, thread_join(w->thread), "%s does not end", w->name);
-        TEST_CHECK(t, w->wrong == 0 && w->failed == 0,
-                   "%s: %u areas with another's contents, %u could not be had, in %u rounds",
-                   w->name, w->wrong, w->failed, w->rounds);
-    }
+    if (workers_start(t, WORKERS, thread_use_areas))
+        workers_join(t, "no area, or another's contents,");
     test_metric(t, "preemptions", thread_preemptions(), "count");
     threads_stop();
     TEST_CHECK(t, vm_counters.areas == areas && nr_free() == pages,
