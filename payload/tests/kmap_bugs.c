@@ -169,13 +169,19 @@ static void check_device_reach(struct test *t, struct page *page, dma_addr_t mas
     dma_unmap_page(&dev, addr, PAGE_SIZE - 1, DMA_TO_DEVICE);
 }
 
+#define BOUNCES_MAX MIB(64) /* far more than any pool holds */
+
 /* A size that takes the end of the range out of reach, and in 32 bits back below its start. */
 static void check_long_range(struct test *t, struct page *page)
 {
     struct device dev = {.name = "bugs", .dma_mask = phys_to_dma(page_to_phys(page) + PAGE_MASK)};
     uint32_t size = 2 * PAGE_SIZE - (uint32_t)addr_number(page_to_phys(page)) - 1;
-    dma_addr_t addr = dma_map_page(&dev, page, 0, size, DMA_TO_DEVICE);
+    dma_addr_t addr;
 
+    /* Near the end of its 4 GiB it is so small that it could bounce, and would. */
+    if (size < BOUNCES_MAX)
+        return;
+    addr = dma_map_page(&dev, page, 0, size, DMA_TO_DEVICE);
     TEST_CHECK(t, dma_mapping_error(&dev, addr),
                "a range of 0x%x bytes at physical 0x%llx is said to be in reach below 0x%llx", size,
                addr_number(page_to_phys(page)), addr_number(dev.dma_mask));
