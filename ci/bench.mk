@@ -11,7 +11,7 @@ BENCH_SRCS := $(wildcard ci/bench/*.c) ci/runner/words.c
 BENCH_BASELINE := ci/bench-baseline.json
 BENCH_MACHINE := FIRMWARE=bios MACHINE=pc MEM=6G CPU=coreduo,+pse36,+nx DEVICES=none
 BENCH_COUNT = $(RUNNER) -b $(BUILD) run NAME=bench $(BENCH_MACHINE) ICOUNT=yes ARGS='tests=bench seed=1 depth=full'
-BENCH_TIME = $(RUNNER) -b $(BUILD) run NAME=bench_ratio $(BENCH_MACHINE) ARGS='tests=bench_ratio seed=1'
+BENCH_TIME = $(RUNNER) -b $(BUILD) run NAME=bench_ratio $(BENCH_MACHINE) ARGS='tests=bench_ratio seed=1 depth=full'
 BENCH_COMPARE = $(BENCH) -b $(BUILD) -r README.md $(BENCH_BASELINE)
 
 $(BENCH): $(BENCH_SRCS:%.c=$(BUILD)/ci/obj/%.o)

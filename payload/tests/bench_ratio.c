@@ -4,7 +4,7 @@
  *
  * Counted instructions rank designs wrongly: a TLB flush is one instruction and dear, and what it
  * costs comes later, when translations have to be walked for again. So rows of the bench that do
- * the same job take turns here, ROUNDS times over, and the least time of each is compared with the
+ * the same job take turns here, several times over, and the least time of each is compared with the
  * first's, which stays meaningful on any machine, however fast and however busy. Of the ways to get
  * rid of translations each is paid in full: the flush, and the touching of all pages afterwards.
  *
@@ -18,9 +18,11 @@
 #include "paging/tlb.h"
 #include "payload/tests/bench.h"
 
-#define ROUNDS 9u
 #define PERMILLE 1000u
 #define NAME_MAX 48
+
+/* How often they take turns. */
+static const unsigned rounds[] = {[DEPTH_SPARSE] = 1, [DEPTH_SMOKE] = 3, [DEPTH_FULL] = 9};
 
 /* Rows that do the same job. The first is what the others are compared with. */
 static const char *const windows[] = {"lowmem_touch", "kmap_hit", "kmap_cold", "kmap_local",
@@ -59,7 +61,7 @@ static void compare(struct test *t, const char *const *names, unsigned count)
     uint64_t least[ARRAY_SIZE(windows)] = {0};
     struct bench *b = bench_open(t);
 
-    for (unsigned round = 0; b && round < ROUNDS; round++) {
+    for (unsigned round = 0; b && round < rounds[b->depth]; round++) {
         for (unsigned i = 0; i < count; i++) {
             const struct bench_row *row = bench_row_find(names[i]);
 
@@ -74,7 +76,7 @@ static void compare(struct test *t, const char *const *names, unsigned count)
                 return;
             }
         }
-        test_progress(t, round + 1, ROUNDS);
+        test_progress(t, round + 1, rounds[b->depth]);
     }
     if (!b)
         return;
@@ -157,13 +159,13 @@ static uint64_t time_flushes(void (*flush)(unsigned), unsigned doomed)
     return rdtsc() - start;
 }
 
-static void compare_flushes(struct test *t, unsigned doomed)
+static void compare_flushes(struct bench *b, struct test *t, unsigned doomed)
 {
     static void (*const ways[])(unsigned) = {flush_nothing, flush_each, flush_all, flush_global};
     static const char *const names[] = {NULL, "invlpg", "cr3", "pge"};
     uint64_t least[ARRAY_SIZE(ways)];
 
-    for (unsigned round = 0; round <= ROUNDS; round++) {
+    for (unsigned round = 0; round <= rounds[b->depth]; round++) {
         for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
             uint64_t counts = time_flushes(ways[i], doomed);
 
@@ -192,7 +194,7 @@ static void case_flushes(struct test *t)
         pte_set(&fixmap_ptes[FIX_SCRATCH + i], pte_make(page_to_phys(b->page[KEPT_WINDOWS + i]),
                                                         PTE_PRESENT | PTE_WRITE | layout.nx));
     for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++)
-        compare_flushes(t, sizes[i]);
+        compare_flushes(b, t, sizes[i]);
     for (unsigned i = 0; i < FIX_SCRATCH_SLOTS; i++)
         pte_clear(&fixmap_ptes[FIX_SCRATCH + i]);
     for (unsigned i = 0; i < KEPT_WINDOWS; i++)
