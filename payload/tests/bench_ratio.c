@@ -37,7 +37,7 @@ static void say_ratio(struct test *t, const char *row, const char *base, uint64_
     char name[NAME_MAX];
 
     format(name, sizeof(name), "%s_over_%s", row, base);
-    test_metric(t, name, counts * PERMILLE / base_counts, "permille");
+    test_metric(t, name, counts * PERMILLE / MAX(base_counts, 1u), "permille");
 }
 
 /* The least time of an operation of the row, a thousandfold; 0 after a skip. */
@@ -163,7 +163,7 @@ static void compare_flushes(struct bench *b, struct test *t, unsigned doomed)
 {
     static void (*const ways[])(unsigned) = {flush_nothing, flush_each, flush_all, flush_global};
     static const char *const names[] = {NULL, "invlpg", "cr3", "pge"};
-    uint64_t least[ARRAY_SIZE(ways)];
+    uint64_t least[ARRAY_SIZE(ways)] = {0};
 
     for (unsigned round = 0; round <= rounds[b->depth]; round++) {
         for (unsigned i = 0; i < ARRAY_SIZE(ways); i++) {
