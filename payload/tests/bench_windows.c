@@ -8,9 +8,11 @@
 #include "paging/highmem.h"
 #include "paging/kmap.h"
 #include "paging/kmap_local.h"
+#include "paging/kmap_range.h"
 #include "payload/tests/bench.h"
 
 #define HIT_PAGES 256u /* a working set that fits into the pool of kmap() */
+#define RUN_PAGES 64u  /* in a large window */
 
 static void touch(void *window)
 {
@@ -162,4 +164,46 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
     .prepare = prepare_cleared,
     .run = run_lowmem_touch,
     .check = check_low_touched,
+};
+
+static void touch_each(char *window)
+{
+    for (unsigned i = 0; i < RUN_PAGES; i++)
+        ++*(volatile uint32_t *)(window + i * PAGE_SIZE);
+}
+
+static void run_range(struct bench *b)
+{
+    for (unsigned i = 0; i < BENCH_PAGES; i += RUN_PAGES) {
+        char *window = kmap_range(b->page[i], RUN_PAGES);
+
+        touch_each(window);
+        kunmap_range(window);
+    }
+}
+
+static void run_pages(struct bench *b)
+{
+    for (unsigned i = 0; i < BENCH_PAGES; i += RUN_PAGES) {
+        char *window = kmap_pages(b->page + i, RUN_PAGES);
+
+        touch_each(window);
+        kunmap_range(window);
+    }
+}
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "kmap_range_64",
+    .operations = BENCH_PAGES,
+    .prepare = prepare_cleared,
+    .run = run_range,
+    .check = check_all_touched,
+};
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "kmap_pages_64",
+    .operations = BENCH_PAGES,
+    .prepare = prepare_cleared,
+    .run = run_pages,
+    .check = check_all_touched,
 };

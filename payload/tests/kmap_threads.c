@@ -12,12 +12,10 @@
  * clobbers a register or the flags. A break shows as a page's mark that is another's, or as a
  * thread that never ends.
  */
-#include "drivers/clock.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "paging/kmap.h"
 #include "paging/kmap_local.h"
-#include "paging/preempt.h"
 #include "payload/oracle.h"
 #include "payload/tests/highmem_set.h"
 #include "payload/tests/workers.h"
@@ -29,7 +27,6 @@
 #define NESTED 6u
 #define PATIENCE 100u /* rounds until a timer is given up, as a multiple of those wanted */
 #define SLEEPERS 12u
-#define LIMIT_MS 20000u
 
 static struct page_set set;
 
