@@ -208,12 +208,12 @@ const char *dma_finding_name(enum dma_finding kind);
 bool dma_reaches(const struct device *dev, phys_addr_t phys, uint32_t size);
 
 /* The bounce pools, for reports and tests. `index` from 0; false if there is no such pool. */
-struct dma_pool_info {
+struct bounce_pool_info {
     dma_addr_t base;
     uint32_t size_bytes;
     uint32_t used_bytes; /* now */
     uint32_t peak_bytes; /* most ever in use at once */
 };
-bool dma_pool_info(unsigned index, struct dma_pool_info *info);
+bool bounce_pool_info(unsigned index, struct bounce_pool_info *info);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/dma.h"
-#include "drivers/dma_pool.h"
+#include "drivers/bounce.h"
 #include "drivers/dma_track.h"
 #include "lib/crc32c.h"
 #include "lib/errno.h"
@@ -63,7 +63,7 @@ static void checksum_step(void *ctx, void *window, uint32_t bytes)
 /* Part of a bounced mapping, from the buffer to the slots. */
 static bool copy_in(struct device *dev, phys_addr_t phys, dma_addr_t dma, uint32_t size)
 {
-    uint8_t *slot = dma_pool_virt(dma);
+    uint8_t *slot = bounce_virt(dma);
 
     if (inject(bounce_skip_copy_to, dma_bounce))
         return true;
@@ -74,7 +74,7 @@ static bool copy_in(struct device *dev, phys_addr_t phys, dma_addr_t dma, uint32
 /* The other way. */
 static bool copy_out(struct device *dev, phys_addr_t phys, dma_addr_t dma, uint32_t size)
 {
-    uint8_t *slot = dma_pool_virt(dma);
+    uint8_t *slot = bounce_virt(dma);
 
     if (inject(bounce_skip_copy_from, dma_bounce))
         return true;
@@ -101,7 +101,7 @@ static void check_untouched(const struct dma_mapping *m, const void *caller)
 
 static void check_guards(const struct dma_mapping *m, const void *caller)
 {
-    if (m->bounced && !dma_pool_guards_intact(m->dma, m->size))
+    if (m->bounced && !bounce_guards_intact(m->dma, m->size))
         dma_report(m->dev, DMA_FINDING_OVERRUN, "0x%llx+%u, seen by %p", addr_number(m->dma),
                    m->size, caller);
 }
@@ -109,14 +109,14 @@ static void check_guards(const struct dma_mapping *m, const void *caller)
 /* Gives a bounced mapping its slots and contents. Returns 0 or a negative errno, with no slots. */
 static int bounce(struct dma_mapping *m)
 {
-    struct dma_bounce room;
-    int err = dma_pool_alloc(m->dev, m->phys, m->size, &room);
+    struct bounce_room room;
+    int err = bounce_alloc(m->dev, m->phys, m->size, &room);
 
     if (err)
         return err;
     /* From-device too: what the device leaves alone must come back as it was. */
     if (!copy_in(m->dev, m->phys, room.dma, m->size)) {
-        dma_pool_free(room.dma, m->size);
+        bounce_free(room.dma, m->size);
         return -ENOMEM;
     }
     m->dma = room.dma;
@@ -152,7 +152,7 @@ static dma_addr_t map(struct device *dev, phys_addr_t phys, uint32_t size,
     }
     if (!dma_track_add(&m)) {
         if (m.bounced)
-            dma_pool_free(m.dma, size);
+            bounce_free(m.dma, size);
         dev->counters.errors++;
         return DMA_MAPPING_ERROR;
     }
@@ -184,7 +184,7 @@ static void unmap(struct device *dev, dma_addr_t addr, uint32_t size, enum dma_d
     check_guards(&m, caller);
     if (m.dir != DMA_TO_DEVICE && !m.cpu_owns && !copy_out(dev, m.phys, m.dma, m.size))
         dev->counters.errors++;
-    dma_pool_free(m.dma, m.size);
+    bounce_free(m.dma, m.size);
 }
 
 dma_addr_t dma_map_page(struct device *dev, struct page *page, uint32_t offset, uint32_t size,
@@ -376,7 +376,7 @@ unsigned dma_check_leaks(struct device *dev)
     while (dma_track_take_any(dev, &m)) {
         leaks++;
         if (m.bounced)
-            dma_pool_free(m.dma, m.size);
+            bounce_free(m.dma, m.size);
         dma_report(m.dev, DMA_FINDING_LEAK, "0x%llx+%u %s mapped by %p", addr_number(m.phys),
                    m.size, dma_direction_name(m.dir), m.caller);
     }

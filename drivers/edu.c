@@ -5,14 +5,10 @@
  * those above without a word, so an address that it can't express is refused here by name. Each
  * transfer takes it 100 ms.
  */
-#include "drivers/clock.h"
-#include "drivers/irq.h"
 #include "drivers/pci.h"
-#include "drivers/pit.h"
 #include "drivers/transfer.h"
 #include "lib/errno.h"
 #include "lib/inject.h"
-#include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
 #include "paging/ioremap.h"
 
@@ -25,12 +21,15 @@
 #define EDU_WINDOW_BYTES 0x1000u
 #define REG_ID 0x00u
 #define REG_LIVENESS 0x04u /* reads as the complement of what was written */
+#define REG_IRQ_STATUS 0x24u
+#define REG_IRQ_ACKNOWLEDGE 0x64u
 #define REG_DMA_SOURCE 0x80u
 #define REG_DMA_DESTINATION 0x88u
 #define REG_DMA_COUNT 0x90u
 #define REG_DMA_COMMAND 0x98u
 #define DMA_COMMAND_START BIT(0) /* stays set until it is done */
 #define DMA_COMMAND_TO_RAM BIT(1)
+#define DMA_COMMAND_INTERRUPT BIT(2) /* when it is done */
 
 #define ID_MASK 0xffffu
 #define ID_VALUE 0x00edu
@@ -45,12 +44,10 @@
 
 #define TRANSFER_LIMIT_MS 2000u
 #define TRANSFER_COST_MS 100u
-#define POLL_US 250u
-#define TICK_HZ 250u
-#define FIRST_TICK_LIMIT_MS 50u
 
 struct edu {
     struct dma_client client;
+    struct completion completion;
     struct pci_device *pdev;
     uint8_t __iomem *regs;
 };
@@ -58,57 +55,15 @@ struct edu {
 /* One is enough to test with; a second one is reported and left alone. */
 static struct edu the_edu;
 
-static bool on_tick(void *ctx)
+static bool edu_service(struct completion *c)
 {
-    (*(volatile uint32_t *)ctx)++;
-    return true;
-}
+    struct edu *edu = container_of(c, struct edu, completion);
+    uint32_t requests = readl(edu->regs + REG_IRQ_STATUS);
 
-/*
- * Lets the timer wake a halted processor meanwhile. Returns false, and then nothing may halt, if
- * interrupts are off or no tick comes.
- */
-static bool start_ticks(volatile uint32_t *ticks)
-{
-    deadline_t deadline = deadline_in_ms(FIRST_TICK_LIMIT_MS);
-
-    *ticks = 0;
-    if (!(eflags_read() & EFLAGS_IF) ||
-        irq_request(PIT_IRQ_LINE, on_tick, (void *)ticks, "edu wait") < 0)
-        return false;
-    pit_start(TICK_HZ);
-    while (*ticks == 0 && !deadline_passed(deadline))
-        cpu_relax();
-    return *ticks != 0;
-}
-
-static void stop_ticks(volatile uint32_t *ticks)
-{
-    pit_stop();
-    irq_free(PIT_IRQ_LINE, on_tick, (const void *)ticks);
-}
-
-/* Waits without using up the processor: an emulator that counts instructions skips halted time. */
-static int wait_idle(struct edu *edu)
-{
-    deadline_t deadline = deadline_in_ms(TRANSFER_LIMIT_MS);
-    volatile uint32_t ticks;
-    bool may_halt;
-    int err = 0;
-
-    if (!(readl(edu->regs + REG_DMA_COMMAND) & DMA_COMMAND_START))
-        return 0;
-    may_halt = start_ticks(&ticks);
-    while (!err && (readl(edu->regs + REG_DMA_COMMAND) & DMA_COMMAND_START)) {
-        if (deadline_passed(deadline))
-            err = -ETIMEDOUT;
-        else if (may_halt)
-            cpu_halt();
-        else
-            delay_us(POLL_US);
-    }
-    stop_ticks(&ticks);
-    return err;
+    if (requests)
+        writel(requests, edu->regs + REG_IRQ_ACKNOWLEDGE);
+    c->done = !(readl(edu->regs + REG_DMA_COMMAND) & DMA_COMMAND_START);
+    return requests != 0;
 }
 
 /* Moves `bytes` between `offset` of the device memory and the bus address `addr`. */
@@ -116,24 +71,27 @@ static int run_engine(struct edu *edu, uint32_t offset, dma_addr_t addr, uint32_
                       enum dma_data_direction dir)
 {
     uint32_t inside = EDU_MEMORY_ADDRESS + offset;
+    struct completion *c = &edu->completion;
     bool to_ram = dir == DMA_FROM_DEVICE;
     int err;
 
     if (addr + bytes - 1 > edu->client.dev->dma_mask)
         return client_error(&edu->client, -ERANGE, "address 0x%llx+%u has more than %u bits",
                             addr_number(addr), bytes, EDU_MASK_BITS);
-    err = wait_idle(edu);
-    if (!err) {
-        writel(to_ram ? inside : (uint32_t)addr_number(addr), edu->regs + REG_DMA_SOURCE);
-        writel(to_ram ? (uint32_t)addr_number(addr) : inside, edu->regs + REG_DMA_DESTINATION);
-        writel(bytes > 1 && inject(edu_short_count, dma_bounce) ? bytes - 1 : bytes,
-               edu->regs + REG_DMA_COUNT);
-        writel(DMA_COMMAND_START | (to_ram ? DMA_COMMAND_TO_RAM : 0), edu->regs + REG_DMA_COMMAND);
-        err = wait_idle(edu);
-    }
+    completion_begin(c);
+    writel(to_ram ? inside : (uint32_t)addr_number(addr), edu->regs + REG_DMA_SOURCE);
+    writel(to_ram ? (uint32_t)addr_number(addr) : inside, edu->regs + REG_DMA_DESTINATION);
+    writel(bytes > 1 && inject(edu_short_count, dma_bounce) ? bytes - 1 : bytes,
+           edu->regs + REG_DMA_COUNT);
+    writel(DMA_COMMAND_START | (to_ram ? DMA_COMMAND_TO_RAM : 0) |
+               (c->requested ? DMA_COMMAND_INTERRUPT : 0),
+           edu->regs + REG_DMA_COMMAND);
+    err = completion_wait(c, TRANSFER_LIMIT_MS);
+    completion_end(c);
     if (err)
-        client_error(&edu->client, err, "DMA of %u bytes not done after %u ms", bytes,
-                     TRANSFER_LIMIT_MS);
+        client_error(&edu->client, err, "DMA of %u bytes: %s after %u ms, command 0x%x", bytes,
+                     c->interrupt_lost ? "no interrupt" : "not done", TRANSFER_LIMIT_MS,
+                     readl(edu->regs + REG_DMA_COMMAND));
     return err;
 }
 
@@ -206,6 +164,12 @@ static int edu_probe(struct pci_device *pdev)
         return -EIO;
     }
     edu->pdev = pdev;
+    edu->completion = (struct completion){
+        .service = edu_service,
+        .name = "edu",
+        .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
+        .by_interrupt = true,
+    };
     pdev->dma.dma_mask = DMA_BIT_MASK(EDU_MASK_BITS);
     edu->client = (struct dma_client){
         .name = "edu",
@@ -217,6 +181,7 @@ static int edu_probe(struct pci_device *pdev)
         .cost_ms = TRANSFER_COST_MS,
         .read = edu_read,
         .write = edu_write,
+        .completion = &edu->completion,
     };
     dma_client_register(&edu->client);
     probe_report("edu", 0, "%s: edu device, %u address bits, %u bytes of memory", pdev->name,

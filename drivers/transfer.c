@@ -4,8 +4,9 @@
 #include "drivers/pci.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "lib/string.h"
 
-#define MAX_CLIENTS 16u
+#define MAX_CLIENTS 24u
 #define MAX_RESULTS 64u
 
 /* All written at probe time only, by the one thread that probes. */
@@ -39,6 +40,60 @@ int client_error(struct dma_client *client, int error, const char *fmt, ...)
     vformat(client->reason, sizeof(client->reason), fmt, args);
     va_end(args);
     return error;
+}
+
+int client_quarantine(struct dma_client *client, int error, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vformat(client->reason, sizeof(client->reason), fmt, args);
+    va_end(args);
+    if (client->quarantined)
+        return error;
+    client->quarantined = true;
+    if (client->quiet)
+        client->quiet(client);
+    probe_report(client->name, error, "quarantined: %s", client->reason);
+    return error;
+}
+
+/* Keeps the score of a device's answers. */
+static int judge(struct dma_client *client, int err)
+{
+    char reason[DMA_CLIENT_REASON_BYTES];
+
+    if (err != -ETIMEDOUT) {
+        client->timeouts = 0;
+        return err;
+    }
+    if (++client->timeouts < CLIENT_MAX_TIMEOUTS)
+        return err;
+    memcpy(reason, client->reason, sizeof(reason));
+    return client_quarantine(client, err, "no answer %u times: %s", client->timeouts, reason);
+}
+
+int client_read(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
+                uint32_t bytes)
+{
+    if (client->quarantined)
+        return -ENODEV;
+    return judge(client, client->read(client, dev_offset, page, offset, bytes));
+}
+
+int client_write(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
+                 uint32_t bytes)
+{
+    if (client->quarantined)
+        return -ENODEV;
+    return judge(client, client->write(client, dev_offset, page, offset, bytes));
+}
+
+int client_read_pio(struct dma_client *client, uint64_t dev_offset, void *buf, uint32_t bytes)
+{
+    if (client->quarantined)
+        return -ENODEV;
+    return judge(client, client->read_pio(client, dev_offset, buf, bytes));
 }
 
 void probe_report(const char *driver, int result, const char *fmt, ...)

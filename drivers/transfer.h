@@ -5,14 +5,16 @@
 /*
  * What every device that moves data by DMA looks like to a test: a DMA client.
  *
- * A driver's probe registers one client for each device that works. A client reads from its medium
- * or device memory into pages, by DMA and through the mapping API, and where that destroys nothing
- * writes too. Nothing here ever writes to a disk.
+ * A driver's probe registers one client for each device that works. Each moves
+ * data between pages and its medium or memory, by DMA and through the mapping API, in as many ways
+ * as destroy nothing. Nothing here ever writes to a disk that the boot option destructive= does not
+ * name.
  *
  * Drivers print nothing. What a probe found is left as one line a device: the payload prints those
  * lines through its hook, and a suite that finds no client gives them as its reason.
  */
 
+#include "drivers/completion.h"
 #include "drivers/dma.h"
 #include "lib/types.h"
 
@@ -40,12 +42,51 @@ struct dma_client {
                  uint32_t bytes);
     /* The same bytes as read() without DMA, to an address that the CPU can use. NULL if none. */
     int (*read_pio)(struct dma_client *client, uint64_t dev_offset, void *buf, uint32_t bytes);
+    /*
+     * Memory to memory, through a device that sends into itself (a network card in internal
+     * loopback, a DMA engine): `bytes` (loop_min to loop_max) from `from_offset` of `from` arrive
+     * at `to_offset` of `to`. Around them the device may write into loop_head bytes in front and
+     * loop_tail behind, which must be the buffer's too. NULL if it is no such device.
+     */
+    int (*loop)(struct dma_client *client, struct page *from, uint32_t from_offset, struct page *to,
+                uint32_t to_offset, uint32_t bytes);
+    uint32_t loop_min, loop_max, loop_head, loop_tail;
+    /*
+     * Memory to where no processor can read it back (sound that is played): 0 once all bytes have
+     * been fetched. NULL if it is no such device.
+     */
+    int (*send)(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes);
+    /* From there to memory (sound that is recorded): all bytes are written, with what is unknown.
+     */
+    int (*capture)(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes);
+    /* How ends of transfers are learned: by interrupt, if there is a line. NULL: by asking only. */
+    struct completion *completion;
     /* Motor off, bus mastering off: the client is not needed for a while. NULL if nothing to do. */
     void (*quiet)(struct dma_client *client);
     char reason[DMA_CLIENT_REASON_BYTES];
+    bool quarantined; /* not used any more; `reason` says why */
+    uint8_t timeouts; /* in a row */
 };
 
-/* Makes a client known. It stays for ever. Dropped without a word beyond 16. */
+/*
+ * The operations, for all but drivers: those of a device in quarantine fail with -ENODEV, and one
+ * that does not answer CLIENT_MAX_TIMEOUTS times in a row goes there.
+ */
+#define CLIENT_MAX_TIMEOUTS 3u
+int client_read(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
+                uint32_t bytes);
+int client_write(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
+                 uint32_t bytes);
+int client_read_pio(struct dma_client *client, uint64_t dev_offset, void *buf, uint32_t bytes);
+
+/*
+ * Takes a device out of use that hangs, floods a line or answers nonsense: it is quieted, a
+ * probe_report() says why, and all that anybody asks of it from now on fails. Returns `error`.
+ * Context: thread.
+ */
+int client_quarantine(struct dma_client *client, int error, const char *fmt, ...) __printf(3, 4);
+
+/* Makes a client known. It stays for ever. Dropped without a word beyond 24. */
 void dma_client_register(struct dma_client *client);
 unsigned dma_client_count(void);
 struct dma_client *dma_client_at(unsigned index);

@@ -18,3 +18,9 @@ void wait_wake(struct wait_queue *queue)
     if (wait_ops && !wait_is_empty(queue))
         wait_ops->wake(queue);
 }
+
+void wait_yield(void)
+{
+    if (wait_ops && wait_ops->yield)
+        wait_ops->yield();
+}

@@ -27,6 +27,7 @@ struct wait_queue {
 struct wait_ops {
     bool (*sleep)(struct wait_queue *queue);
     void (*wake)(struct wait_queue *queue);
+    void (*yield)(void);
 };
 
 /* Set once there are threads; NULL takes it back. */
@@ -38,6 +39,12 @@ bool wait_sleep(struct wait_queue *queue);
 
 /* Wakes the first sleeper, if there is one. Context: any. */
 void wait_wake(struct wait_queue *queue);
+
+/*
+ * Lets another thread run, if one is ready: for loops that ask a device. Context: thread; does
+ * nothing with preemption off.
+ */
+void wait_yield(void);
 
 static inline bool wait_is_empty(const struct wait_queue *queue)
 {

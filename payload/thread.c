@@ -168,9 +168,17 @@ static void wake_first(struct wait_queue *queue)
     irq_restore(flags);
 }
 
+/* Of whoever asks a device in a loop; where preemption is off, the processor is to be kept. */
+static void yield_if_allowed(void)
+{
+    if (this_cpu()->preempt_count == 0)
+        thread_yield();
+}
+
 int threads_start(unsigned hz)
 {
-    static const struct wait_ops ops = {.sleep = sleep_in, .wake = wake_first};
+    static const struct wait_ops ops = {
+        .sleep = sleep_in, .wake = wake_first, .yield = yield_if_allowed};
     int error;
 
     memset(&threads, 0, sizeof(threads));

@@ -50,6 +50,7 @@ char *bochs_config(const struct machine *machine, const struct run_files *files)
     char *floppy = floppy_lines(machine, files);
     char *disk = disk_lines(machine, files);
     char *serial = serial_lines(machine, files);
+    char *others = devices_bochs(machine->devices);
     char *config = text("display_library: term\n"
                         "cpu: model=%s, count=1, ips=%u, reset_on_triple_fault=0\n"
                         "memory: guest=%" PRIu64 ", host=%" PRIu64 "\n"
@@ -60,7 +61,7 @@ char *bochs_config(const struct machine *machine, const struct run_files *files)
                         "clock: sync=none, time0=local\n"
                         /* The port that switches Bochs off belongs to this device. */
                         "plugin_ctrl: unmapped=1\n"
-                        "%s%s%s"
+                        "%s%s%s%s"
                         "ata0: enabled=1\n"
                         "ata1: enabled=1\n"
                         "ata1-master: type=cdrom, path=\"%s\", status=inserted\n"
@@ -69,12 +70,13 @@ char *bochs_config(const struct machine *machine, const struct run_files *files)
                         "panic: action=fatal\nerror: action=report\ninfo: action=ignore\n"
                         "debug: action=ignore\n",
                         machine_cpu(machine), INSTRUCTIONS_PER_SECOND, mib,
-                        mib < HOST_MEMORY_MIB ? mib : HOST_MEMORY_MIB, floppy, serial, disk,
+                        mib < HOST_MEMORY_MIB ? mib : HOST_MEMORY_MIB, floppy, serial, disk, others,
                         files->iso, files->emulator_log);
 
     free(floppy);
     free(disk);
     free(serial);
+    free(others);
     if (machine->oracle) {
         char *longer = text("%smagic_break: enabled=1\n", config);
 

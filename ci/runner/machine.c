@@ -36,17 +36,6 @@ static const struct {
     [FIRMWARE_BOCHS] = {"bochs", "i440fx", "core_duo_t2400_yonah", {"paeload.elf"}},
 };
 
-static const struct {
-    const char *name;
-    unsigned bit;
-} devices[] = {
-    {"floppy", DEVICE_FLOPPY},
-    {"ide", DEVICE_IDE},
-    {"edu", DEVICE_EDU},
-};
-#define DEVICES (sizeof(devices) / sizeof(devices[0]))
-#define ALL_DEVICES (DEVICE_FLOPPY | DEVICE_IDE | DEVICE_EDU)
-
 static const char *const serial_names[] = {
     [SERIAL_COM1] = "com1",
     [SERIAL_COM2] = "com2",
@@ -59,7 +48,7 @@ void machine_init(struct machine *machine)
     *machine = (struct machine){
         .firmware = FIRMWARE_OVMF_X64,
         .mem_bytes = DEFAULT_MEM_BYTES,
-        .devices = ALL_DEVICES,
+        .devices = DEVICES_DEFAULT,
         .timeout_s = DEFAULT_TIMEOUT_S,
         .silence_s = DEFAULT_SILENCE_S,
         .args = text_copy(""),
@@ -170,6 +159,30 @@ static int set_firmware(struct machine *machine, const char *value, char **messa
     return -EINVAL;
 }
 
+/* The devices as the key takes them, or NULL for the default; for free(). */
+static char *devices_text(unsigned set)
+{
+    char *list = text_copy("");
+    const char *name;
+    unsigned bit;
+
+    if (set == DEVICES_DEFAULT) {
+        free(list);
+        return NULL;
+    }
+    for (unsigned i = 0; (name = device_at(i, &bit)); i++) {
+        if (!(set & bit))
+            continue;
+        char *longer = text("%s%s%s", list, *list ? "," : "", name);
+        free(list);
+        list = longer;
+    }
+    if (*list)
+        return list;
+    free(list);
+    return text_copy("none");
+}
+
 static int set_devices(struct machine *machine, const char *value, char **message)
 {
     unsigned set = 0;
@@ -177,15 +190,15 @@ static int set_devices(struct machine *machine, const char *value, char **messag
     int error = 0;
 
     while (!error && strcmp(value, "none") && (name = strsep(&rest, ","))) {
-        unsigned bit = 0;
+        unsigned bit = device_by_name(name);
 
-        for (size_t i = 0; i < DEVICES; i++) {
-            if (!strcmp(name, devices[i].name))
-                bit = devices[i].bit;
-        }
         set |= bit;
-        if (!bit)
-            error = bad(message, "DEVICES", value, "some of floppy,ide,edu or none");
+        if (!bit) {
+            char *known = devices_text(~0u);
+
+            error = bad(message, "DEVICES", value, known);
+            free(known);
+        }
     }
     free(copy);
     if (!error)
@@ -345,28 +358,6 @@ static void add_setting(char **command, const char *key, const char *value)
     free(quoted);
     free(*command);
     *command = longer;
-}
-
-/* The devices as the key takes them, or NULL for the default; for free(). */
-static char *devices_text(unsigned set)
-{
-    char *list = text_copy("");
-
-    if (set == ALL_DEVICES) {
-        free(list);
-        return NULL;
-    }
-    for (size_t i = 0; i < DEVICES; i++) {
-        if (!(set & devices[i].bit))
-            continue;
-        char *longer = text("%s%s%s", list, *list ? "," : "", devices[i].name);
-        free(list);
-        list = longer;
-    }
-    if (*list)
-        return list;
-    free(list);
-    return text_copy("none");
 }
 
 char *machine_repeat_command(const struct machine *machine, const char *seed)

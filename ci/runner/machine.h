@@ -10,7 +10,7 @@
  *     machine     QEMU's machine type and its options; default by firmware
  *     cpu         the emulator's CPU model and features; default by firmware
  *     mem         size of memory, with K, M, G or T; default 6G
- *     devices     comma-separated: floppy ide edu; "none"; default all
+ *     devices     comma-separated, from the list in devices.c; "none"; default floppy,ide,edu
  *     serial      where the report comes out: com1 (default), com2, e9 (no UART at all)
  *     args        boot options for the payload
  *     qemu_extra  more arguments for QEMU, as in a shell
@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ci/runner/devices.h"
 #include "ci/runner/words.h"
 
 enum firmware {
@@ -41,12 +42,6 @@ enum firmware {
     FIRMWARE_PXE_IA32,
     FIRMWARE_BOCHS,
     FIRMWARES,
-};
-
-enum machine_device {
-    DEVICE_FLOPPY = 1 << 0,
-    DEVICE_IDE = 1 << 1,
-    DEVICE_EDU = 1 << 2,
 };
 
 enum serial_port {
@@ -68,7 +63,7 @@ struct machine {
     char *type; /* NULL: the firmware's default; see machine_type() */
     char *cpu;  /* NULL: the firmware's default; see machine_cpu() */
     uint64_t mem_bytes;
-    unsigned devices; /* set of enum machine_device */
+    unsigned devices; /* set of enum machine_device, devices.h */
     enum serial_port serial;
     char *args;
     char *qemu_extra;

@@ -98,8 +98,7 @@ static void add_devices(const struct machine *machine, const struct run_files *f
             words_add_all(argv, "-device", "piix3-ide,id=piix", "-device",
                           "ide-hd,bus=piix.0,drive=disk0", NULL);
     }
-    if (machine->devices & DEVICE_EDU)
-        words_add_all(argv, "-device", "edu", NULL);
+    devices_qemu(machine->devices, argv);
     free(floppy);
     free(disk);
 }

@@ -5,7 +5,7 @@
  */
 #include "ci/unit/unit.h"
 #include "drivers/dma.h"
-#include "drivers/dma_pool.h"
+#include "drivers/bounce.h"
 #include "drivers/dma_track.h"
 #include "lib/finding.h"
 #include "lib/inject.h"
@@ -124,11 +124,11 @@ static int set_up(void **state)
 /* Nothing may be left over from a test. */
 static int tear_down(void **state)
 {
-    struct dma_pool_info info;
+    struct bounce_pool_info info;
 
     (void)state;
     assert_int_equal(dma_live_mappings(NULL), 0);
-    for (unsigned i = 0; dma_pool_info(i, &info); i++)
+    for (unsigned i = 0; bounce_pool_info(i, &info); i++)
         assert_int_equal(info.used_bytes, 0);
     assert_int_equal(windows, 0);
     assert_int_equal(coherent_blocks, 0);
@@ -234,7 +234,7 @@ static void test_bounce_to_device(void **state)
     fill(buffer, 9000, 3);
     addr = map(&pci32, buffer, 9000, DMA_TO_DEVICE);
     assert_true(addr + 9000 <= LOW_BYTES);
-    assert_int_equal(addr % DMA_SLOT_BYTES, buffer % DMA_SLOT_BYTES);
+    assert_int_equal(addr % BOUNCE_SLOT_BYTES, buffer % BOUNCE_SLOT_BYTES);
     assert_true(is_filled(addr, 9000, 3));
     assert_int_equal(pci32.counters.bounced, 1);
     /* What the device does to a to-device buffer never comes back. */
@@ -642,11 +642,11 @@ static void test_mutations(void **state)
     dma_unmap_page(&pci32, addr, 64, DMA_FROM_DEVICE);
     injected = NULL;
     {
-        struct dma_pool_info info;
+        struct bounce_pool_info info;
 
-        assert_true(dma_pool_info(1, &info));
-        assert_int_equal(info.used_bytes, DMA_SLOT_BYTES);
-        dma_pool_free(addr, 64);
+        assert_true(bounce_pool_info(1, &info));
+        assert_int_equal(info.used_bytes, BOUNCE_SLOT_BYTES);
+        bounce_free(addr, 64);
     }
 }
 

@@ -143,7 +143,7 @@ bool dma_bench_is_bad_medium(struct dma_bench *b, uint64_t dev_offset, uint32_t 
         char reason[DMA_CLIENT_REASON_BYTES];
 
         memcpy(reason, client->reason, sizeof(reason));
-        if (!is_medium_error(client->read_pio(client, dev_offset, b->wanted, bytes))) {
+        if (!is_medium_error(client_read_pio(client, dev_offset, b->wanted, bytes))) {
             memcpy(client->reason, reason, sizeof(reason));
             return false;
         }
@@ -180,10 +180,10 @@ int dma_bench_make_reference(struct dma_bench *b, uint64_t dev_offset, uint32_t 
                                 (dev_offset + i) / SECTOR_PATTERN_BYTES, b->image_id);
         break;
     case DMA_REFERENCE_PIO:
-        err = client->read_pio(client, dev_offset, b->wanted, bytes);
+        err = client_read_pio(client, dev_offset, b->wanted, bytes);
         break;
     case DMA_REFERENCE_DMA:
-        err = client->read(client, dev_offset, b->far, 0, bytes);
+        err = client_read(client, dev_offset, b->far, 0, bytes);
         memcpy_from_page(b->wanted, b->far, 0, bytes);
         break;
     }
@@ -213,7 +213,7 @@ bool dma_bench_choose_reference(struct dma_bench *b)
         b->reference = DMA_REFERENCE_SHADOW;
         dma_bench_randomise(test_prng(b->t), b->shadow, (uint32_t)client->size_bytes);
         memcpy_to_page(b->far, 0, b->shadow, (uint32_t)client->size_bytes);
-        err = client->write(client, 0, b->far, 0, (uint32_t)client->size_bytes);
+        err = client_write(client, 0, b->far, 0, (uint32_t)client->size_bytes);
         if (err) {
             test_fail(b->t, "filling the device: error %d: %s", -err, client->reason);
             return false;

@@ -250,7 +250,7 @@ static void do_read(struct dma_bench *b, struct plan *p)
     memset_page(p->arena->page, p->offset, (uint8_t)~b->wanted[0], p->bytes);
     was = client->dev->counters;
     start = clock_ns();
-    err = client->read(client, p->dev_offset, p->arena->page, p->offset, p->bytes);
+    err = client_read(client, p->dev_offset, p->arena->page, p->offset, p->bytes);
     ns = clock_ns() - start;
     if (err) {
         if (!dma_bench_is_bad_medium(b, p->dev_offset, p->bytes, err))
@@ -275,9 +275,9 @@ static void check_far_side(struct dma_bench *b, const struct plan *p)
 
     memset_page(b->far, 0, (uint8_t)~b->shadow[0], bytes);
     if (client->read_pio)
-        err = client->read_pio(client, 0, b->wanted, bytes);
+        err = client_read_pio(client, 0, b->wanted, bytes);
     else
-        err = client->read(client, 0, b->far, 0, bytes);
+        err = client_read(client, 0, b->far, 0, bytes);
     if (err) {
         fail_call(b, p, "reading back", err);
         return;
@@ -308,7 +308,7 @@ static void do_write(struct dma_bench *b, struct plan *p)
         target[0] ^= UINT8_MAX;
     memcpy(b->wanted, target, p->bytes);
     memcpy_to_page(p->arena->page, p->offset, target, p->bytes);
-    err = client->write(client, p->dev_offset, p->arena->page, p->offset, p->bytes);
+    err = client_write(client, p->dev_offset, p->arena->page, p->offset, p->bytes);
     b->bytes += p->bytes;
     if (err) {
         fail_call(b, p, "write", err);
@@ -353,7 +353,7 @@ static void run_transfers(struct dma_bench *b, uint32_t count,
 static void check_end(struct dma_bench *b)
 {
     struct device *dev = b->client->dev;
-    struct dma_pool_info pool;
+    struct bounce_pool_info pool;
 
     for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
         int32_t damage =
@@ -363,7 +363,7 @@ static void check_end(struct dma_bench *b)
                    addr_number(b->arena[i].phys + (uint32_t)damage));
     }
     TEST_CHECK(b->t, dma_check_leaks(dev) == 0, "%s: mappings were leaked", dev->name);
-    for (unsigned i = 0; dma_pool_info(i, &pool); i++)
+    for (unsigned i = 0; bounce_pool_info(i, &pool); i++)
         TEST_CHECK(b->t, pool.used_bytes == 0, "bounce pool at 0x%llx: %u bytes still in use",
                    addr_number(pool.base), pool.used_bytes);
 }

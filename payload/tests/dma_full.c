@@ -13,20 +13,20 @@ static struct device full;
 
 static uint32_t pools_used(void)
 {
-    struct dma_pool_info pool;
+    struct bounce_pool_info pool;
     uint32_t used = 0;
 
-    for (unsigned i = 0; dma_pool_info(i, &pool); i++)
+    for (unsigned i = 0; bounce_pool_info(i, &pool); i++)
         used += pool.used_bytes;
     return used;
 }
 
 static uint32_t pools_in_reach(const struct device *dev)
 {
-    struct dma_pool_info pool;
+    struct bounce_pool_info pool;
     uint32_t size = 0;
 
-    for (unsigned i = 0; dma_pool_info(i, &pool); i++) {
+    for (unsigned i = 0; bounce_pool_info(i, &pool); i++) {
         if (pool.base + pool.size_bytes - 1 <= dev->dma_mask)
             size += pool.size_bytes;
     }

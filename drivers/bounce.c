@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "drivers/dma_pool.h"
+#include "drivers/bounce.h"
 #include "drivers/dma_lock.h"
 #include "lib/bitmap.h"
 #include "lib/errno.h"
@@ -12,7 +12,7 @@
 
 /* The largest block that the page allocator gives is 4 MiB. */
 #define POOL_MAX_ORDER 9u
-#define POOL_MAX_SLOTS ((PAGE_SIZE << POOL_MAX_ORDER) / DMA_SLOT_BYTES)
+#define POOL_MAX_SLOTS ((PAGE_SIZE << POOL_MAX_ORDER) / BOUNCE_SLOT_BYTES)
 
 struct pool {
     dma_addr_t base;
@@ -57,7 +57,7 @@ static bool pool_open(struct pool *pool, const struct pool_place *place)
         memset(pool, 0, sizeof(*pool));
         pool->base = phys_to_dma(page_to_phys(page));
         pool->virt = page_address(page);
-        pool->nr_slots = (PAGE_SIZE << order) / DMA_SLOT_BYTES;
+        pool->nr_slots = (PAGE_SIZE << order) / BOUNCE_SLOT_BYTES;
         return true;
     }
     return false;
@@ -86,7 +86,7 @@ bool dma_crosses_boundary(const struct device *dev, dma_addr_t addr, uint32_t si
 /* How much of the original's alignment the bounced buffer can keep and still fit its boundary. */
 static uint32_t kept_offset(const struct device *dev, phys_addr_t phys, uint32_t size)
 {
-    static const uint32_t keep_masks[] = {DMA_SLOT_BYTES - 1, 63, 7};
+    static const uint32_t keep_masks[] = {BOUNCE_SLOT_BYTES - 1, 63, 7};
 
     for (unsigned i = 0; i < ARRAY_SIZE(keep_masks); i++) {
         uint32_t offset = (uint32_t)addr_number(phys) & keep_masks[i];
@@ -99,7 +99,7 @@ static uint32_t kept_offset(const struct device *dev, phys_addr_t phys, uint32_t
 
 static uint32_t slots_of(uint32_t offset, uint32_t size)
 {
-    return (uint32_t)(((uint64_t)offset + size + DMA_SLOT_BYTES - 1) / DMA_SLOT_BYTES);
+    return (uint32_t)(((uint64_t)offset + size + BOUNCE_SLOT_BYTES - 1) / BOUNCE_SLOT_BYTES);
 }
 
 /*
@@ -117,11 +117,11 @@ static uint32_t find_run(const struct pool *pool, const struct device *dev, uint
 
         if (slot >= pool->nr_slots)
             break;
-        addr = pool->base + (uint64_t)slot * DMA_SLOT_BYTES;
+        addr = pool->base + (uint64_t)slot * BOUNCE_SLOT_BYTES;
         if (!dma_crosses_boundary(dev, addr + offset, size))
             return slot;
         addr = dma_make(addr_number(addr) | dev->segment_boundary_mask) + 1;
-        from = MAX(slot + 1, (uint32_t)((addr - pool->base) / DMA_SLOT_BYTES));
+        from = MAX(slot + 1, (uint32_t)((addr - pool->base) / BOUNCE_SLOT_BYTES));
     }
     return pool->nr_slots;
 }
@@ -138,8 +138,8 @@ static struct guards guards_of(const struct pool *pool, dma_addr_t dma, uint32_t
     uint32_t end = start + size;
     struct guards g;
 
-    g.nr_before = MIN(start % DMA_SLOT_BYTES, GUARD_BYTES);
-    g.nr_after = MIN(ALIGN_UP(end, DMA_SLOT_BYTES) - end, GUARD_BYTES);
+    g.nr_before = MIN(start % BOUNCE_SLOT_BYTES, GUARD_BYTES);
+    g.nr_after = MIN(ALIGN_UP(end, BOUNCE_SLOT_BYTES) - end, GUARD_BYTES);
     g.before = pool->virt + start - g.nr_before;
     g.after = pool->virt + end;
     return g;
@@ -155,7 +155,7 @@ static bool is_pattern(const uint8_t *bytes, uint32_t count)
 }
 
 static int alloc_from(struct pool *pool, const struct device *dev, phys_addr_t phys, uint32_t size,
-                      struct dma_bounce *bounce)
+                      struct bounce_room *bounce)
 {
     uint32_t offset = kept_offset(dev, phys, size);
     uint32_t count = slots_of(offset, size);
@@ -175,16 +175,16 @@ static int alloc_from(struct pool *pool, const struct device *dev, phys_addr_t p
     pool->next_slot = (slot + count) % pool->nr_slots;
     dma_lock_release(&pool->lock, flags);
 
-    bounce->dma = pool->base + (uint64_t)slot * DMA_SLOT_BYTES + offset;
-    bounce->virt = pool->virt + slot * DMA_SLOT_BYTES + offset;
+    bounce->dma = pool->base + (uint64_t)slot * BOUNCE_SLOT_BYTES + offset;
+    bounce->virt = pool->virt + slot * BOUNCE_SLOT_BYTES + offset;
     g = guards_of(pool, bounce->dma, size);
     memset(g.before, GUARD_PATTERN, g.nr_before);
     memset(g.after, GUARD_PATTERN, g.nr_after);
     return 0;
 }
 
-int dma_pool_alloc(const struct device *dev, phys_addr_t phys, uint32_t size,
-                   struct dma_bounce *bounce)
+int bounce_alloc(const struct device *dev, phys_addr_t phys, uint32_t size,
+                 struct bounce_room *bounce)
 {
     int err = -ERANGE;
 
@@ -193,7 +193,7 @@ int dma_pool_alloc(const struct device *dev, phys_addr_t phys, uint32_t size,
         struct pool *pool = &pools[i];
 
         if (pool->nr_slots == 0 ||
-            pool->base + (uint64_t)pool->nr_slots * DMA_SLOT_BYTES - 1 > dev->dma_mask)
+            pool->base + (uint64_t)pool->nr_slots * BOUNCE_SLOT_BYTES - 1 > dev->dma_mask)
             continue;
         err = alloc_from(pool, dev, phys, size, bounce);
         if (!err)
@@ -204,10 +204,10 @@ int dma_pool_alloc(const struct device *dev, phys_addr_t phys, uint32_t size,
 
 static bool pool_holds(const struct pool *pool, dma_addr_t dma)
 {
-    return dma >= pool->base && dma - pool->base < (uint64_t)pool->nr_slots * DMA_SLOT_BYTES;
+    return dma >= pool->base && dma - pool->base < (uint64_t)pool->nr_slots * BOUNCE_SLOT_BYTES;
 }
 
-/* Whose `dma` is: what dma_pool_alloc() gave out, so if no other pool holds it, the last one does.
+/* Whose `dma` is: what bounce_alloc() gave out, so if no other pool holds it, the last one does.
  */
 static struct pool *pool_of(dma_addr_t dma)
 {
@@ -218,42 +218,42 @@ static struct pool *pool_of(dma_addr_t dma)
     return pool;
 }
 
-void *dma_pool_virt(dma_addr_t dma)
+void *bounce_virt(dma_addr_t dma)
 {
     struct pool *pool = pool_of(dma);
 
     return pool->virt + (uint32_t)(dma - pool->base);
 }
 
-bool dma_pool_guards_intact(dma_addr_t dma, uint32_t size)
+bool bounce_guards_intact(dma_addr_t dma, uint32_t size)
 {
     struct guards g = guards_of(pool_of(dma), dma, size);
 
     return is_pattern(g.before, g.nr_before) && is_pattern(g.after, g.nr_after);
 }
 
-void dma_pool_free(dma_addr_t dma, uint32_t size)
+void bounce_free(dma_addr_t dma, uint32_t size)
 {
     struct pool *pool = pool_of(dma);
     uint32_t start = (uint32_t)(dma - pool->base);
-    uint32_t count = slots_of(start % DMA_SLOT_BYTES, size);
+    uint32_t count = slots_of(start % BOUNCE_SLOT_BYTES, size);
     uint32_t flags;
 
     if (inject(bounce_keep_slots, dma_bounce))
         return;
     flags = dma_lock_take(&pool->lock);
-    bitmap_clear_range(pool->used, start / DMA_SLOT_BYTES, count);
+    bitmap_clear_range(pool->used, start / BOUNCE_SLOT_BYTES, count);
     pool->used_slots -= count;
     dma_lock_release(&pool->lock, flags);
 }
 
-bool dma_pool_info(unsigned index, struct dma_pool_info *info)
+bool bounce_pool_info(unsigned index, struct bounce_pool_info *info)
 {
     if (index >= NR_POOLS || pools[index].nr_slots == 0)
         return false;
     info->base = pools[index].base;
-    info->size_bytes = pools[index].nr_slots * DMA_SLOT_BYTES;
-    info->used_bytes = pools[index].used_slots * DMA_SLOT_BYTES;
-    info->peak_bytes = pools[index].peak_slots * DMA_SLOT_BYTES;
+    info->size_bytes = pools[index].nr_slots * BOUNCE_SLOT_BYTES;
+    info->used_bytes = pools[index].used_slots * BOUNCE_SLOT_BYTES;
+    info->peak_bytes = pools[index].peak_slots * BOUNCE_SLOT_BYTES;
     return true;
 }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ci/runner/devices.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    unsigned bit;
+    const char *qemu;  /* arguments, or NULL */
+    const char *bochs; /* a line, or NULL */
+} kinds[] = {
+    {"floppy", DEVICE_FLOPPY, NULL, NULL},
+    {"ide", DEVICE_IDE, NULL, NULL},
+    {"edu", DEVICE_EDU, "-device edu", NULL},
+    {"rtl8139", DEVICE_RTL8139, "-device rtl8139,romfile=", NULL},
+    {"e1000", DEVICE_E1000, "-device e1000,romfile=", NULL},
+    {"pcnet", DEVICE_PCNET, "-device pcnet,romfile=", NULL},
+    {"i8255x", DEVICE_I8255X, "-device i82559er,romfile=", NULL},
+    {"tulip", DEVICE_TULIP, "-device tulip,romfile=", NULL},
+    {"es1370", DEVICE_ES1370, NULL, NULL},
+    {"ac97", DEVICE_AC97, NULL, NULL},
+    {"sb16", DEVICE_SB16, NULL, NULL},
+    {"uhci", DEVICE_UHCI, "-device piix3-usb-uhci", NULL},
+    {"ahci", DEVICE_AHCI, NULL, NULL},
+    {"lsi", DEVICE_LSI, "-device lsi53c895a", NULL},
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+unsigned device_by_name(const char *name)
+{
+    for (size_t i = 0; i < KINDS; i++) {
+        if (!strcmp(kinds[i].name, name))
+            return kinds[i].bit;
+    }
+    return 0;
+}
+
+const char *device_at(unsigned index, unsigned *bit)
+{
+    if (index >= KINDS)
+        return NULL;
+    *bit = kinds[index].bit;
+    return kinds[index].name;
+}
+
+void devices_qemu(unsigned devices, struct words *argv)
+{
+    for (size_t i = 0; i < KINDS; i++) {
+        if ((devices & kinds[i].bit) && kinds[i].qemu)
+            words_split(argv, kinds[i].qemu);
+    }
+}
+
+char *devices_bochs(unsigned devices)
+{
+    char *lines = text_copy("");
+
+    for (size_t i = 0; i < KINDS; i++) {
+        char *longer;
+
+        if (!(devices & kinds[i].bit) || !kinds[i].bochs)
+            continue;
+        longer = text("%s%s\n", lines, kinds[i].bochs);
+        free(lines);
+        lines = longer;
+    }
+    return lines;
+}
