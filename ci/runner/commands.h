@@ -23,8 +23,8 @@ int command_run(const struct options *options, char **args);
 int command_matrix(const struct options *options, char **args);
 
 /*
- * mutations [GLOB...]: reads from the linked payload which mutations there are and which suite
- * guards each, sees all the suites pass, then runs each mutation with its suite, and prints
+ * mutations TABLE [GLOB...]: reads from the linked payload which mutations there are and which
+ * suite guards each, sees all the suites pass, then runs each mutation with its suite, and prints
  * "NAME SUITE caught" when that suite fails, "NAME SUITE MISSED" when not.
  * The suite "oracle" stands for the emulator as the judge of the page tables.
  */

@@ -28,7 +28,7 @@ static int usage(void)
     fputs("usage: runner [-b BUILD] [-t TALLY] [-j JOBS] COMMAND ...\n"
           "  run [KEY=VALUE]...         boot the payload once\n"
           "  matrix TABLE [GLOB]...     boot it on every machine of the table\n"
-          "  mutations [GLOB]...        break it on purpose, see each suite notice\n"
+          "  mutations TABLE [GLOB]...  break it on purpose, see each suite notice\n"
           "  units BINARY...            run host unit tests\n"
           "  check STAGE NAME COMMAND   run a command that must succeed\n"
           "  tally STAGE...             add up\n",

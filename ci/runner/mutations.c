@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "ci/runner/commands.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,48 +13,16 @@
 #include "ci/runner/inject_list.h"
 #include "ci/runner/pool.h"
 #include "ci/runner/run.h"
+#include "ci/runner/table.h"
 #include "ci/runner/tally.h"
 
 #define STAGE "mutations"
-#define BASELINE "baseline"
-
-/*
- * Not a suite: what no suite can notice, since the processor does not mind, and the emulator that
- * judges the page tables does.
- */
-#define ORACLE "oracle"
-#define ORACLE_TESTS "paging,kmap"
-
-/*
- * All kinds of memory in a machine that is small and quick: 1 GiB below 4 GiB, so that there is
- * highmem below 4 GiB, and the other 1 GiB above it.
- */
-static const struct setting {
-    const char *key, *value;
-} settings[] = {
-    {"firmware", "bios"},
-    {"machine", "pc,max-ram-below-4g=1G"},
-    {"mem", "2G"},
-    {"timeout", "300"},
-};
-
-/*
- * Mutations that QEMU's TCG can't show: a CR3 write there throws global translations away with the
- * others. Bochs keeps them, as processors do.
- */
-static const char *const only_in_bochs[] = {
-    "tlb_range_forgets_global",
-    "tlb_global_by_cr3",
-};
-
-static const struct setting bochs_settings[] = {
-    {"firmware", "bochs"},
-    {"mem", "512M"},
-    {"timeout", "120"},
-};
+#define BASELINE "baseline" /* the stanza that runs first, and by itself */
+#define KEY_MUTATIONS "mutations"
 
 struct mutation_run {
-    const struct mutation *mutation; /* NULL: the baseline, all suites unharmed */
+    const struct mutation *mutation;   /* NULL: the baseline, all suites unharmed */
+    const struct table_stanza *stanza; /* its machine */
     const struct options *options;
 };
 
@@ -62,54 +31,44 @@ static struct {
     unsigned failed;
 } state;
 
-static bool needs_bochs(const struct mutation *mutation)
+/* Sets the machine of the stanza, and what it expects. Returns 0, or -EINVAL with *message set. */
+static int understand(const struct table_stanza *stanza, struct machine *machine,
+                      struct expectation *expectation, char **message)
 {
-    for (size_t i = 0; mutation && i < sizeof(only_in_bochs) / sizeof(only_in_bochs[0]); i++) {
-        if (strcmp(only_in_bochs[i], mutation->name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool is_for_oracle(const struct mutation *mutation)
-{
-    return !strcmp(mutation->suite, ORACLE);
-}
-
-/* What must come out. */
-static struct expectation expect(const struct mutation *mutation)
-{
-    struct expectation expectation = {.result = mutation ? RESULT_FAIL : RESULT_PASS};
-
-    if (mutation && is_for_oracle(mutation))
-        words_add(&expectation.problems, "^oracle .*(believed|seen)");
-    else if (mutation)
-        expectation.suite = text_copy(mutation->suite);
-    return expectation;
-}
-
-static void make_machine(struct machine *machine, const struct mutation *mutation)
-{
-    bool bochs = needs_bochs(mutation);
-    const struct setting *setting = bochs ? bochs_settings : settings;
-    size_t count = bochs ? sizeof(bochs_settings) / sizeof(bochs_settings[0])
-                         : sizeof(settings) / sizeof(settings[0]);
-    char *message;
-    char *name = text(STAGE "/%s", mutation ? mutation->name : BASELINE);
-
     machine_init(machine);
-    for (; count > 0; count--, setting++)
-        machine_set(machine, setting->key, setting->value, &message);
-    machine_set(machine, "name", name, &message);
-    free(name);
-    if (!mutation || is_for_oracle(mutation))
-        machine_set(machine, "oracle", "yes", &message);
-    if (!mutation)
-        return;
-    char *args = is_for_oracle(mutation)
-                     ? text("inject=%s tests=" ORACLE_TESTS " depth=sparse", mutation->name)
-                     : text("inject=%s tests=%s%s", mutation->name, mutation->suite,
-                            bochs ? " depth=sparse" : "");
+    for (size_t i = 0; i < stanza->nr_entries; i++) {
+        const struct table_entry *entry = &stanza->entries[i];
+        char *what = NULL;
+        int error = 0;
+
+        if (strcmp(entry->key, KEY_MUTATIONS))
+            error = machine_set(machine, entry->key, entry->value, &what);
+        if (error == -ENOENT)
+            error = expect_set(expectation, entry->key, entry->value, &what);
+        if (error) {
+            *message = text("line %u: %s", entry->line, what ? what : "there is no such key");
+            free(what);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+/* What must come out: the suite fails, unless the stanza has said what the runner finds. */
+static void expect_failure(struct expectation *expectation, const struct mutation *mutation)
+{
+    expectation->result = RESULT_FAIL;
+    if (!expectation->problems.count)
+        expectation->suite = text_copy(mutation->suite);
+}
+
+static void set_arguments(struct machine *machine, const struct mutation *mutation)
+{
+    bool has_tests = strstr(machine->args, "tests=") != NULL;
+    char *args = text("inject=%s%s%s %s", mutation->name,
+                      has_tests ? "" : " tests=", has_tests ? "" : mutation->suite, machine->args);
+    char *message = NULL;
+
     machine_set(machine, "args", args, &message);
     free(args);
 }
@@ -118,13 +77,20 @@ static int run_mutation(struct job *job)
 {
     const struct mutation_run *run = job->ctx;
     const struct mutation *mutation = run->mutation;
-    struct expectation expectation = expect(mutation);
+    struct expectation expectation = {0};
     struct machine machine;
     struct run_result result;
     struct live live;
-    char *why;
+    char *name = text(STAGE "/%s", mutation ? mutation->name : BASELINE), *why = NULL;
 
-    make_machine(&machine, mutation);
+    /* Read with success before anything ran. */
+    understand(run->stanza, &machine, &expectation, &why);
+    machine_set(&machine, "name", name, &why);
+    free(name);
+    if (mutation) {
+        set_arguments(&machine, mutation);
+        expect_failure(&expectation, mutation);
+    }
     live_start(&live, stdout);
     run_machine(&machine, run->options->build, &live, &result);
     run_show_end(&machine, &result, &live);
@@ -157,6 +123,64 @@ static void show_mutation(struct job *job)
     tally_add(state.options->tally, STAGE, job->name, !job->status);
 }
 
+/* Does one of the globs in a stanza's lists fit the mutation or its suite? */
+static bool is_its_machine(const struct table_stanza *stanza, const struct mutation *mutation)
+{
+    bool fits = false;
+
+    for (size_t i = 0; i < stanza->nr_entries && !fits; i++) {
+        char *list = text_copy(stanza->entries[i].value), *rest = list, *glob;
+
+        if (strcmp(stanza->entries[i].key, KEY_MUTATIONS))
+            rest = NULL;
+        while (!fits && (glob = strsep(&rest, " ")))
+            fits = !fnmatch(glob, mutation->name, 0) || !fnmatch(glob, mutation->suite, 0);
+        free(list);
+    }
+    return fits;
+}
+
+/* The first stanza that fits, or NULL; with no mutation, the baseline's. */
+static const struct table_stanza *find_stanza(const struct table *table,
+                                              const struct mutation *mutation)
+{
+    for (size_t i = 0; i < table->nr_stanzas; i++) {
+        const struct table_stanza *stanza = &table->stanzas[i];
+
+        if (mutation ? is_its_machine(stanza, mutation) : !strcmp(stanza->name, BASELINE))
+            return stanza;
+    }
+    return NULL;
+}
+
+/* Can each stanza be understood, and has each mutation one? Else *message says what is wrong. */
+static bool check_table(const struct table *table, const struct mutation_list *list, char **message)
+{
+    for (size_t i = 0; i < table->nr_stanzas; i++) {
+        struct expectation expectation = {0};
+        struct machine machine;
+        char *what = NULL;
+        int error = understand(&table->stanzas[i], &machine, &expectation, &what);
+
+        machine_free(&machine);
+        expect_free(&expectation);
+        if (error) {
+            *message = text("[%s]: %s", table->stanzas[i].name, what);
+            free(what);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (!find_stanza(table, &list->mutations[i])) {
+            *message = text("no machine for mutation %s", list->mutations[i].name);
+            return false;
+        }
+    }
+    if (!find_stanza(table, NULL))
+        *message = text("no stanza [" BASELINE "]");
+    return !*message;
+}
+
 static struct job make_job(struct mutation_run *run)
 {
     const char *name = run->mutation ? run->mutation->name : BASELINE;
@@ -177,7 +201,8 @@ static bool is_wanted(const struct mutation *mutation, char **globs)
     return false;
 }
 
-static bool run_all(const struct options *options, const struct mutation_list *list, char **globs)
+static bool run_all(const struct options *options, const struct table *table,
+                    const struct mutation_list *list, char **globs)
 {
     struct mutation_run *runs = calloc(list->count + 1, sizeof(*runs));
     struct job *jobs = calloc(list->count + 1, sizeof(*jobs));
@@ -186,21 +211,25 @@ static bool run_all(const struct options *options, const struct mutation_list *l
     if (!runs || !jobs)
         abort();
     /* Without a baseline that passes, "not ok" would say nothing about a mutation. */
-    runs[0] = (struct mutation_run){.options = options};
+    runs[0] = (struct mutation_run){.options = options, .stanza = find_stanza(table, NULL)};
     jobs[0] = make_job(&runs[0]);
     bool whole = pool_run(jobs, 1, 1, show_mutation);
     free(jobs[0].output);
     for (size_t i = 0; i < list->count && whole && !state.failed; i++) {
         if (!is_wanted(&list->mutations[i], globs))
             continue;
-        runs[count] = (struct mutation_run){.options = options, .mutation = &list->mutations[i]};
+        runs[count] = (struct mutation_run){
+            .options = options,
+            .mutation = &list->mutations[i],
+            .stanza = find_stanza(table, &list->mutations[i]),
+        };
         jobs[count] = make_job(&runs[count]);
         count++;
     }
     if (whole)
         whole = pool_run(jobs, count, options->at_once, show_mutation);
     printf(STAGE ": %zu of %zu caught%s\n", count - (state.failed < count ? state.failed : count),
-           list->count, whole ? "" : ", interrupted");
+           count, whole ? "" : ", interrupted");
     for (size_t i = 0; i < count; i++)
         free(jobs[i].output);
     free(runs);
@@ -212,19 +241,27 @@ int command_mutations(const struct options *options, char **args)
 {
     char *path = text("%s/paeload.debug.elf", options->build);
     char *folder = text("%s/run", options->build);
-    struct mutation_list list;
-    char *message;
+    struct mutation_list list = {0};
+    struct table table;
+    char *message = NULL;
 
+    if (!*args) {
+        fprintf(stderr, STAGE ": which table?\n");
+        return RESULT_CANT;
+    }
     state.options = options;
     tally_begin(options->tally, STAGE);
-    int error = mutation_list_read(&list, path, &message);
-    if (error)
-        fprintf(stderr, "%s\n", message);
+    bool readable = !table_read(&table, *args, &message) &&
+                    !mutation_list_read(&list, path, &message) &&
+                    check_table(&table, &list, &message);
+    if (!readable)
+        fprintf(stderr, "%s: %s\n", *args, message);
     mkdir(folder, 0777);
-    bool whole = !error && run_all(options, &list, args);
+    bool whole = readable && run_all(options, &table, &list, args + 1);
     if (whole)
         tally_end(options->tally, STAGE);
     mutation_list_free(&list);
+    table_free(&table);
     free(message);
     free(folder);
     free(path);
