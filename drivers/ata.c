@@ -27,34 +27,13 @@
 #define CONTROL_NIEN BIT(1)
 #define CONTROL_SRST BIT(2)
 
-#define COMMAND_IDENTIFY 0xecu
-#define COMMAND_SET_FEATURES 0xefu
-#define FEATURE_TRANSFER_MODE 0x03u
-#define MODE_MULTIWORD_DMA 0x20u
-#define MODE_ULTRA_DMA 0x40u
+#define PACKET_WORDS (ATA_PACKET_BYTES / 2)
+#define PACKET_LIMIT_MS 5000u
+#define SENSE_KEY_SHIFT 4 /* in the error register, after a packet that failed */
 
 /* What an ATAPI drive leaves in its registers when it refuses IDENTIFY */
 #define ATAPI_MID 0x14u
 #define ATAPI_HIGH 0xebu
-
-/* IDENTIFY DEVICE data, in words */
-#define ID_WORDS 256u
-#define ID_MODEL 27u
-#define ID_MODEL_CHARS 40u
-#define ID_CAPABILITIES 49u
-#define ID_CAP_DMA BIT(8)
-#define ID_CAP_LBA BIT(9)
-#define ID_VALID_WORDS 53u
-#define ID_VALID_ULTRA BIT(2) /* word 88 means something */
-#define ID_SECTORS_LOW 60u
-#define ID_SECTORS_HIGH 61u
-#define ID_MULTIWORD_DMA 63u
-#define ID_ULTRA_DMA 88u
-/* Words 63 and 88: the modes there are, and from bit 8 on the one that is selected */
-#define ID_MODES_MASK 0xffu
-#define ID_SELECTED_SHIFT 8
-#define NR_MULTIWORD_MODES 3u
-#define NR_ULTRA_MODES 7u
 
 #define SECTOR_WORDS (ATA_SECTOR_BYTES / 2)
 
@@ -121,10 +100,14 @@ static void select_unit(const struct ata_channel *ch, unsigned unit)
     settle(ch);
 }
 
-static void start_command(const struct ata_channel *ch, uint8_t command)
+/* All commands pass here. Returns 0, or -EPERM for one that might not only read. */
+static int start_command(const struct ata_channel *ch, uint8_t command)
 {
+    if (!ata_command_is_safe(command))
+        return -EPERM;
     outb(port(ch, REG_COMMAND), command);
     settle(ch);
+    return 0;
 }
 
 /* Whether registers are there at all: an absent drive's read as what floats on the bus. */
@@ -140,63 +123,6 @@ static bool registers_keep(const struct ata_channel *ch)
             return false;
     }
     return true;
-}
-
-/* The model's text: bytes swapped in each word, blanks at its end. */
-static void take_model(const uint16_t *words, char *text)
-{
-    unsigned end = 0;
-
-    for (unsigned i = 0; i < ID_MODEL_CHARS; i++) {
-        uint16_t word = words[ID_MODEL + i / 2];
-        char c = (char)(i % 2 ? word : word >> 8);
-
-        text[i] = (char)(c < ' ' || c > '~' ? ' ' : c);
-        if (text[i] != ' ')
-            end = i + 1;
-    }
-    text[end] = '\0';
-}
-
-/* The highest of the modes in the bit map, or -1. */
-static int best_mode(uint32_t modes, unsigned nr_modes)
-{
-    for (unsigned mode = nr_modes; mode-- > 0;) {
-        if (modes & BIT(mode))
-            return (int)mode;
-    }
-    return -1;
-}
-
-static void take_dma_mode(const uint16_t *words, struct ata_identity *id)
-{
-    uint16_t multiword = words[ID_MULTIWORD_DMA];
-    uint16_t ultra = (words[ID_VALID_WORDS] & ID_VALID_ULTRA) ? words[ID_ULTRA_DMA] : 0;
-    int mode = best_mode(ultra >> ID_SELECTED_SHIFT, NR_ULTRA_MODES);
-
-    id->dma_mode_is_set = true;
-    if (mode >= 0) {
-        id->dma_mode = (uint8_t)(MODE_ULTRA_DMA | mode);
-        return;
-    }
-    mode = best_mode(multiword >> ID_SELECTED_SHIFT, NR_MULTIWORD_MODES);
-    if (mode < 0) {
-        id->dma_mode_is_set = false;
-        mode = best_mode(multiword & ID_MODES_MASK, NR_MULTIWORD_MODES);
-    }
-    id->dma_mode = mode < 0 ? 0 : (uint8_t)(MODE_MULTIWORD_DMA | mode);
-}
-
-static void take_identity(const uint16_t *words, struct ata_identity *id)
-{
-    uint32_t sectors = words[ID_SECTORS_LOW] | (uint32_t)words[ID_SECTORS_HIGH] << 16;
-
-    _Static_assert(sizeof(id->model) == ID_MODEL_CHARS + 1, "the model's text and its end");
-    take_model(words, id->model);
-    id->sectors = MIN(sectors, ATA_LBA28_SECTORS);
-    id->has_dma = words[ID_CAPABILITIES] & ID_CAP_DMA;
-    id->has_lba = words[ID_CAPABILITIES] & ID_CAP_LBA;
-    take_dma_mode(words, id);
 }
 
 static bool is_floating(const struct ata_channel *ch)
@@ -221,7 +147,7 @@ static int wait_idle(const struct ata_channel *ch, uint32_t limit_ms)
 
 int ata_identify(struct ata_channel *ch, unsigned unit, struct ata_identity *id)
 {
-    uint16_t words[ID_WORDS] = {0};
+    uint16_t words[ATA_ID_WORDS] = {0};
     uint8_t mid, high;
     int err;
 
@@ -237,14 +163,16 @@ int ata_identify(struct ata_channel *ch, unsigned unit, struct ata_identity *id)
         return -EBUSY;
     if (!registers_keep(ch))
         return -ENODEV;
-    start_command(ch, COMMAND_IDENTIFY);
+    err = start_command(ch, ATA_COMMAND_IDENTIFY);
+    if (err)
+        return err;
     if (ata_status(ch) == 0)
         return -ENODEV;
     err = wait_status(ch, ATA_STATUS_DRQ, IDENTIFY_LIMIT_MS);
     if (!err) {
-        insw(port(ch, REG_DATA), words, ID_WORDS);
+        insw(port(ch, REG_DATA), words, ATA_ID_WORDS);
         (void)ata_take_status(ch);
-        take_identity(words, id);
+        ata_take_identity(words, id);
         ch->dma_mode[unit] = id->dma_mode_is_set ? id->dma_mode : 0;
         return 0;
     }
@@ -252,6 +180,34 @@ int ata_identify(struct ata_channel *ch, unsigned unit, struct ata_identity *id)
     high = inb(port(ch, REG_LBA_HIGH));
     (void)ata_take_status(ch);
     return mid == ATAPI_MID && high == ATAPI_HIGH ? -ENOSYS : err;
+}
+
+int ata_test_unit_ready(const struct ata_channel *ch, unsigned unit)
+{
+    uint8_t status;
+    int err;
+
+    select_unit(ch, unit);
+    err = wait_idle(ch, READY_LIMIT_MS);
+    if (err)
+        return err;
+    outb(port(ch, REG_FEATURES), 0);
+    outb(port(ch, REG_LBA_MID), 0);
+    outb(port(ch, REG_LBA_HIGH), 0);
+    err = start_command(ch, ATA_COMMAND_PACKET);
+    if (!err)
+        err = wait_status(ch, ATA_STATUS_DRQ, IDENTIFY_LIMIT_MS);
+    if (err)
+        return err;
+    /* TEST UNIT READY is a packet of zeros (SPC-2, 7.25), which nothing else is. */
+    for (unsigned i = 0; i < PACKET_WORDS; i++)
+        outw(port(ch, REG_DATA), ATA_PACKET_TEST_UNIT_READY);
+    settle(ch);
+    err = wait_idle(ch, PACKET_LIMIT_MS);
+    status = ata_take_status(ch);
+    if (err)
+        return err;
+    return status & ATA_STATUS_ERR ? ata_error(ch) >> SENSE_KEY_SHIFT : 0;
 }
 
 /* SET FEATURES, set transfer mode. */
@@ -263,10 +219,11 @@ static int set_mode(const struct ata_channel *ch, unsigned unit, uint8_t mode)
     err = wait_idle(ch, READY_LIMIT_MS);
     if (err)
         return err;
-    outb(port(ch, REG_FEATURES), FEATURE_TRANSFER_MODE);
+    outb(port(ch, REG_FEATURES), ATA_FEATURE_TRANSFER_MODE);
     outb(port(ch, REG_COUNT), mode);
-    start_command(ch, COMMAND_SET_FEATURES);
-    err = wait_idle(ch, IDENTIFY_LIMIT_MS);
+    err = start_command(ch, ATA_COMMAND_SET_FEATURES);
+    if (!err)
+        err = wait_idle(ch, IDENTIFY_LIMIT_MS);
     if (ata_take_status(ch) & (ATA_STATUS_ERR | ATA_STATUS_DF) && !err)
         err = -EIO;
     return err;
@@ -299,8 +256,7 @@ int ata_command(const struct ata_channel *ch, unsigned unit, uint8_t command, ui
         (void)ata_take_status(ch); /* an old request would look like the new one's end */
         outb(ch->control, 0);
     }
-    start_command(ch, command);
-    return 0;
+    return start_command(ch, command);
 }
 
 void ata_end_dma(const struct ata_channel *ch)

@@ -5,19 +5,18 @@
 /*
  * An ATA channel as its registers show it, whoever its bus master is: two drives that share a
  * command block and a control register. Only commands that read are here (ATA/ATAPI-6, chapters 7
- * and 8). Everything is polled and has a deadline. The channel's interrupt is off (nIEN), but for
- * READ DMA, whose end a bus master tells by it; the interrupt controller's line stays masked.
+ * and 8; drivers/ata_commands.h). Everything is polled and has a deadline. The channel's interrupt
+ * is off (nIEN), but for READ DMA, whose end a bus master tells by it; the interrupt controller's
+ * line stays masked.
  */
 
+#include "drivers/ata_commands.h"
+#include "drivers/ata_identity.h"
 #include "lib/types.h"
 
 #define ATA_SECTOR_BYTES 512u
-#define ATA_MAX_SECTORS 256u      /* of one command */
-#define ATA_LBA28_SECTORS BIT(28) /* of a drive, as far as 28 bits reach */
-#define ATA_UNITS 2u              /* drives of a channel */
-
-#define ATA_COMMAND_READ_SECTORS 0x20u
-#define ATA_COMMAND_READ_DMA 0xc8u
+#define ATA_MAX_SECTORS 256u /* of one command */
+#define ATA_UNITS 2u         /* drives of a channel */
 
 #define ATA_STATUS_ERR BIT(0)
 #define ATA_STATUS_DRQ BIT(3)
@@ -29,19 +28,6 @@ struct ata_channel {
     uint16_t command; /* first port of the command block */
     uint16_t control; /* the control register, which reads as the status without side effects */
     uint8_t dma_mode[ATA_UNITS]; /* as SET FEATURES takes it; chosen by a reset again; 0: none */
-};
-
-struct ata_identity {
-    char model[41];
-    uint32_t sectors; /* that 28 bits reach */
-    bool has_dma, has_lba;
-    /*
-     * The DMA mode to use, as SET FEATURES takes it (0x4n Ultra, 0x2n multiword): the selected one,
-     * or else the best multiword mode that the drive has, which works with a controller's slow
-     * default timing as well, for drives that the firmware never set up. 0: there is none.
-     */
-    uint8_t dma_mode;
-    bool dma_mode_is_set; /* dma_mode is the selected one */
 };
 
 /* The status. ata_take_status() also takes back the drive's interrupt request. */
@@ -57,6 +43,13 @@ uint8_t ata_error(const struct ata_channel *ch);
 int ata_identify(struct ata_channel *ch, unsigned unit, struct ata_identity *id);
 
 /*
+ * Asks ATAPI drive `unit` whether it is ready to read, by TEST UNIT READY. Returns 0 for ready, or
+ * the sense key (ATA_SENSE_NOT_READY: no medium, or it is not up to speed yet), or a negative
+ * errno.
+ */
+int ata_test_unit_ready(const struct ata_channel *ch, unsigned unit);
+
+/*
  * Selects a DMA mode (see struct ata_identity) in drive `unit`, for now and for after a reset.
  * Returns 0, -EIO if the drive refuses it, or -ETIMEDOUT.
  */
@@ -65,7 +58,8 @@ int ata_set_dma_mode(struct ata_channel *ch, unsigned unit, uint8_t mode);
 /*
  * Sends drive `unit` a command for `count` (1 to ATA_MAX_SECTORS) sectors from `lba` on. For
  * ATA_COMMAND_READ_DMA the channel's interrupt is switched on first: ata_end_dma() follows.
- * Returns 0, or -ETIMEDOUT if the drive does not become ready.
+ * Returns 0, -ETIMEDOUT if the drive does not become ready, or -EPERM for a command that is not in
+ * the list of those that read.
  */
 int ata_command(const struct ata_channel *ch, unsigned unit, uint8_t command, uint32_t lba,
                 uint32_t count);

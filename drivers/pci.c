@@ -395,3 +395,27 @@ void pci_restore_command(const struct pci_device *pdev, uint16_t command)
 {
     pci_write_config16(pdev, PCI_COMMAND, command);
 }
+
+void pci_hold(struct pci_device *pdev, uint32_t bits)
+{
+    uint32_t flags = irq_save();
+    uint16_t command = pci_read_config16(pdev, PCI_COMMAND);
+    uint32_t wanted = command | bits;
+
+    if (pdev->holders++ == 0)
+        pdev->command_before = command;
+    if (bits & PCI_COMMAND_MASTER)
+        wanted &= ~PCI_COMMAND_INTX_DISABLE;
+    if (wanted != command)
+        pci_write_config16(pdev, PCI_COMMAND, (uint16_t)wanted);
+    irq_restore(flags);
+}
+
+void pci_release(struct pci_device *pdev)
+{
+    uint32_t flags = irq_save();
+
+    if (pdev->holders > 0 && --pdev->holders == 0)
+        pci_write_config16(pdev, PCI_COMMAND, pdev->command_before);
+    irq_restore(flags);
+}

@@ -41,12 +41,14 @@
 struct pci_device {
     uint8_t bus, slot, function;
     uint16_t vendor, device;
-    uint32_t class_code; /* base class, subclass, programming interface: 0x010180 */
-    uint8_t header_type; /* 0 device, 1 bridge */
-    uint8_t irq_line;    /* what the firmware wrote; 0xff: none */
-    uint8_t irq_pin;     /* 1 INTA# to 4 INTD#, 0: none */
-    char name[8];        /* "00:01.1" */
-    struct device dma;   /* mask 32 bits and no limits until the driver says better */
+    uint32_t class_code;     /* base class, subclass, programming interface: 0x010180 */
+    uint8_t header_type;     /* 0 device, 1 bridge */
+    uint8_t irq_line;        /* what the firmware wrote; 0xff: none */
+    uint8_t irq_pin;         /* 1 INTA# to 4 INTD#, 0: none */
+    char name[8];            /* "00:01.1" */
+    struct device dma;       /* mask 32 bits and no limits until the driver says better */
+    uint16_t command_before; /* while held, see pci_hold() */
+    uint8_t holders;
 };
 
 /* PCI_ANY in `vendor` and `device` matches all; the class is compared under its mask. */
@@ -130,5 +132,14 @@ void pci_stop_masters(void);
  */
 uint16_t pci_enable(const struct pci_device *pdev, uint32_t bits);
 void pci_restore_command(const struct pci_device *pdev, uint16_t command);
+
+/*
+ * The same for a device that does several things at a time, such as a disk controller with its
+ * channels: what any holder switched on stays on until the last one lets go, and then the command
+ * register is what it was before the first. With PCI_COMMAND_MASTER, its interrupts are allowed as
+ * well. Context: any.
+ */
+void pci_hold(struct pci_device *pdev, uint32_t bits);
+void pci_release(struct pci_device *pdev);
 
 #endif

@@ -6,6 +6,7 @@
 #if __STDC_HOSTED__
 #include <errno.h>
 #else
+#define EPERM 1       /* refused: it might do harm */
 #define EIO 5         /* the device answered with an error */
 #define ENXIO 6       /* no such address, or no medium in the drive */
 #define EAGAIN 11     /* later it may work */

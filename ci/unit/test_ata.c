@@ -8,9 +8,14 @@
 #define LIB_X86_IO_H
 static uint8_t inb(uint16_t port);
 static void outb(uint16_t port, uint8_t value);
+static void outw(uint16_t port, uint16_t value);
 static void insw(uint16_t port, void *buffer, uint32_t count);
 
 #include "drivers/ata.c"
+
+#include "drivers/ata_identity.c"
+
+#define ID_WORDS ATA_ID_WORDS
 
 #define COMMAND_BASE 0x1f0u
 #define CONTROL_PORT 0x3f6u
@@ -32,6 +37,8 @@ static struct {
     bool in_reset;
     uint64_t status_valid_us;
     unsigned nr_resets;
+    unsigned packet_words; /* that came */
+    uint8_t sense;         /* what the packet gives */
     bool interrupt_at_dma; /* whether it was on when READ DMA came */
 } model;
 
@@ -106,7 +113,7 @@ static void take_command(struct model_drive *drive, uint8_t command)
 {
     drive->status = ATA_STATUS_DRDY;
     switch (command) {
-    case COMMAND_IDENTIFY:
+    case ATA_COMMAND_IDENTIFY:
         drive->status |= drive->atapi ? ATA_STATUS_ERR : ATA_STATUS_DRQ;
         drive->words_left = ID_WORDS;
         if (drive->atapi) {
@@ -114,8 +121,8 @@ static void take_command(struct model_drive *drive, uint8_t command)
             model.regs[REG_LBA_HIGH] = ATAPI_HIGH;
         }
         break;
-    case COMMAND_SET_FEATURES:
-        assert_int_equal(model.regs[REG_FEATURES], FEATURE_TRANSFER_MODE);
+    case ATA_COMMAND_SET_FEATURES:
+        assert_int_equal(model.regs[REG_FEATURES], ATA_FEATURE_TRANSFER_MODE);
         if (drive->refuses_modes)
             drive->status |= ATA_STATUS_ERR;
         else
@@ -124,6 +131,10 @@ static void take_command(struct model_drive *drive, uint8_t command)
     case ATA_COMMAND_READ_SECTORS:
         drive->status |= ATA_STATUS_DRQ;
         drive->words_left = (model.regs[REG_COUNT] ? model.regs[REG_COUNT] : 256) * SECTOR_WORDS;
+        break;
+    case ATA_COMMAND_PACKET:
+        drive->status |= drive->atapi ? ATA_STATUS_DRQ : ATA_STATUS_ERR;
+        model.packet_words = 0;
         break;
     case ATA_COMMAND_READ_DMA:
         model.interrupt_at_dma = !(model.control & CONTROL_NIEN);
@@ -161,6 +172,19 @@ static void outb(uint16_t port, uint8_t value)
         return;
     }
     model.regs[port - COMMAND_BASE] = value;
+}
+
+static void outw(uint16_t port, uint16_t value)
+{
+    struct model_drive *drive = selected();
+
+    assert_int_equal(port, COMMAND_BASE);
+    assert_true(drive->status & ATA_STATUS_DRQ);
+    assert_int_equal(value, 0);
+    if (++model.packet_words < PACKET_WORDS)
+        return;
+    drive->status = ATA_STATUS_DRDY | (model.sense ? ATA_STATUS_ERR : 0);
+    model.regs[REG_ERROR] = model.sense << SENSE_KEY_SHIFT;
 }
 
 static void start(unsigned nr_drives)
@@ -217,6 +241,59 @@ static void fails(void **state)
     start(1);
     model.drives[0].dead = true;
     assert_int_equal(ata_identify(&channel, 0, &identity), -ETIMEDOUT);
+}
+
+static void media(void **state)
+{
+    start(1);
+    model.drives[0].atapi = true;
+    assert_int_equal(ata_test_unit_ready(&channel, 0), 0);
+    assert_int_equal(model.packet_words, PACKET_WORDS);
+    model.sense = ATA_SENSE_NOT_READY;
+    assert_int_equal(ata_test_unit_ready(&channel, 0), ATA_SENSE_NOT_READY);
+    model.drives[0].atapi = false;
+    assert_int_equal(ata_test_unit_ready(&channel, 0), -EIO);
+    model.drives[0].dead = true;
+    assert_int_equal(ata_test_unit_ready(&channel, 0), -ETIMEDOUT);
+}
+
+/* Each of the 256 command bytes that is not in the list is refused, and never seen by the drive. */
+static void only_reads(void **state)
+{
+    static const uint8_t writes[] = {0x30, 0x34, 0x35, 0x39, 0x3d, 0x61, 0xc5, 0xca, 0xce,
+                                     0xe9, 0xf4, 0x06, 0x92, 0x93, 0xb0, 0xb1, 0xc0};
+    unsigned nr_safe = 0;
+
+    for (unsigned command = 0; command < 256; command++)
+        nr_safe += ata_command_is_safe((uint8_t)command);
+    assert_int_equal(nr_safe, 7);
+    for (unsigned i = 0; i < ARRAY_SIZE(writes); i++) {
+        assert_false(ata_command_is_safe(writes[i]));
+        start(1);
+        assert_int_equal(ata_command(&channel, 0, writes[i], 7, 1), -EPERM);
+    }
+}
+
+static void large_disks(void **state)
+{
+    uint16_t *words = model.drives[0].words;
+
+    start(1);
+    assert_int_equal(ata_identify(&channel, 0, &identity), 0);
+    assert_false(identity.has_lba48);
+    assert_int_equal(identity.sectors_all, 0x10000);
+    start(1);
+    words[83] = 0x4400;
+    words[100] = 0x1234;
+    words[102] = 0x0002;
+    assert_int_equal(ata_identify(&channel, 0, &identity), 0);
+    assert_true(identity.has_lba48);
+    assert_int_equal(identity.sectors_all, 0x200001234);
+    start(1);
+    words[83] = 0xc400; /* not valid */
+    words[100] = 1;
+    assert_int_equal(ata_identify(&channel, 0, &identity), 0);
+    assert_false(identity.has_lba48);
 }
 
 static void check_mode(uint16_t valid, uint16_t multiword, uint16_t ultra, uint8_t mode, bool set)
@@ -292,9 +369,11 @@ static void interrupt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(absent),    cmocka_unit_test(starting_up),    cmocka_unit_test(fails),
-        cmocka_unit_test(modes),     cmocka_unit_test(setting_a_mode), cmocka_unit_test(reset),
-        cmocka_unit_test(interrupt),
+        cmocka_unit_test(absent),         cmocka_unit_test(starting_up),
+        cmocka_unit_test(fails),          cmocka_unit_test(modes),
+        cmocka_unit_test(setting_a_mode), cmocka_unit_test(reset),
+        cmocka_unit_test(interrupt),      cmocka_unit_test(media),
+        cmocka_unit_test(only_reads),     cmocka_unit_test(large_disks),
     };
 
     return cmocka_run_group_tests_name("ata", tests, NULL, NULL);

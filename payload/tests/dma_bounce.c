@@ -344,6 +344,9 @@ static void run_transfers(struct dma_bench *b, uint32_t count,
         if (n >= MIN_TRANSFERS && deadline_passed(deadline))
             break;
         test_progress(b->t, n, count);
+        /* Both ways to learn of an end, in turns. */
+        if (b->client->completion)
+            b->client->completion->by_interrupt = n % 2;
         if (make_plan(b, n, &pairs, &order, &p))
             transfer(b, &p);
     }
