@@ -50,7 +50,7 @@ include ci/bench.mk
 # Unit tests; those of the runner need these of its sources.
 test_runner_ktap_SRCS := ci/runner/ktap.c ci/runner/ktap_check.c ci/runner/words.c lib/crc32c.c lib/prng.c
 test_runner_judge_SRCS := ci/runner/judge.c ci/runner/machine.c ci/runner/devices.c ci/runner/host.c $(test_runner_ktap_SRCS)
-test_runner_machine_SRCS := ci/runner/machine.c ci/runner/devices.c ci/runner/host.c ci/runner/qemu.c ci/runner/bochs.c ci/runner/oracle_arguments.c ci/runner/words.c lib/prng.c
+test_runner_machine_SRCS := ci/runner/machine.c ci/runner/devices.c ci/runner/host.c ci/runner/qemu.c ci/runner/bochs.c ci/runner/disks.c ci/runner/monitor.c ci/runner/qmp.c ci/runner/oracle_arguments.c ci/runner/words.c lib/prng.c
 test_runner_table_SRCS := ci/runner/table.c ci/runner/words.c lib/prng.c
 test_runner_image_SRCS := ci/runner/image.c lib/crc32c.c lib/prng.c
 test_runner_inject_SRCS := ci/runner/inject_list.c ci/runner/words.c lib/prng.c
@@ -85,7 +85,7 @@ shell_quote = '$(subst ','\'',$(1))'
 
 # A setting counts when it was given on make's command line or in the environment, where NAME is too
 # common a name.
-RUN_SETTINGS := FIRMWARE MACHINE CPU MEM DEVICES SERIAL ARGS QEMU_EXTRA ACCEL VGA ICOUNT ORACLE TIMEOUT SILENCE
+RUN_SETTINGS := FIRMWARE MACHINE CPU MEM DEVICES SERIAL ARGS QEMU_EXTRA ACCEL VGA ICOUNT ORACLE BAD_SECTORS MONITOR TIMEOUT SILENCE
 run_setting = $(if $(filter $(2),$(origin $(1))),$(1)=$(call shell_quote,$($(1))))
 run_settings = $(foreach s,$(RUN_SETTINGS),$(call run_setting,$(s),command environment)) \
 	$(call run_setting,NAME,command)

@@ -40,7 +40,7 @@ static void use_disk(struct ahci_drive *drive, const struct ata_identity *id)
     ac->disk.client.size_bytes = id->sectors_all * DISK_SECTOR_BYTES;
     err = disk_trial(&ac->disk);
     if (err) {
-        probe_report("ahci", err, "%s %s: DMA does not work here: %s", where, ac->name,
+        probe_report("ahci", err, "%s %s: %s: %s", where, ac->name, disk_trial_failure(&ac->disk),
                      ac->disk.client.reason);
         return;
     }

@@ -74,6 +74,7 @@ static int try_both_ways(struct disk *disk, struct page *page, uint8_t *wanted)
 
     c->by_interrupt = false;
     disk->limit_ms = TRIAL_LIMIT_MS;
+    disk->is_readable = !err;
     if (!err)
         err = try_sector(client, page, wanted);
     if (err || c->line == COMPLETION_NO_LINE)
@@ -116,6 +117,11 @@ void disk_trial_note(const struct disk *disk, char *note)
         format(note, DISK_NOTE_BYTES, ", no interrupt came on line %u", disk->silent_line);
     else
         format(note, DISK_NOTE_BYTES, ", no interrupt line");
+}
+
+const char *disk_trial_failure(const struct disk *disk)
+{
+    return disk->is_readable ? "DMA does not work here" : "can't be read";
 }
 
 const char *disk_medium(int sense)

@@ -22,6 +22,7 @@ struct disk {
     struct dma_client client;
     struct completion completion;
     uint32_t limit_ms;   /* for a transfer by DMA */
+    bool is_readable;    /* the trial's read without DMA worked */
     uint8_t silent_line; /* the line that brought no interrupt in the trial, or NO_LINE */
 };
 
@@ -49,6 +50,9 @@ int disk_trial(struct disk *disk);
 
 /* How the disk tells its ends, for its report: ", IRQ 11". `note`: DISK_NOTE_BYTES. */
 void disk_trial_note(const struct disk *disk, char *note);
+
+/* What a disk that did not pass can't do, for its report. */
+const char *disk_trial_failure(const struct disk *disk);
 
 /* What to say of an ATAPI drive by what TEST UNIT READY gave: a sense key, or a negative errno. */
 const char *disk_medium(int sense);

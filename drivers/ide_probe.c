@@ -75,8 +75,9 @@ static void use_disk(struct ide_drive *drive, const struct ata_identity *id)
     ide_make_client(drive, id->sectors);
     err = disk_trial(&drive->disk);
     if (err) {
-        probe_report("ide", err, "%s %s: DMA does not work here%s: %s", where, drive->name,
-                     is_set_up ? "" : " (nor for the BIOS)", drive->disk.client.reason);
+        probe_report("ide", err, "%s %s: %s%s: %s", where, drive->name,
+                     disk_trial_failure(&drive->disk), is_set_up ? "" : " (BIOS: no DMA)",
+                     drive->disk.client.reason);
         return;
     }
     dma_client_register(&drive->disk.client);

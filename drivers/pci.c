@@ -294,6 +294,21 @@ struct pci_device *pci_device_at(unsigned index)
     return index < nr_devices ? &devices[index] : NULL;
 }
 
+const struct pci_device *pci_device_of(const struct device *dev)
+{
+    for (unsigned i = 0; i < nr_devices; i++) {
+        if (&devices[i].dma == dev)
+            return &devices[i];
+    }
+    return NULL;
+}
+
+bool pci_is_gone(const struct pci_device *pdev, uint32_t *value)
+{
+    *value = pci_read_config32(pdev, PCI_VENDOR_ID);
+    return *value != (pdev->vendor | (uint32_t)pdev->device << 16);
+}
+
 /* Writes ones to a base address register, reads which of them stay, and puts it back. */
 static uint32_t bar_writable_bits(const struct pci_device *pdev, unsigned reg)
 {

@@ -92,6 +92,18 @@ unsigned pci_device_count(void);
 struct pci_device *pci_device_at(unsigned index);
 
 /*
+ * The listed function whose `dma` this is, or NULL: a device that is no PCI function, or one that a
+ * driver made itself.
+ */
+const struct pci_device *pci_device_of(const struct device *dev);
+
+/*
+ * True if the function has left the bus since it was listed: its identity reads as all ones (*value
+ * is what was read), or as another's. Context: any.
+ */
+bool pci_is_gone(const struct pci_device *pdev, uint32_t *value);
+
+/*
  * Configuration registers; `reg` is a multiple of the width, below 256. Context: any, interrupts
  * are off while the address port is in use.
  */

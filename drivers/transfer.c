@@ -62,7 +62,12 @@ int client_quarantine(struct dma_client *client, int error, const char *fmt, ...
 static int judge(struct dma_client *client, int err)
 {
     char reason[DMA_CLIENT_REASON_BYTES];
+    const struct pci_device *pdev = err ? pci_device_of(client->dev) : NULL;
+    uint32_t identity;
 
+    if (pdev && pci_is_gone(pdev, &identity))
+        return client_quarantine(client, err, "%s has left the bus, its identity reads 0x%08x",
+                                 pdev->name, identity);
     if (err != -ETIMEDOUT) {
         client->timeouts = 0;
         return err;

@@ -37,6 +37,7 @@ static const struct {
 } media[] = {
     {DEVICE_FLOPPY, "floppy.img", IMAGE_FLOPPY, IMAGE_FLOPPY_BYTES},
     {DEVICE_IDE, "disk.img", IMAGE_DISK, IMAGE_DISK_BYTES},
+    {DEVICE_AHCI, "sata.img", IMAGE_SATA, IMAGE_DISK_BYTES},
 };
 #define MEDIA (sizeof(media) / sizeof(media[0]))
 
@@ -116,6 +117,7 @@ int files_open(struct run_files *files, const char *build, const char *name, cha
         .json = text("%s/report.json", dir),
         .floppy = text("%s/floppy.img", dir),
         .disk = text("%s/disk.img", dir),
+        .sata = text("%s/sata.img", dir),
         .iso = text("%s/boot.iso", dir),
         .tftp = text("%s/tftp", dir),
         .bochsrc = text("%s/bochsrc", dir),
@@ -360,6 +362,7 @@ void files_drop_media(const struct run_files *files)
 
     unlink(files->floppy);
     unlink(files->disk);
+    unlink(files->sata);
     unlink(files->iso);
     remove_tree(root);
     remove_tree(files->tftp);
@@ -377,6 +380,7 @@ void files_close(struct run_files *files)
     free(files->json);
     free(files->floppy);
     free(files->disk);
+    free(files->sata);
     free(files->iso);
     free(files->tftp);
     free(files->bochsrc);

@@ -9,7 +9,7 @@
  *     emulator.log   what the emulator itself said
  *     command        the emulator's command line, for a shell
  *     report.xml, report.json
- *     floppy.img, disk.img     the media; see image.h
+ *     floppy.img, disk.img, sata.img     the media; see image.h
  *     boot.iso, iso/           GRUB with the boot options of this run
  *     tftp/                    what QEMU's TFTP server gives out, with the options of this run
  *     bochsrc, bochs.rc        Bochs' configuration and its debugger's first command
@@ -24,7 +24,7 @@ struct run_files {
     char *build; /* the build folder */
     char *dir;   /* the run's folder */
     char *serial, *emulator_log, *command, *xml, *json;
-    char *floppy, *disk, *iso, *tftp, *bochsrc, *bochs_script;
+    char *floppy, *disk, *sata, *iso, *tftp, *bochsrc, *bochs_script;
     int lock; /* a file descriptor that keeps other runs out of the folder */
 };
 

@@ -3,7 +3,7 @@
 #define CI_RUNNER_IMAGE_H
 
 /*
- * The media of a run: a floppy and a disk whose every sector says what it is.
+ * The media of a run: a floppy and disks whose every sector says what it is.
  *
  * A DMA test needs data on the far side that it can judge without having written it. So each
  * sector of 512 bytes carries its own address and a checksum, and the rest of it is a stream that
@@ -14,7 +14,7 @@
  *     offset  bytes  what
  *          0     16  the ASCII text "PAELOAD-SECTOR" and two NULs
  *         16      8  LBA: the sector's number on this medium, from 0
- *         24      4  image id: 1 floppy, 2 disk
+ *         24      4  image id: 1 floppy, 2 disk, 3 SATA disk
  *         28      4  CRC32C (Castagnoli) of the other 508 bytes: 0 to 27, then 32 to 511
  *         32    480  120 words of 4 bytes from xorshift32, seeded with
  *                    (uint32_t)LBA * 2654435761 + id; a seed of 0 is replaced by 1. Each word is
@@ -33,6 +33,7 @@
 enum image_id {
     IMAGE_FLOPPY = 1,
     IMAGE_DISK = 2,
+    IMAGE_SATA = 3,
 };
 
 #define IMAGE_FLOPPY_BYTES (UINT64_C(2880) * IMAGE_SECTOR_BYTES) /* 3.5 inch, 1.44 MB */

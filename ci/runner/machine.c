@@ -9,7 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ci/runner/disks.h"
 #include "ci/runner/host.h"
+#include "ci/runner/monitor.h"
 
 /* 36 physical address bits and NX on a 32-bit CPU. */
 #define CORE_DUO "coreduo,+pse36,+nx"
@@ -275,6 +277,16 @@ int machine_set(struct machine *machine, const char *key, const char *value, cha
         replace(&machine->oracle, strcmp(value, "no") ? value : NULL);
         return *value ? 0 : bad(message, "ORACLE", value, "yes, no, or names of points");
     }
+    if (!strcasecmp(key, "bad_sectors")) {
+        replace(&machine->bad_sectors, value);
+        return disks_take_bad_sectors(value)
+                   ? 0
+                   : bad(message, "BAD_SECTORS", value, "ide:SECTOR, ahci:SECTOR:once, ...");
+    }
+    if (!strcasecmp(key, "monitor")) {
+        replace(&machine->monitor, value);
+        return monitor_takes(value) ? 0 : bad(message, "MONITOR", value, "REGEX => COMMAND; ...");
+    }
     if (!strcasecmp(key, "icount")) {
         machine->icount = !strcmp(value, "yes");
         return machine->icount || !strcmp(value, "no") ? 0
@@ -387,6 +399,8 @@ char *machine_repeat_command(const struct machine *machine, const char *seed)
     if (machine->icount)
         add_setting(&command, "ICOUNT", "yes");
     add_setting(&command, "ORACLE", machine->oracle);
+    add_setting(&command, "BAD_SECTORS", machine->bad_sectors);
+    add_setting(&command, "MONITOR", machine->monitor);
     if (machine->timeout_s != DEFAULT_TIMEOUT_S)
         add_setting(&command, "TIMEOUT", timeout);
 
@@ -408,5 +422,7 @@ void machine_free(struct machine *machine)
     free(machine->accel);
     free(machine->vga);
     free(machine->oracle);
+    free(machine->bad_sectors);
+    free(machine->monitor);
     *machine = (struct machine){0};
 }

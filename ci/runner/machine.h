@@ -18,6 +18,8 @@
  *     icount      yes: rdtsc counts instructions
  *     oracle      yes: the emulator judges the page tables at all marked points (payload/oracle.h);
  *                 or a comma-separated list of points, each of which must be reached
+ *     bad_sectors sectors of the disks that can't be read; see disks.h
+ *     monitor     what is done to the machine while it runs; see monitor.h
  *     vga         QEMU's -vga, default std
  *     timeout     seconds until a run is given up, default 120
  *     silence     seconds without a byte from a payload that had begun to speak, default 45
@@ -70,7 +72,9 @@ struct machine {
     char *accel;
     char *vga;
     bool icount;
-    char *oracle; /* NULL: none */
+    char *oracle;      /* NULL: none */
+    char *bad_sectors; /* NULL: none */
+    char *monitor;     /* NULL: none */
     unsigned timeout_s, silence_s;
     bool beyond_host; /* more memory than this host can give; see machine_fit() */
 };

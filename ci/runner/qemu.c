@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/runner/disks.h"
+#include "ci/runner/monitor.h"
 #include "ci/runner/oracle.h"
 
 #define OVMF_X64 "/usr/share/ovmf/OVMF.fd"
 #define OVMF_IA32_CODE "/usr/share/OVMF/OVMF32_CODE_4M.secboot.fd"
 #define OVMF_IA32_VARS "/usr/share/OVMF/OVMF32_VARS_4M.fd"
 
-/* A value inside a QEMU option list: a comma is written twice. For free(). */
-static char *escaped(const char *value)
+char *option_value_escaped(const char *value)
 {
     char *result = malloc(2 * strlen(value) + 1), *out = result;
 
@@ -78,8 +79,7 @@ static void add_firmware(const struct machine *machine, struct words *argv)
 static void add_devices(const struct machine *machine, const struct run_files *files,
                         struct words *argv)
 {
-    char *floppy = escaped(files->floppy);
-    char *disk = escaped(files->disk);
+    char *floppy = option_value_escaped(files->floppy);
     bool q35 = is_q35(machine);
 
     if (machine->devices & DEVICE_FLOPPY) {
@@ -90,23 +90,15 @@ static void add_devices(const struct machine *machine, const struct run_files *f
             words_add_all(argv, "-device", "isa-fdc,id=fdc", "-device",
                           "floppy,bus=fdc.0,drive=floppy0", NULL);
     }
-    if (machine->devices & DEVICE_IDE) {
-        words_add(argv, "-drive");
-        words_add(argv, "if=%s,id=disk0,format=raw,cache=unsafe,file=%s", q35 ? "none" : "ide",
-                  disk);
-        if (q35)
-            words_add_all(argv, "-device", "piix3-ide,id=piix", "-device",
-                          "ide-hd,bus=piix.0,drive=disk0", NULL);
-    }
+    disks_qemu(machine, files, q35, argv);
     devices_qemu(machine->devices, argv);
     free(floppy);
-    free(disk);
 }
 
 static void add_serial(const struct machine *machine, const struct run_files *files,
                        struct words *argv)
 {
-    char *path = escaped(files->serial);
+    char *path = option_value_escaped(files->serial);
 
     words_add(argv, "-chardev");
     words_add(argv, "file,id=report,path=%s", path);
@@ -128,7 +120,7 @@ static void add_serial(const struct machine *machine, const struct run_files *fi
 static void add_network(const struct run_files *files, const char *boot_file, const char *card,
                         struct words *argv)
 {
-    char *folder = escaped(files->tftp);
+    char *folder = option_value_escaped(files->tftp);
 
     words_add(argv, "-netdev");
     words_add(argv, "user,id=net,tftp=%s,bootfile=%s", folder, boot_file);
@@ -140,7 +132,7 @@ static void add_network(const struct run_files *files, const char *boot_file, co
 static void add_boot(const struct machine *machine, const struct run_files *files,
                      const char *options, struct words *argv)
 {
-    char *iso = escaped(files->iso);
+    char *iso = option_value_escaped(files->iso);
 
     switch (machine->firmware) {
     case FIRMWARE_OVMF_X64:
@@ -181,6 +173,7 @@ bool qemu_command(const struct machine *machine, const struct run_files *files, 
     add_serial(machine, files, argv);
     words_add_all(argv, "-device", "isa-debug-exit,iobase=0xf4,iosize=4", NULL);
     oracle_arguments(machine, files, argv);
+    monitor_arguments(machine, files, argv);
     add_boot(machine, files, options, argv);
     return words_split(argv, machine->qemu_extra);
 }

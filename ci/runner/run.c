@@ -11,6 +11,7 @@
 #include "ci/runner/emulator.h"
 #include "ci/runner/files.h"
 #include "ci/runner/host.h"
+#include "ci/runner/monitor.h"
 #include "ci/runner/oracle.h"
 #include "ci/runner/process.h"
 #include "ci/runner/report.h"
@@ -28,7 +29,8 @@
 struct watch {
     struct process process;
     struct ktap *ktap;
-    struct oracle *oracle; /* or NULL */
+    struct oracle *oracle;   /* or NULL */
+    struct monitor *monitor; /* or NULL */
     const char *serial_path;
     int serial; /* file descriptor, or -1 while there is no file */
     double started, newest_byte, verdict_at, host_checked;
@@ -47,6 +49,7 @@ static void read_serial(struct watch *watch)
         watch->newest_byte = process_clock();
         ktap_feed(watch->ktap, bytes, (size_t)length, watch->newest_byte);
         oracle_feed(watch->oracle, bytes, (size_t)length);
+        monitor_feed(watch->monitor, bytes, (size_t)length);
     }
     if (watch->ktap->verdict != VERDICT_NONE && !watch->verdict_at)
         watch->verdict_at = process_clock();
@@ -95,6 +98,7 @@ static enum ending follow(struct watch *watch, const struct machine *machine, st
         if (ended)
             return ENDING_SELF;
         oracle_tick(watch->oracle);
+        monitor_tick(watch->monitor);
         live_tick(live, watch->ktap);
         if (must_end(watch, machine, &ending))
             break;
@@ -194,6 +198,7 @@ static int play(const struct machine *machine, const struct run_files *files, st
         keep_command(files, &argv);
         announce(machine, files, options, live);
         watch.started = process_clock();
+        watch.monitor = monitor_open(machine, files);
         error = process_start(&watch.process, &argv, files->emulator_log,
                               process_flags(machine, options));
         if (error)
@@ -205,6 +210,7 @@ static int play(const struct machine *machine, const struct run_files *files, st
         oracle_finish(watch.oracle, &evidence->oracle);
     }
     oracle_close(watch.oracle);
+    monitor_close(watch.monitor, &evidence->oracle);
     if (watch.serial >= 0)
         close(watch.serial);
     words_free(&argv);

@@ -272,6 +272,50 @@ static void gone(void **state)
     assert_false(listed_once(0, 3, 0));
 }
 
+/* A function that leaves after it was listed, and one that comes in its place. */
+static void leaving(void **state)
+{
+    struct model_function *f;
+    uint32_t value = 0;
+
+    start();
+    f = add(0, 1, 0, 0x020000);
+    pci_init();
+    assert_ptr_equal(pci_device_of(&pci_device_at(1)->dma), pci_device_at(1));
+    assert_null(pci_device_of(&(struct device){0}));
+    assert_false(pci_is_gone(pci_device_at(1), &value));
+    set16(f, PCI_DEVICE_ID, 0x7777);
+    assert_true(pci_is_gone(pci_device_at(1), &value));
+    assert_int_equal(value, 0x77771234);
+    model.nr_functions--;
+    assert_true(pci_is_gone(pci_device_at(1), &value));
+    assert_int_equal(value, ALL_ONES);
+}
+
+static void holding(void **state)
+{
+    struct model_function *f;
+    struct pci_device *pdev;
+
+    start();
+    f = add(0, 1, 0, 0x010180);
+    set16(f, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_INTX_DISABLE);
+    pci_init();
+    pdev = pci_device_at(1);
+    pci_hold(pdev, PCI_COMMAND_MEMORY);
+    assert_int_equal(pci_read_config16(pdev, PCI_COMMAND),
+                     PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE);
+    pci_hold(pdev, PCI_COMMAND_MASTER);
+    pci_release(pdev);
+    assert_int_equal(pci_read_config16(pdev, PCI_COMMAND),
+                     PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    pci_release(pdev);
+    assert_int_equal(pci_read_config16(pdev, PCI_COMMAND),
+                     PCI_COMMAND_IO | PCI_COMMAND_INTX_DISABLE);
+    pci_release(pdev);
+    assert_int_equal(pdev->holders, 0);
+}
+
 static void truncation(void **state)
 {
     start();
@@ -397,6 +441,7 @@ int main(void)
         cmocka_unit_test(no_mechanism), cmocka_unit_test(buses),       cmocka_unit_test(peer_buses),
         cmocka_unit_test(mirrored_bus), cmocka_unit_test(gone),        cmocka_unit_test(truncation),
         cmocka_unit_test(masters),      cmocka_unit_test(usb_masters), cmocka_unit_test(bar_size),
+        cmocka_unit_test(leaving),      cmocka_unit_test(holding),
     };
 
     return cmocka_run_group_tests_name("pci", tests, NULL, NULL);

@@ -14,6 +14,7 @@ static const struct run_files files = {
     .emulator_log = "b/run/x/emulator.log",
     .floppy = "b/run/x/floppy.img",
     .disk = "b/run/x/disk.img",
+    .sata = "b/run/x/sata.img",
     .iso = "b/run/x/boot.iso",
     .tftp = "b/run/x/tftp",
     .bochsrc = "b/run/x/bochsrc",
@@ -153,9 +154,26 @@ static void serial_ports(void **state)
 static void bad_values(void **state)
 {
     static const char *const bad[][2] = {
-        {"firmware", "coreboot"},   {"mem", "6X"},     {"mem", "0"},        {"mem", "99999999T"},
-        {"devices", "floppy,tape"}, {"serial", "lpt"}, {"timeout", "soon"}, {"timeout", "0"},
-        {"name", "../up"},          {"name", "/etc"},  {"icount", "maybe"}, {"oracle", ""},
+        {"firmware", "coreboot"},
+        {"mem", "6X"},
+        {"mem", "0"},
+        {"mem", "99999999T"},
+        {"devices", "floppy,tape"},
+        {"serial", "lpt"},
+        {"timeout", "soon"},
+        {"timeout", "0"},
+        {"name", "../up"},
+        {"name", "/etc"},
+        {"icount", "maybe"},
+        {"oracle", ""},
+        {"bad_sectors", "ide"},
+        {"bad_sectors", "edu:1"},
+        {"bad_sectors", "ide:1:twice"},
+        {"bad_sectors", "ide:1x"},
+        {"bad_sectors", "ide:1/2"},
+        {"monitor", "no arrow"},
+        {"monitor", "( => x"},
+        {"monitor", "x => "},
     };
     struct machine machine;
     char *message;
@@ -278,6 +296,26 @@ static void oracle(void **state)
     machine_free(&machine);
 }
 
+static void disks(void **state)
+{
+    const char *const settings[] = {
+        "firmware", "bios",           "devices",
+        "ide,ahci", "bad_sectors",    "ide:100, ide:200:once, ahci:1800/16384",
+        "monitor",  "^x => info pci", NULL};
+    char *line = qemu_line(settings);
+
+    assert_has(line, " if=ide,id=disk0,format=raw,cache=unsafe,file.driver=blkdebug,"
+                     "file.image.driver=file,file.image.filename=b/run/x/disk.img,"
+                     "file.inject-error.0.event=none,");
+    assert_has(line, ",file.inject-error.0.sector=100,file.inject-error.1.event=none,");
+    assert_has(line, ",file.inject-error.1.sector=200,file.inject-error.1.once=on ");
+    assert_has(line, ",file.inject-error.1.sector=18184 ");
+    assert_has(line, " if=none,id=sata0,format=raw,cache=unsafe,file.driver=blkdebug,");
+    assert_has(line, " -device ich9-ahci,id=ahci -device ide-hd,bus=ahci.0,drive=sata0 ");
+    assert_has(line, " -qmp unix:b/run/x/monitor,server=on,wait=off ");
+    free(line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,7 +324,7 @@ int main(void)
         cmocka_unit_test(extra_words),     cmocka_unit_test(serial_ports),
         cmocka_unit_test(bad_values),      cmocka_unit_test(sizes),
         cmocka_unit_test(repeat_command),  cmocka_unit_test(oracle),
-        cmocka_unit_test(bochs),
+        cmocka_unit_test(bochs),           cmocka_unit_test(disks),
     };
 
     return cmocka_run_group_tests_name("runner_machine", tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "payload/tests/dma_model.h"
 #include "payload/tests/sector_pattern.h"
 
+#define MAX_READ_AGAIN 3u
 #define BUFFER_ORDER 5u /* DMA_BENCH_BYTES */
 
 /* Static because of its size, and so that abandon finds it. */
@@ -152,6 +153,25 @@ bool dma_bench_is_bad_medium(struct dma_bench *b, uint64_t dev_offset, uint32_t 
     return true;
 }
 
+int dma_bench_read_again(struct dma_bench *b, uint64_t dev_offset, struct page *page,
+                         uint32_t offset, uint32_t bytes, int err)
+{
+    struct dma_client *client = b->client;
+    char reason[DMA_CLIENT_REASON_BYTES];
+
+    if (!is_medium_error(err) || (b->nr_again > MAX_READ_AGAIN && b->nr_again > b->nr_done / 2))
+        return err;
+    memcpy(reason, client->reason, sizeof(reason));
+    err = client_read(client, dev_offset, page, offset, bytes);
+    if (err)
+        return err;
+    if (b->nr_again++ > 0)
+        return 0;
+    test_log(b->t, "%s: %u bytes at %llu came the second time only: %s", client->name, bytes,
+             (unsigned long long)dev_offset, reason);
+    return 0;
+}
+
 static void note_sectors(struct dma_bench *b, uint32_t bytes)
 {
     for (uint32_t at = 0; at + SECTOR_PATTERN_BYTES <= bytes; at += SECTOR_PATTERN_BYTES) {
@@ -239,6 +259,8 @@ void dma_bench_judge_media(struct dma_bench *b)
                  b->nr_distinct, b->nr_sectors);
     if (b->bad_ranges > 1)
         test_log(b->t, "%s: %u ranges of the medium can't be read", b->client->name, b->bad_ranges);
+    if (b->nr_again > 1)
+        test_log(b->t, "%s: %u reads came the second time only", b->client->name, b->nr_again);
     if (b->bad_ranges > 0 && b->nr_done == 0)
         test_error(b->t, "%s: nothing of the medium can be read: %s", b->client->name,
                    b->client->reason);

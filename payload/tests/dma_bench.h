@@ -40,6 +40,7 @@ struct dma_bench {
     uint64_t bytes;
     uint32_t bad_ranges; /* of the medium, stepped over */
     uint32_t nr_done;    /* reads made */
+    uint32_t nr_again;   /* of which came the second time only */
     /* What the reference held: a medium that is the same everywhere proves little. */
     uint32_t nr_sectors, nr_distinct;
     uint32_t seen_crc[(1u << DMA_BENCH_CRC_BITS) / 32];
@@ -75,6 +76,14 @@ int dma_bench_make_reference(struct dma_bench *b, uint64_t dev_offset, uint32_t 
  * stepped over then, and b->wanted is lost.
  */
 bool dma_bench_is_bad_medium(struct dma_bench *b, uint64_t dev_offset, uint32_t bytes, int err);
+
+/*
+ * After a read that gave `err`, and a medium that is good: tries it a second time. What comes then
+ * was an error of the moment, which is told. If half of all reads are like that, it is none.
+ * Returns 0, or what the read still gives.
+ */
+int dma_bench_read_again(struct dma_bench *b, uint64_t dev_offset, struct page *page,
+                         uint32_t offset, uint32_t bytes, int err);
 
 /* Says at the end of the case what its reads could show. */
 void dma_bench_judge_media(struct dma_bench *b);

@@ -252,15 +252,21 @@ static void do_read(struct dma_bench *b, struct plan *p)
     start = clock_ns();
     err = client_read(client, p->dev_offset, p->arena->page, p->offset, p->bytes);
     ns = clock_ns() - start;
+    if (err && dma_bench_is_bad_medium(b, p->dev_offset, p->bytes, err))
+        goto out;
     if (err) {
-        if (!dma_bench_is_bad_medium(b, p->dev_offset, p->bytes, err))
-            fail_call(b, p, "read", err);
+        was = client->dev->counters;
+        err = dma_bench_read_again(b, p->dev_offset, p->arena->page, p->offset, p->bytes, err);
+    }
+    if (err) {
+        fail_call(b, p, "read", err);
     } else {
         count_rate(b, p, ns);
         b->nr_done++;
         check_contents(b, p, "read");
         check_counters(b, p, &was);
     }
+out:
     check_guards(b, p);
     dma_arena_paint(p->arena, p->offset, p->bytes);
 }
