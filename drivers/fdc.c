@@ -21,13 +21,15 @@
 #define DIR_DISK_CHANGE BIT(7)
 
 #define COMMAND_SPECIFY 0x03u
+#define COMMAND_SENSE_DRIVE 0x04u
 #define COMMAND_RECALIBRATE 0x07u
 #define COMMAND_SENSE_INTERRUPT 0x08u
 #define COMMAND_SEEK 0x0fu
 #define COMMAND_VERSION 0x10u
 #define COMMAND_PERPENDICULAR 0x12u
 #define COMMAND_CONFIGURE 0x13u
-#define COMMAND_READ_DATA 0x46u /* double density, one track */
+#define COMMAND_WRITE_DATA 0x45u /* double density, one track */
+#define COMMAND_READ_DATA 0x46u  /* the same */
 #define COMMAND_READ_ID 0x4au
 
 #define VERSION_ENHANCED 0x90u
@@ -57,9 +59,12 @@
 #define ST0_SEEK_END BIT(5)
 #define ST1_OVERRUN BIT(4)
 #define ST1_NO_DATA BIT(2)
+#define ST1_NOT_WRITABLE BIT(1)
 #define ST1_NO_ADDRESS_MARK BIT(0)
 #define ST1_DATA_ERROR BIT(5)
 #define ST1_MEDIUM (ST1_NO_DATA | ST1_NO_ADDRESS_MARK | ST1_DATA_ERROR)
+#define ST1_END_OF_TRACK BIT(7) /* the last sector of the run came, no terminal count */
+#define ST3_WRITE_PROTECTED BIT(6)
 #define SECTOR_SIZE_CODE 2u /* 128 << 2 bytes */
 #define DATA_LENGTH_UNUSED 0xffu
 #define RESULT_CYLINDER 3u
@@ -73,8 +78,8 @@
 #define BYTE_LIMIT_MS 100u
 /* The longest seek: 80 steps of 12 ms, and the head settles. */
 #define NO_INTERRUPT_MS 1200u
-#define SEEK_LIMIT_MS 3000u /* more than two of them */
-#define READ_LIMIT_MS 1500u /* a controller gives up after two revolutions: 400 ms */
+#define SEEK_LIMIT_MS 3000u    /* more than two of them */
+#define COMMAND_LIMIT_MS 1500u /* a controller gives up after two revolutions: 400 ms */
 #define POLL_US 20u
 
 bool fdc_is_present(void)
@@ -173,9 +178,22 @@ static int sense_interrupt(uint8_t *st0, uint8_t *cylinder)
     return receive(cylinder, 1, BYTE_LIMIT_MS);
 }
 
+/* A command with results has come to its end when there is something to be read. */
+static bool fdc_service(struct completion *c)
+{
+    bool was_done = c->done;
+
+    if ((inb(PORT_MSR) & (MSR_RQM | MSR_DIO)) == (MSR_RQM | MSR_DIO))
+        c->done = true;
+    return c->done && !was_done;
+}
+
 void fdc_begin(struct fdc *fdc, const char *name)
 {
     disarm_interrupt(fdc);
+    fdc->completion.service = fdc_service;
+    fdc->completion.name = name;
+    fdc->completion.line = IRQ_LINE;
     /* Without a handler everything works as without an interrupt line: slowly. */
     (void)irq_request(IRQ_LINE, on_interrupt, fdc, name);
 }
@@ -271,7 +289,7 @@ bool fdc_disk_changed(void)
 static int move_heads(struct fdc *fdc, const uint8_t *command, unsigned count, uint8_t cylinder)
 {
     deadline_t deadline = deadline_in_ms(SEEK_LIMIT_MS);
-    uint8_t st0, reached;
+    uint8_t st0 = 0, reached;
     int err;
 
     fdc->cylinder = -1;
@@ -280,6 +298,7 @@ static int move_heads(struct fdc *fdc, const uint8_t *command, unsigned count, u
     while (!err) {
         wait_interrupt(fdc);
         err = sense_interrupt(&st0, &reached);
+        fdc->st0 = st0;
         if (!err && (st0 & ST0_SEEK_END)) {
             if ((st0 & ST0_CODE_MASK) != ST0_CODE_NORMAL || reached != cylinder)
                 return -EIO;
@@ -314,15 +333,26 @@ int fdc_seek(struct fdc *fdc, uint8_t cylinder)
     return move_heads(fdc, command, sizeof(command), cylinder);
 }
 
-/* A command that ends with all results. Returns 0, or -ETIMEDOUT. */
+/*
+ * A command that ends with all results. Returns 0, or -ETIMEDOUT. The interrupt belongs to the
+ * completion, or to nobody but the drive: then it is taken and forgotten.
+ */
 static int run_command(struct fdc *fdc, const uint8_t *command, unsigned count)
 {
+    struct completion *c = &fdc->completion;
     int err;
 
     arm_interrupt(fdc);
+    completion_begin(c);
     err = send(command, count);
     if (!err)
-        err = receive(fdc->result, FDC_NR_RESULTS, READ_LIMIT_MS);
+        err = completion_wait(c, COMMAND_LIMIT_MS);
+    completion_end(c);
+    if (!err || c->interrupt_lost) {
+        int result = receive(fdc->result, FDC_NR_RESULTS, BYTE_LIMIT_MS);
+
+        err = err ? err : result;
+    }
     disarm_interrupt(fdc);
     return err;
 }
@@ -343,19 +373,39 @@ int fdc_read_id(struct fdc *fdc, uint8_t *cylinder)
     return ended_well(fdc) ? 0 : -EIO;
 }
 
-int fdc_read_data(struct fdc *fdc, const struct fdc_run *run)
+int fdc_is_write_protected(struct fdc *fdc, bool *is)
+{
+    static const uint8_t command[] = {COMMAND_SENSE_DRIVE, DRIVE};
+    uint8_t st3 = 0;
+    int err = send(command, sizeof(command));
+
+    if (!err)
+        err = receive(&st3, 1, BYTE_LIMIT_MS);
+    *is = st3 & ST3_WRITE_PROTECTED;
+    return err;
+}
+
+int fdc_transfer(struct fdc *fdc, const struct fdc_run *run, bool to_disk)
 {
     const uint8_t command[] = {
-        COMMAND_READ_DATA,  (uint8_t)(run->head << 2 | DRIVE),
-        run->cylinder,      run->head,
-        run->sector,        SECTOR_SIZE_CODE,
-        run->per_track,     run->gap,
+        to_disk ? COMMAND_WRITE_DATA : COMMAND_READ_DATA,
+        (uint8_t)(run->head << 2 | DRIVE),
+        run->cylinder,
+        run->head,
+        run->sector,
+        SECTOR_SIZE_CODE,
+        run->last,
+        run->gap,
         DATA_LENGTH_UNUSED,
     };
     int err = run_command(fdc, command, sizeof(command));
 
     if (err || ended_well(fdc))
         return err;
+    if (to_disk && (fdc->result[1] & ST1_NOT_WRITABLE))
+        return -EROFS;
+    if (fdc->result[1] == ST1_END_OF_TRACK)
+        return -ENOSPC;
     /* An overrun may leave a checksum unread; the sector itself need not be bad. */
     return (fdc->result[1] & ST1_MEDIUM) && !(fdc->result[1] & ST1_OVERRUN) ? -EIO : -EFAULT;
 }

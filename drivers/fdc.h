@@ -9,7 +9,7 @@
  * Every wait has a deadline, so neither an absent controller nor one without an interrupt line can
  * hang the machine. The end of a seek is waited for by interrupt 6, because asking too early is not
  * harmless everywhere (Bochs forgets the seek); without an interrupt it is asked for after a while.
- * Results are polled: after the interrupt or without it they are there at the same time.
+ * The end of other commands is waited for by interrupt or by asking, as fdc.completion says.
  *
  * Some waits of the controller have no end: with the disk not turning there are no index pulses,
  * and it counts them to give up. Then, and after any other -ETIMEDOUT, it takes no commands before
@@ -19,6 +19,7 @@
  * after clock_init().
  */
 
+#include "drivers/completion.h"
 #include "lib/types.h"
 
 #define FDC_NR_RESULTS 7u /* of READ DATA and READ ID: ST0, ST1, ST2, C, H, R, N */
@@ -27,16 +28,19 @@
 /* Data rates, as the configuration control register has them. */
 enum fdc_rate { FDC_RATE_500K, FDC_RATE_300K, FDC_RATE_250K, FDC_RATE_1M };
 
-/* State of the controller. Zeroed to begin with, all but `perpendicular` written here only. */
+/* State of the controller. Zeroed to begin with; all but `perpendicular` and what
+ * stands with `completion` is written here only. */
 struct fdc {
     bool perpendicular; /* the drive is one for 2.88 MB; to be set before fdc_reset() */
     bool enhanced;      /* the controller knows CONFIGURE and PERPENDICULAR MODE */
     bool motor_on;
     bool held; /* in reset, until fdc_reset() */
     uint8_t rate;
-    int cylinder;              /* where the heads are, or -1 */
-    volatile bool armed;       /* an interrupt is expected */
-    volatile bool interrupted; /* and came */
+    int cylinder;                 /* where the heads are, or -1 */
+    uint8_t st0;                  /* of the last seek */
+    struct completion completion; /* of commands with results; by_interrupt is the user's */
+    volatile bool armed;          /* an interrupt is expected */
+    volatile bool interrupted;    /* and came */
     uint8_t result[FDC_NR_RESULTS];
 };
 
@@ -44,9 +48,9 @@ struct fdc {
 struct fdc_run {
     uint8_t cylinder; /* as the medium numbers it; the heads must be there already */
     uint8_t head;
-    uint8_t sector;    /* from 1 on */
-    uint8_t per_track; /* sectors */
-    uint8_t gap;       /* between sectors, as READ DATA wants it */
+    uint8_t sector; /* from 1 on */
+    uint8_t last;   /* how far the controller goes: sectors a track, or less */
+    uint8_t gap;    /* between sectors, as READ DATA wants it */
 };
 
 /* False if nothing is at the controller's ports. */
@@ -86,11 +90,15 @@ int fdc_seek(struct fdc *fdc, uint8_t cylinder);
  */
 int fdc_read_id(struct fdc *fdc, uint8_t *cylinder);
 
+/* Whether the disk's tab says so; motor on. Returns 0 or -ETIMEDOUT. */
+int fdc_is_write_protected(struct fdc *fdc, bool *is);
+
 /*
- * Reads sectors, as many as the DMA channel is programmed for, which is the caller's to do.
- * Returns 0, -EIO if the medium has a fault (checksum, no such sector), -EFAULT if the transfer
- * failed with the medium in order (the DMA came too late), -ETIMEDOUT.
+ * Reads or writes sectors, as many as the DMA channel is programmed for, which is the caller's to
+ * do. Returns 0; -EIO if the medium has a fault (checksum, no such sector); -EROFS if it is write-
+ * protected; -ENOSPC if the run's last sector was reached and the channel wanted more; -EFAULT if
+ * the transfer failed with the medium in order (the DMA came too late); -ETIMEDOUT.
  */
-int fdc_read_data(struct fdc *fdc, const struct fdc_run *run);
+int fdc_transfer(struct fdc *fdc, const struct fdc_run *run, bool to_disk);
 
 #endif

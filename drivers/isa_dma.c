@@ -44,7 +44,8 @@ static void mask_channel(unsigned channel, bool masked)
 
 static void clear_flip_flop(unsigned channel)
 {
-    write_reg(channel, ISA_DMA_REG_CLEAR_FLIP_FLOP, 0);
+    if (!inject(isa_keep_flip_flop, isa_dma))
+        write_reg(channel, ISA_DMA_REG_CLEAR_FLIP_FLOP, 0);
 }
 
 /* A 16-bit register is two accesses through one port, told apart by a flip-flop. */
@@ -129,7 +130,7 @@ const char *isa_dma_refusal(unsigned channel, dma_addr_t addr, uint32_t bytes)
         return "odd address";
     if (words && (bytes & 1))
         return "odd length";
-    if (addr + bytes > dma_make(ISA_DMA_LIMIT))
+    if (addr + bytes > dma_make(ISA_DMA_LIMIT + inject(isa_limit_off_by_one, isa_dma)))
         return "beyond 16 MiB";
     if ((addr_number(addr) & boundary) + bytes - 1 > boundary)
         return words ? "crosses 128 KiB" : "crosses 64 KiB";
@@ -152,7 +153,7 @@ static uint8_t note_terminal_counts(unsigned channel)
 static unsigned mode_of(unsigned channel, enum dma_data_direction dir, unsigned flags)
 {
     unsigned mode = isa_dma_local(channel);
-    bool to_memory = dir == DMA_FROM_DEVICE;
+    bool to_memory = (dir == DMA_FROM_DEVICE) ^ inject(isa_wrong_direction, isa_dma_floppy);
 
     if (flags & ISA_DMA_BLOCK)
         mode |= ISA_DMA_MODE_BLOCK;
@@ -160,7 +161,7 @@ static unsigned mode_of(unsigned channel, enum dma_data_direction dir, unsigned 
         mode |= flags & ISA_DMA_DEMAND ? ISA_DMA_MODE_DEMAND : ISA_DMA_MODE_SINGLE;
     if (!(flags & ISA_DMA_VERIFY))
         mode |= to_memory ? ISA_DMA_MODE_WRITE_MEMORY : ISA_DMA_MODE_READ_MEMORY;
-    if (flags & ISA_DMA_AUTOINIT)
+    if ((flags & ISA_DMA_AUTOINIT) && !inject(isa_forget_autoinit, isa_dma_floppy))
         mode |= ISA_DMA_MODE_AUTOINIT;
     if (flags & ISA_DMA_DECREMENT)
         mode |= ISA_DMA_MODE_DECREMENT;
@@ -192,8 +193,10 @@ int isa_dma_start_unchecked(unsigned channel, dma_addr_t addr, uint32_t bytes,
     write_reg(channel, ISA_DMA_REG_MODE, mode_of(channel, dir, flags));
     write_pair(channel, ISA_DMA_REG_ADDRESS(isa_dma_local(channel)), words ? first / 2 : first);
     if (!inject(isa_ignore_page_register, dma_bounce))
-        outb(page_ports[channel], (uint8_t)page);
-    write_pair(channel, ISA_DMA_REG_COUNT(isa_dma_local(channel)), units - 1);
+        outb((uint16_t)(page_ports[channel] + inject(isa_page_port_off_by_one, isa_dma)),
+             (uint8_t)page);
+    write_pair(channel, ISA_DMA_REG_COUNT(isa_dma_local(channel)),
+               units - !inject(isa_count_off_by_one, isa_dma));
     note_terminal_counts(channel); /* among them an old one of this channel */
     ch->bytes = bytes;
     ch->autoinit = flags & ISA_DMA_AUTOINIT;
@@ -244,6 +247,14 @@ void isa_dma_software_request(unsigned channel, bool on)
     /* Clearing a request may drop a terminal count unread. */
     note_terminal_counts(channel);
     set_request(channel, on);
+    irq_restore(flags);
+}
+
+void isa_dma_resume(unsigned channel)
+{
+    uint32_t flags = irq_save();
+
+    mask_channel(channel, false);
     irq_restore(flags);
 }
 

@@ -107,6 +107,12 @@ int isa_dma_cascade(unsigned channel);
  */
 void isa_dma_software_request(unsigned channel, bool on);
 
+/*
+ * Opens a channel again that isa_dma_stop() closed, with its registers as they are: an auto-
+ * initialised one begins a new round. Context: it was started before.
+ */
+void isa_dma_resume(unsigned channel);
+
 /* True while DREQ or a software request of the channel waits for service. */
 bool isa_dma_is_requested(unsigned channel);
 

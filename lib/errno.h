@@ -17,6 +17,7 @@
 #define ENODEV 19     /* no such device */
 #define EINVAL 22     /* an argument out of its range */
 #define ENOSPC 28     /* no room in a table */
+#define EROFS 30      /* the medium is write-protected */
 #define ERANGE 34     /* a number too large for its type */
 #define ENOSYS 38     /* not on this machine */
 #define ETIMEDOUT 110 /* the device did not answer in time */

@@ -67,8 +67,8 @@ char *bochs_config(const struct machine *machine, const struct run_files *files)
                         "ata1-master: type=cdrom, path=\"%s\", status=inserted\n"
                         "boot: cdrom\n"
                         "log: \"%s\"\n"
-                        "panic: action=fatal\nerror: action=report\ninfo: action=ignore\n"
-                        "debug: action=ignore\n",
+                        "panic: action=fatal, dma=report\nerror: action=report\n"
+                        "info: action=ignore\ndebug: action=ignore\n",
                         machine_cpu(machine), INSTRUCTIONS_PER_SECOND, mib,
                         mib < HOST_MEMORY_MIB ? mib : HOST_MEMORY_MIB, floppy, serial, disk, others,
                         files->iso, files->emulator_log);

@@ -16,8 +16,16 @@ static void irq_restore(uint32_t flags)
 static void cpu_relax(void)
 {
 }
+static bool interrupts_on;
+#define EFLAGS_IF BIT(9)
+static uint32_t eflags_read(void)
+{
+    return interrupts_on ? EFLAGS_IF : 0;
+}
 
+#include "drivers/completion.c"
 #include "drivers/fdc.c"
+#include "drivers/floppy_drive.c"
 #include "drivers/floppy.c"
 
 #define STEP_US 12000u /* the slowest step rate: 250 kbit/s */
@@ -44,15 +52,22 @@ static struct {
     unsigned nr_read_ids;
     uint8_t read_status1; /* ST1 of READ DATA */
     bool dma_short;
+    bool write_protected;
+    unsigned nr_writes;
 } m;
 
-static irq_handler_t handler;
-static void *handler_ctx;
+#define MAX_HANDLERS 2u
+static struct {
+    irq_handler_t fn;
+    void *ctx;
+} handlers[MAX_HANDLERS];
+static unsigned nr_handlers;
 static unsigned nr_unclaimed;
 static const char *channel_owner;
 static bool channel_open;
 static struct dma_client *registered;
 static int probe_error;
+static bool allow_fd0;
 static char probe_text[160];
 
 bool inject_host(const char *name)
@@ -62,9 +77,14 @@ bool inject_host(const char *name)
 
 static void raise_irq(void)
 {
+    bool claimed = false;
+
     m.irq = true;
-    if (!m.no_irq_line && handler && (m.dor & DOR_DMA_GATE) && !handler(handler_ctx))
-        nr_unclaimed++;
+    if (m.no_irq_line || !nr_handlers || !(m.dor & DOR_DMA_GATE))
+        return;
+    for (unsigned i = 0; i < nr_handlers; i++)
+        claimed |= handlers[i].fn(handlers[i].ctx);
+    nr_unclaimed += !claimed;
 }
 
 static void pass_time(uint64_t us)
@@ -96,15 +116,28 @@ void delay_us(uint32_t us)
 int irq_request(unsigned line, irq_handler_t h, void *ctx, const char *name)
 {
     assert_int_equal(line, 6);
-    assert_null(handler);
-    handler = h;
-    handler_ctx = ctx;
+    assert_in_range(nr_handlers, 0, MAX_HANDLERS - 1);
+    handlers[nr_handlers].fn = h;
+    handlers[nr_handlers++].ctx = ctx;
     return 0;
 }
 
 void irq_free(unsigned line, irq_handler_t h, const void *ctx)
 {
-    handler = NULL;
+    for (unsigned i = 0; i < nr_handlers; i++) {
+        if (handlers[i].fn == h && handlers[i].ctx == ctx)
+            handlers[i] = handlers[--nr_handlers];
+    }
+}
+
+void wait_yield(void)
+{
+}
+
+bool destructive_allows(const char *name)
+{
+    assert_string_equal(name, "fd0");
+    return allow_fd0;
 }
 
 const char *isa_dma_refusal(unsigned channel, dma_addr_t addr, uint32_t bytes)
@@ -131,6 +164,22 @@ int isa_dma_start(unsigned channel, dma_addr_t addr, uint32_t bytes, enum dma_da
     assert_non_null(channel_owner);
     channel_open = true;
     return 0;
+}
+
+int isa_dma_start_unchecked(unsigned channel, dma_addr_t addr, uint32_t bytes,
+                            enum dma_data_direction dir, unsigned flags)
+{
+    return isa_dma_start(channel, addr, bytes, dir);
+}
+
+void isa_dma_resume(unsigned channel)
+{
+    channel_open = true;
+}
+
+bool isa_dma_took_tc(unsigned channel)
+{
+    return !m.dma_short;
 }
 
 uint32_t isa_dma_stop(unsigned channel)
@@ -253,15 +302,24 @@ static void execute(void)
     case COMMAND_SEEK:
         start_seek(m.in[2]);
         break;
+    case COMMAND_SENSE_DRIVE:
+        assert_true(m.dor & DOR_MOTOR);
+        reply[0] = m.write_protected ? ST3_WRITE_PROTECTED : 0;
+        answer(reply, 1);
+        break;
     case COMMAND_READ_ID:
     case COMMAND_READ_DATA:
+    case COMMAND_WRITE_DATA:
         assert_true(m.dor & DOR_MOTOR);
         m.nr_read_ids += m.in[0] == COMMAND_READ_ID;
         if (!m.turns) {
             m.hung = true;
             break;
         }
-        if (m.in[0] == COMMAND_READ_ID)
+        m.nr_writes += m.in[0] == COMMAND_WRITE_DATA && !m.write_protected;
+        if (m.in[0] == COMMAND_WRITE_DATA && m.write_protected)
+            results(0x40, ST1_NOT_WRITABLE, id);
+        else if (m.in[0] == COMMAND_READ_ID)
             results(id == NOTHING ? 0x40 : 0, id == NOTHING ? ST1_NO_ADDRESS_MARK : 0, id);
         else if (id == NOTHING || id != m.in[2] || m.in[4] > m.sectors)
             results(0x40, ST1_NO_DATA, id);
@@ -280,10 +338,12 @@ static unsigned length_of(uint8_t command)
     case COMMAND_RECALIBRATE:
     case COMMAND_PERPENDICULAR:
     case COMMAND_READ_ID:
+    case COMMAND_SENSE_DRIVE:
         return 2;
     case COMMAND_CONFIGURE:
         return 4;
     case COMMAND_READ_DATA:
+    case COMMAND_WRITE_DATA:
         return 9;
     default:
         return 1;
@@ -353,7 +413,9 @@ static void build(uint8_t cmos, uint8_t rate, uint8_t tracks, uint8_t sectors, b
     m.wide = wide;
     m.at = 79;
     m.ccr = FDC_RATE_250K;
-    handler = NULL;
+    nr_handlers = 0;
+    allow_fd0 = false;
+    interrupts_on = true;
     channel_owner = NULL;
     channel_open = false;
     nr_unclaimed = 0;
@@ -372,7 +434,8 @@ static void expect_size(unsigned tracks, unsigned sectors)
     assert_non_null(registered);
     assert_int_equal(registered->size_bytes, tracks * 2 * sectors * 512);
     assert_false(m.dor & DOR_MOTOR);
-    assert_null(handler);
+    assert_int_equal(nr_handlers, 0);
+    registered->completion->by_interrupt = !m.no_irq_line;
     for (uint32_t lba = 0; lba < tracks * 2 * sectors; lba += 7)
         assert_int_equal(read_at(lba, 1), 0);
     assert_int_equal(read_at(tracks * 2 * sectors - 50, 50), 0);
@@ -473,12 +536,12 @@ static void test_quiet_in_a_read(void **state)
     assert_int_equal(read_at(100, 3), 0);
     assert_int_equal(isa_dma_request(FDC_DMA_CHANNEL, registered->name), 0);
     the_floppy.works = true;
-    fdc_begin(&the_floppy.fdc, "floppy");
+    fdc_begin(&the_floppy.drive.fdc, "floppy");
     assert_int_equal(isa_dma_start(FDC_DMA_CHANNEL, 0, 512, DMA_FROM_DEVICE), 0);
     assert_int_equal(read_at(100, 3), -EBUSY);
     registered->quiet(registered);
     assert_null(channel_owner);
-    assert_null(handler);
+    assert_int_equal(nr_handlers, 0);
     assert_int_equal(m.dor, 0);
     registered->quiet(registered);
     assert_int_equal(read_at(1000, 40), 0);
@@ -487,7 +550,7 @@ static void test_quiet_in_a_read(void **state)
 /* Interrupts that nobody waits for are left to whoever shares the line. */
 static void test_claims(void **state)
 {
-    struct fdc *fdc = &the_floppy.fdc;
+    struct fdc *fdc = &the_floppy.drive.fdc;
 
     (void)state;
     build(TYPE_1440K, FDC_RATE_500K, 80, 18, false);
@@ -501,12 +564,78 @@ static void test_claims(void **state)
     fdc_end(fdc);
 }
 
+/* Nothing is written to a medium that nobody named, nor to one whose tab says no. */
+static void test_writes(void **state)
+{
+    (void)state;
+    build(TYPE_1440K, FDC_RATE_500K, 80, 18, false);
+    assert_int_equal(floppy_probe(), 0);
+    assert_null(registered->write);
+
+    build(TYPE_1440K, FDC_RATE_500K, 80, 18, false);
+    allow_fd0 = m.write_protected = true;
+    assert_int_equal(floppy_probe(), 0);
+    assert_non_null(strstr(probe_text, "write-protected"));
+    assert_null(registered->write);
+
+    build(TYPE_1440K, FDC_RATE_500K, 80, 18, false);
+    allow_fd0 = true;
+    assert_int_equal(floppy_probe(), 0);
+    assert_non_null(strstr(probe_text, "may be written to"));
+    assert_int_equal(registered->write(registered, 17 * 512, NULL, 0, 2 * 512), 0);
+    assert_int_equal(m.nr_writes, 2);
+    m.write_protected = true;
+    assert_int_equal(registered->write(registered, 0, NULL, 0, 512), -EROFS);
+    assert_int_equal(m.nr_writes, 2);
+}
+
+/* Another disk than the one that was found is nobody's to read or write. */
+static void test_changed_disk(void **state)
+{
+    (void)state;
+    build(TYPE_1440K, FDC_RATE_500K, 80, 18, false);
+    allow_fd0 = true;
+    assert_int_equal(floppy_probe(), 0);
+    assert_int_equal(read_at(0, 1), 0);
+    registered->quiet(registered);
+    m.changed = true;
+    assert_int_equal(read_at(0, 1), -ENXIO);
+    assert_non_null(strstr(registered->reason, "changed"));
+    assert_int_equal(registered->write(registered, 0, NULL, 0, 512), -ENXIO);
+    assert_int_equal(m.nr_writes, 0);
+    registered->quiet(registered);
+    assert_int_equal(read_at(0, 1), -ENXIO);
+
+    /* While the controller was in reset, and the heads nobody knows where. */
+    build(TYPE_1440K, FDC_RATE_500K, 80, 18, false);
+    assert_int_equal(floppy_probe(), 0);
+    fdc_hold(&the_floppy.drive.fdc);
+    m.changed = true;
+    assert_int_equal(read_at(0, 1), -ENXIO);
+}
+
+/* With the line dead a read is told as what it is, its result notwithstanding. */
+static void test_lost_interrupt(void **state)
+{
+    (void)state;
+    build(TYPE_1440K, FDC_RATE_500K, 80, 18, false);
+    assert_int_equal(floppy_probe(), 0);
+    assert_int_equal(read_at(0, 1), 0);
+    m.no_irq_line = true;
+    assert_int_equal(read_at(0, 1), -ETIMEDOUT);
+    assert_non_null(strstr(registered->reason, "without an interrupt"));
+    registered->completion->by_interrupt = false;
+    assert_int_equal(read_at(0, 1), 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_media),           cmocka_unit_test(test_no_disk),
         cmocka_unit_test(test_nothing_turns),   cmocka_unit_test(test_bad_medium),
         cmocka_unit_test(test_quiet_in_a_read), cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_writes),          cmocka_unit_test(test_changed_disk),
+        cmocka_unit_test(test_lost_interrupt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
