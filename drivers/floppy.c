@@ -73,7 +73,9 @@ static int move_run_once(struct floppy *fd, uint32_t lba, dma_addr_t addr, uint3
                          enum dma_data_direction dir)
 {
     const char *refused = isa_dma_refusal(FDC_DMA_CHANNEL, addr, bytes);
-    const struct fdc_run run = run_at(&fd->drive, lba);
+    bool to_disk = dir == DMA_TO_DEVICE;
+    bool shifted = to_disk && inject(floppy_write_shifted, media_write);
+    const struct fdc_run run = run_at(&fd->drive, lba ^ shifted);
     uint32_t left;
     int err;
 
@@ -86,7 +88,7 @@ static int move_run_once(struct floppy *fd, uint32_t lba, dma_addr_t addr, uint3
     err = isa_dma_start(FDC_DMA_CHANNEL, addr, bytes, dir);
     if (err)
         return client_error(&fd->client, err, "8237 channel %u does not start", FDC_DMA_CHANNEL);
-    err = run_once(fd, &run, dir == DMA_TO_DEVICE, &left);
+    err = run_once(fd, &run, to_disk, &left);
     if (!err && left)
         return client_error(&fd->client, -EFAULT, "C%u H%u S%u: 8237 has %u of %u bytes left",
                             run.cylinder, run.head, run.sector, left, bytes);

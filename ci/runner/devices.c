@@ -11,6 +11,8 @@ static const struct {
     const char *bochs; /* a line, or NULL */
 } kinds[] = {
     {"floppy", DEVICE_FLOPPY, NULL, NULL},
+    {"floppy-empty", DEVICE_EMPTY_FLOPPY, "-device floppy,drive-type=144",
+     "floppya: type=1_44, status=ejected"},
     {"ide", DEVICE_IDE, NULL, NULL},
     {"edu", DEVICE_EDU, "-device edu", NULL},
     {"rtl8139", DEVICE_RTL8139, "-device rtl8139,romfile=", NULL},

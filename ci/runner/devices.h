@@ -26,6 +26,7 @@ enum machine_device {
     DEVICE_AHCI = 1 << 11,
     DEVICE_LSI = 1 << 12,
     DEVICE_TULIP = 1 << 13,
+    DEVICE_EMPTY_FLOPPY = 1 << 14,
 };
 
 /* What a machine has if nothing is asked for. */

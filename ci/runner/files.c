@@ -16,6 +16,7 @@
 
 #include "ci/runner/image.h"
 #include "ci/runner/process.h"
+#include "ci/runner/written.h"
 
 #define LOCK_NAME ".lock"
 #define TREE_DEPTH 16 /* file descriptors that a walk of a folder may hold */
@@ -34,10 +35,11 @@ static const struct {
     const char *name;
     enum image_id id;
     uint64_t bytes;
+    const char *medium, *client; /* for destructive=, and in the report */
 } media[] = {
-    {DEVICE_FLOPPY, "floppy.img", IMAGE_FLOPPY, IMAGE_FLOPPY_BYTES},
-    {DEVICE_IDE, "disk.img", IMAGE_DISK, IMAGE_DISK_BYTES},
-    {DEVICE_AHCI, "sata.img", IMAGE_SATA, IMAGE_DISK_BYTES},
+    {DEVICE_FLOPPY, "floppy.img", IMAGE_FLOPPY, IMAGE_FLOPPY_BYTES, "fd0", "floppy"},
+    {DEVICE_IDE, "disk.img", IMAGE_DISK, IMAGE_DISK_BYTES, "hda", "ide0"},
+    {DEVICE_AHCI, "sata.img", IMAGE_SATA, IMAGE_DISK_BYTES, "sda", "ahci0"},
 };
 #define MEDIA (sizeof(media) / sizeof(media[0]))
 
@@ -338,18 +340,26 @@ int files_make_media(const struct run_files *files, const struct machine *machin
 int files_check_media(const struct run_files *files, const struct machine *machine, char **message)
 {
     for (size_t i = 0; i < MEDIA; i++) {
+        struct written written = {0};
         uint64_t lba = 0;
 
         if (!(machine->devices & media[i].device))
             continue;
         char *path = text("%s/%s", files->dir, media[i].name);
-        int result = image_verify(path, media[i].id, media[i].bytes, &lba);
-        if (result > 0)
+        if (written_allowed(machine->args, media[i].medium))
+            written_read(&written, files->serial, media[i].client);
+        int result =
+            image_verify(path, media[i].id, media[i].bytes, written.ranges, written.count, &lba);
+        if (result > 0 && written.count)
+            *message = text("%s: sector %" PRIu64 " is not what the report says was written",
+                            media[i].name, lba);
+        else if (result > 0)
             *message =
                 text("%s was written to: sector %" PRIu64 " has changed", media[i].name, lba);
         else if (result < 0)
             *message = text("%s: %s", path, strerror(-result));
         free(path);
+        written_free(&written);
         if (result)
             return 1;
     }

@@ -43,8 +43,9 @@ int files_make_media(const struct run_files *files, const struct machine *machin
                      const char *options, char **message);
 
 /*
- * Compares the media with what they were before. Returns 0 when nothing was written to them, else
- * 1 with *message, which names the medium and the sector.
+ * Compares the media with what they were before, and those that may be written to with what the
+ * report says was. Returns 0 when all is so, else 1 with *message, which names the medium and the
+ * sector.
  */
 int files_check_media(const struct run_files *files, const struct machine *machine, char **message);
 

@@ -67,7 +67,17 @@ int image_create(const char *path, enum image_id id, uint64_t bytes)
     return error;
 }
 
-int image_verify(const char *path, enum image_id id, uint64_t bytes, uint64_t *bad_lba)
+static bool is_in(const struct image_range *ranges, size_t count, uint64_t lba)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (lba >= ranges[i].first && lba <= ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
+int image_verify(const char *path, enum image_id id, uint64_t bytes,
+                 const struct image_range *written, size_t count, uint64_t *bad_lba)
 {
     uint8_t want[IMAGE_SECTOR_BYTES], found[IMAGE_SECTOR_BYTES];
     FILE *file = fopen(path, "rb");
@@ -77,7 +87,7 @@ int image_verify(const char *path, enum image_id id, uint64_t bytes, uint64_t *b
     if (!file)
         return -errno;
     for (lba = 0; lba < bytes / IMAGE_SECTOR_BYTES; lba++) {
-        image_sector(want, lba, id);
+        image_sector(want, lba, is_in(written, count, lba) ? IMAGE_WRITTEN : id);
         if (fread(found, sizeof(found), 1, file) != 1 || memcmp(want, found, sizeof(want))) {
             result = 1;
             break;

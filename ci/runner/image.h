@@ -14,17 +14,20 @@
  *     offset  bytes  what
  *          0     16  the ASCII text "PAELOAD-SECTOR" and two NULs
  *         16      8  LBA: the sector's number on this medium, from 0
- *         24      4  image id: 1 floppy, 2 disk, 3 SATA disk
+ *         24      4  image id: 1 floppy, 2 disk, 3 SATA disk, 4 written by a run
  *         28      4  CRC32C (Castagnoli) of the other 508 bytes: 0 to 27, then 32 to 511
  *         32    480  120 words of 4 bytes from xorshift32, seeded with
  *                    (uint32_t)LBA * 2654435761 + id; a seed of 0 is replaced by 1. Each word is
  *                    the state after one step: x ^= x << 13; x ^= x >> 17; x ^= x << 5
  *
- * The emulator gets the files of the run itself, writable: paeload never writes to a disk, and the
- * runner proves it afterwards by comparing every sector. (A snapshot would hide a write.)
+ * The emulator gets the files of the run itself, writable: paeload writes to no disk that the boot
+ * option destructive= does not name, and the runner proves it afterwards by comparing every sector.
+ * (A snapshot would hide a write.) To a disk that is named it writes sectors of the image id 4, and
+ * tells which; these, and no others, must be there then.
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define IMAGE_SECTOR_BYTES 512
@@ -34,6 +37,7 @@ enum image_id {
     IMAGE_FLOPPY = 1,
     IMAGE_DISK = 2,
     IMAGE_SATA = 3,
+    IMAGE_WRITTEN = 4, /* what a run writes to a medium that it may write to */
 };
 
 #define IMAGE_FLOPPY_BYTES (UINT64_C(2880) * IMAGE_SECTOR_BYTES) /* 3.5 inch, 1.44 MB */
@@ -48,11 +52,18 @@ void image_sector(uint8_t *sector, uint64_t lba, enum image_id id);
  */
 int image_create(const char *path, enum image_id id, uint64_t bytes);
 
+/* Sectors that the payload says it has written. */
+struct image_range {
+    uint64_t first, last;
+};
+
 /*
- * Compares the file with what image_create() wrote. Returns 0 when it is unchanged; 1 when it is
- * not, with the first sector that differs in *bad_lba (the sector after the last one when the
- * length differs); a negative errno when it can't be read.
+ * Compares the file with what image_create() wrote, and in the `count` ranges of `written` with the
+ * same sectors of IMAGE_WRITTEN. Returns 0 when it is as it should be; 1 when it is not, with the
+ * first sector that differs in *bad_lba (the sector after the last one when the length differs); a
+ * negative errno when it can't be read.
  */
-int image_verify(const char *path, enum image_id id, uint64_t bytes, uint64_t *bad_lba);
+int image_verify(const char *path, enum image_id id, uint64_t bytes,
+                 const struct image_range *written, size_t count, uint64_t *bad_lba);
 
 #endif

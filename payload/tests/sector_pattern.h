@@ -19,6 +19,8 @@
 
 #define SECTOR_PATTERN_BYTES 512u
 
+#define SECTOR_PATTERN_WRITTEN 4u /* the image id of what a run itself writes */
+
 struct sector_pattern {
     uint8_t magic[16];
     uint64_t lba;

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Writes by DMA to media that the boot option destructive= names, and to no others: sectors that
+ * tell what they are, from every kind of memory, direct and bounced.
+ *
+ * What is written is told before it is, in lines that the runner reads: it compares the image byte
+ * by byte afterwards, which no read on the machine itself could replace. On a machine without a
+ * runner the read back by DMA to other memory must do. What was on the medium before is lost.
+ */
+#include "drivers/clock.h"
+#include "drivers/transfer.h"
+#include "lib/string.h"
+#include "paging/highmem.h"
+#include "paging/page_alloc.h"
+#include "payload/suite.h"
+#include "payload/tests/dma_arena.h"
+#include "payload/tests/sector_pattern.h"
+
+#define SECTOR SECTOR_PATTERN_BYTES
+#define BUFFER_ORDER 3u
+#define MAX_SECTORS ((PAGE_SIZE << BUFFER_ORDER) / SECTOR)
+#define TRANSFERS 16u
+#define MIN_TRANSFERS 4u /* one from each kind of memory, however slow the medium is */
+#define CASE_LIMIT_MS 2000u
+#define FULL_FACTOR 8u
+#define BOUNDARY KIB(64)
+
+/* What the suite holds. */
+static struct dma_arena arenas[DMA_NR_ARENAS];
+static struct page *back; /* below 16 MiB: what is read back */
+static uint8_t *wanted;
+
+static bool is_for_us(const struct dma_client *client)
+{
+    return client->write && client->granule_bytes == SECTOR;
+}
+
+static struct dma_client *client_at(unsigned index)
+{
+    for (unsigned i = 0; i < dma_client_count(); i++) {
+        if (is_for_us(dma_client_at(i)) && index-- == 0)
+            return dma_client_at(i);
+    }
+    return NULL;
+}
+
+static unsigned nr_media(void)
+{
+    unsigned count = 0;
+
+    while (client_at(count))
+        count++;
+    return count;
+}
+
+static const char *media_name(unsigned index)
+{
+    return client_at(index)->name;
+}
+
+static void give_back(void)
+{
+    dma_arenas_close(arenas);
+    if (back)
+        __free_pages(back, BUFFER_ORDER);
+    if (wanted)
+        free_pages(wanted, BUFFER_ORDER);
+    back = NULL;
+    wanted = NULL;
+}
+
+static void abandon(void)
+{
+    devices_quiet();
+    dma_check_leaks(NULL);
+    give_back();
+}
+
+static bool open_case(struct test *t)
+{
+    unsigned nr = dma_arenas_open(arenas, test_prng(t));
+
+    back = alloc_pages(GFP_DMA, BUFFER_ORDER);
+    wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
+    if (nr && back && wanted)
+        return true;
+    test_error(t, "no memory for buffers of %u sectors", MAX_SECTORS);
+    give_back();
+    return false;
+}
+
+/* Where the buffer lies: anywhere in the arena, or across a border of 64 KiB. */
+static uint32_t choose_place(struct prng *prng, uint32_t bytes)
+{
+    uint32_t room = DMA_ARENA_BYTES - 2 * DMA_ARENA_GUARD - bytes;
+
+    if (prng_below(prng, 4) == 0)
+        return BOUNDARY - 1 - prng_below(prng, bytes);
+    return DMA_ARENA_GUARD + prng_below(prng, room);
+}
+
+/* Reads the sectors to other memory, and compares. */
+static void check_medium(struct test *t, struct dma_client *client, uint64_t lba, uint32_t bytes)
+{
+    const uint8_t *found = page_address(back);
+    uint32_t at = 0;
+    int err;
+
+    memset_page(back, 0, (uint8_t)~wanted[0], bytes);
+    err = client_read(client, lba * SECTOR, back, 0, bytes);
+    if (!TEST_CHECK(t, !err, "reading back %u bytes at %llu: error %d: %s", bytes,
+                    (unsigned long long)(lba * SECTOR), -err, client->reason))
+        return;
+    while (at < bytes && found[at] == wanted[at])
+        at++;
+    TEST_CHECK(t, at == bytes, "sector %llu: byte %u is 0x%02x, not 0x%02x",
+               (unsigned long long)lba + at / SECTOR, at % SECTOR, found[MIN(at, bytes - 1)],
+               wanted[MIN(at, bytes - 1)]);
+}
+
+static void write_once(struct test *t, struct dma_client *client, unsigned kind)
+{
+    struct prng *prng = test_prng(t);
+    struct dma_arena *arena = &arenas[kind];
+    uint32_t sectors = 1 + prng_below(prng, MIN(MAX_SECTORS, client->max_bytes / SECTOR));
+    uint32_t bytes = sectors * SECTOR;
+    uint32_t offset = ALIGN_DOWN(choose_place(prng, bytes), client->align_bytes);
+    uint64_t end = MIN(client->size_bytes, GIB64(1)) / SECTOR;
+    uint64_t lba = prng_below(prng, (uint32_t)end - sectors + 1);
+    int32_t at;
+    int err;
+
+    for (uint32_t i = 0; i < sectors; i++)
+        sector_pattern_make((struct sector_pattern *)(wanted + i * SECTOR), lba + i,
+                            SECTOR_PATTERN_WRITTEN);
+    memcpy_to_page(arena->page, offset, wanted, bytes);
+    test_log(t, "wrote %s: sectors %llu-%llu", client->name, (unsigned long long)lba,
+             (unsigned long long)lba + sectors - 1);
+    err = client_write(client, lba * SECTOR, arena->page, offset, bytes);
+    TEST_CHECK(t, !err, "write of %u bytes at %llu from 0x%llx: error %d: %s", bytes,
+               (unsigned long long)(lba * SECTOR), addr_number(arena->phys + offset), -err,
+               client->reason);
+    at = dma_arena_find_difference(arena, offset, wanted, bytes);
+    TEST_CHECK(t, at < 0, "the write changed its source at 0x%llx",
+               addr_number(arena->phys + (uint32_t)MAX(at, 0)));
+    dma_arena_paint(arena, offset, bytes);
+    if (!err)
+        check_medium(t, client, lba, bytes);
+}
+
+static void case_write(struct test *t)
+{
+    struct dma_client *client = client_at(test_instance(t));
+    struct dma_counters was = client->dev->counters;
+    unsigned factor = test_depth(t) == DEPTH_FULL ? FULL_FACTOR : 1;
+    unsigned count = TRANSFERS * factor;
+    deadline_t deadline = deadline_in_ms(CASE_LIMIT_MS * factor);
+
+    if (!open_case(t))
+        return;
+    for (unsigned n = 0; n < count && !test_should_stop(t); n++) {
+        if (n >= MIN_TRANSFERS && deadline_passed(deadline))
+            break;
+        test_progress(t, n, count);
+        if (arenas[n % DMA_NR_ARENAS].page)
+            write_once(t, client, n % DMA_NR_ARENAS);
+    }
+    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
+        int32_t damage =
+            arenas[i].page ? dma_arena_find_damage(&arenas[i], 0, DMA_ARENA_BYTES) : -1;
+
+        TEST_CHECK(t, damage < 0, "%s: 0x%llx, in no buffer, was overwritten", dma_arena_name(i),
+                   addr_number(arenas[i].phys + (uint32_t)MAX(damage, 0)));
+    }
+    TEST_CHECK(t, dma_check_leaks(client->dev) == 0, "%s: mappings were leaked", client->name);
+    test_log(t, "%s: %u mappings direct, %u bounced", client->name,
+             client->dev->counters.direct - was.direct,
+             client->dev->counters.bounced - was.bounced);
+    if (client->quiet)
+        client->quiet(client);
+    give_back();
+}
+
+static const struct test_case cases[] = {{"write", case_write}};
+
+SUITE(media_write) = {
+    .name = "media_write",
+    .rank = SUITE_RANK_STRESS,
+    .about = "writes to the media that destructive= names, told to the runner and read back",
+    .cases = cases,
+    .nr_cases = ARRAY_SIZE(cases),
+    .abandon = abandon,
+    .nr_instances = nr_media,
+    .instance_name = media_name,
+    .no_instance = "no medium that can be written to is named by destructive=",
+};
