@@ -6,6 +6,8 @@
 #include "paging/page_alloc.h"
 
 #define PLACES_TRIED 8u
+#define CACHE_LINE 64u
+#define BOUNDARY KIB(64)
 #define WORD_STEP 0x9e3779b1u /* 2^32 / golden ratio: neighbours differ in all bytes */
 
 const char *dma_arena_name(unsigned kind)
@@ -72,6 +74,32 @@ void dma_arenas_close(struct dma_arena *arenas)
             __free_pages(arenas[i].page, DMA_ARENA_ORDER);
         arenas[i].page = NULL;
     }
+}
+
+uint32_t dma_arena_place(struct prng *prng, enum dma_placement where, uint32_t bytes,
+                         uint32_t align)
+{
+    uint32_t first = ALIGN_UP(DMA_ARENA_GUARD, PAGE_SIZE);
+    uint32_t room = DMA_ARENA_BYTES - first - DMA_ARENA_GUARD - bytes;
+    uint32_t offset = first + prng_below(prng, room);
+    uint32_t before; /* bytes of the buffer in front of the border that it crosses */
+
+    switch (where) {
+    case DMA_PLACE_LINE:
+        offset = ALIGN_DOWN(offset, PAGE_SIZE) + prng_below(prng, CACHE_LINE);
+        break;
+    case DMA_PLACE_CROSS_PAGE:
+        before = 1 + prng_below(prng, MIN(bytes, PAGE_SIZE - 1));
+        offset = MAX(ALIGN_DOWN(offset, PAGE_SIZE), 2 * first) - before;
+        break;
+    case DMA_PLACE_CROSS_64K:
+        before = 1 + prng_below(prng, MIN(bytes, BOUNDARY - first));
+        offset = BOUNDARY - before;
+        break;
+    default:
+        break;
+    }
+    return ALIGN_DOWN(offset, align);
 }
 
 /* The pattern of the page that holds `offset`. */

@@ -36,6 +36,22 @@ void dma_arenas_close(struct dma_arena *arenas);
 
 const char *dma_arena_name(unsigned kind);
 
+/* Classes of alignment that a buffer can have. */
+enum dma_placement {
+    DMA_PLACE_LINE,       /* from any byte of the first cache line of a page */
+    DMA_PLACE_IN_PAGE,    /* anywhere */
+    DMA_PLACE_CROSS_PAGE, /* over the end of a page */
+    DMA_PLACE_CROSS_64K,  /* over a 64 KiB boundary */
+    DMA_NR_PLACEMENTS
+};
+
+/*
+ * A random offset into an arena for a buffer of `bytes` in that class, rounded down to a multiple
+ * of `align`. A page in front of it and DMA_ARENA_GUARD behind it are the arena's as well.
+ */
+uint32_t dma_arena_place(struct prng *prng, enum dma_placement where, uint32_t bytes,
+                         uint32_t align);
+
 /* Writes the pattern to `bytes` at `offset`. */
 void dma_arena_paint(const struct dma_arena *arena, uint32_t offset, uint32_t bytes);
 

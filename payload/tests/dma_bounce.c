@@ -37,8 +37,6 @@
     4000u /* for a device that is slower than its driver thinks, past the minimum */
 #define FULL_FACTOR 8u
 #define RATE_MIN_BYTES KIB(16) /* smaller transfers say little about a rate */
-#define CACHE_LINE 64u
-#define BOUNDARY KIB(64)
 
 static const uint32_t sizes[] = {
     1,
@@ -80,8 +78,6 @@ static const uint32_t sizes[] = {
     20480,
 };
 
-enum placement { PLACE_LINE, PLACE_IN_PAGE, PLACE_CROSS_PAGE, PLACE_CROSS_64K, NR_PLACEMENTS };
-
 /* A transfer to be made. */
 struct plan {
     struct dma_arena *arena;
@@ -97,33 +93,6 @@ static uint32_t largest(const struct dma_client *client)
     uint32_t bytes = MIN(client->max_bytes, DMA_BENCH_BYTES);
 
     return client->size_bytes < bytes ? (uint32_t)client->size_bytes : bytes;
-}
-
-/* Where in the arena the buffer goes, in the plan's class of alignment. */
-static uint32_t choose_place(struct prng *prng, enum placement where, uint32_t bytes,
-                             uint32_t align)
-{
-    uint32_t first = ALIGN_UP(DMA_ARENA_GUARD, PAGE_SIZE);
-    uint32_t room = DMA_ARENA_BYTES - first - DMA_ARENA_GUARD - bytes;
-    uint32_t offset = first + prng_below(prng, room);
-    uint32_t before; /* bytes of the buffer in front of the border that it crosses */
-
-    switch (where) {
-    case PLACE_LINE:
-        offset = ALIGN_DOWN(offset, PAGE_SIZE) + prng_below(prng, CACHE_LINE);
-        break;
-    case PLACE_CROSS_PAGE:
-        before = 1 + prng_below(prng, MIN(bytes, PAGE_SIZE - 1));
-        offset = MAX(ALIGN_DOWN(offset, PAGE_SIZE), 2 * first) - before;
-        break;
-    case PLACE_CROSS_64K:
-        before = 1 + prng_below(prng, MIN(bytes, BOUNDARY - first));
-        offset = BOUNDARY - before;
-        break;
-    default:
-        break;
-    }
-    return ALIGN_DOWN(offset, align);
 }
 
 /*
@@ -150,7 +119,7 @@ static bool make_plan(struct dma_bench *b, uint32_t n, const struct permutation 
 {
     const struct dma_client *client = b->client;
     struct prng *prng = test_prng(b->t);
-    uint32_t pair = permute_at(pairs, n % (DMA_NR_ARENAS * NR_PLACEMENTS));
+    uint32_t pair = permute_at(pairs, n % (DMA_NR_ARENAS * DMA_NR_PLACEMENTS));
     uint32_t bytes = sizes[permute_at(order, n % ARRAY_SIZE(sizes))];
     uint32_t limit = largest(client);
     uint32_t units;
@@ -161,8 +130,8 @@ static bool make_plan(struct dma_bench *b, uint32_t n, const struct permutation 
         return false;
     bytes = MIN(bytes, limit);
     p->bytes = MAX(ALIGN_DOWN(bytes, client->granule_bytes), client->granule_bytes);
-    p->offset =
-        choose_place(prng, (enum placement)(pair / DMA_NR_ARENAS), p->bytes, client->align_bytes);
+    p->offset = dma_arena_place(prng, (enum dma_placement)(pair / DMA_NR_ARENAS), p->bytes,
+                                client->align_bytes);
     /* The far ends of a large disk take longer to reach than the budget allows for: 1 GiB will do.
      */
     units = (uint32_t)(MIN(client->size_bytes, GIB64(1)) / client->granule_bytes) -
@@ -344,7 +313,7 @@ static void run_transfers(struct dma_bench *b, uint32_t count,
     struct permutation pairs, order;
     struct plan p;
 
-    permute_init(&pairs, DMA_NR_ARENAS * NR_PLACEMENTS, prng_u64(test_prng(b->t)));
+    permute_init(&pairs, DMA_NR_ARENAS * DMA_NR_PLACEMENTS, prng_u64(test_prng(b->t)));
     permute_init(&order, ARRAY_SIZE(sizes), prng_u64(test_prng(b->t)));
     for (uint32_t n = 0; n < count && !test_should_stop(b->t); n++) {
         if (n >= MIN_TRANSFERS && deadline_passed(deadline))
@@ -418,7 +387,9 @@ static void case_read(struct test *t)
 
     if (!b)
         return;
-    if (dma_bench_choose_reference(b)) {
+    if (!b->client->read) {
+        test_skip(t, "%s is not read from", b->client->name);
+    } else if (dma_bench_choose_reference(b)) {
         run_transfers(b, nr_transfers(b, b->client->cost_ms), do_read);
         dma_bench_judge_media(b);
         give_metrics(b, "read");
