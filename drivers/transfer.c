@@ -101,6 +101,14 @@ int client_read_pio(struct dma_client *client, uint64_t dev_offset, void *buf, u
     return judge(client, client->read_pio(client, dev_offset, buf, bytes));
 }
 
+int client_loop(struct dma_client *client, struct page *from, uint32_t from_offset, struct page *to,
+                uint32_t to_offset, uint32_t bytes)
+{
+    if (client->quarantined)
+        return -ENODEV;
+    return judge(client, client->loop(client, from, from_offset, to, to_offset, bytes));
+}
+
 void probe_report(const char *driver, int result, const char *fmt, ...)
 {
     struct probe_result overflow = {0};

@@ -78,6 +78,8 @@ int client_read(struct dma_client *client, uint64_t dev_offset, struct page *pag
 int client_write(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
                  uint32_t bytes);
 int client_read_pio(struct dma_client *client, uint64_t dev_offset, void *buf, uint32_t bytes);
+int client_loop(struct dma_client *client, struct page *from, uint32_t from_offset, struct page *to,
+                uint32_t to_offset, uint32_t bytes);
 
 /*
  * Takes a device out of use that hangs, floods a line or answers nonsense: it is quieted, a

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Intel 8254x gigabit cards with copper PHYs, in PHY loopback: 64 address bits, frames of up to
+ * 9000 bytes, sent from two descriptors each so that a frame is gathered at any byte.
+ *
+ * Source: "PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual" (Intel
+ * 317453), chapters 3 (descriptors), 11 (PHY) and 13 (registers). With an internal PHY the MAC's
+ * own loopback bits in RCTL stay 0 (13.4.22), and the PHY's control register does it (IEEE 802.3,
+ * 22.2.4.1): what the MAC sends comes back from the PHY, which is off the cable meanwhile.
+ *
+ * The rings stay set up from one frame to the next for as long as nobody quiets the device, so
+ * that they wrap; between frames the receiver has no descriptor and mastering is off.
+ */
+#include "drivers/clock.h"
+#include "drivers/loopback.h"
+#include "lib/errno.h"
+#include "lib/inject.h"
+#include "lib/x86/io.h"
+
+#define VENDOR_INTEL 0x8086u
+#define REG_BAR 0u
+#define WINDOW_BYTES 0x6000u
+
+#define REG_CTRL 0x0000u
+#define CTRL_FULL_DUPLEX BIT(0)
+#define CTRL_SET_LINK_UP BIT(6)
+#define CTRL_INVERT_LOSS_OF_SIGNAL BIT(7) /* a PHY in loopback says that it has no signal */
+#define CTRL_SPEED_1000 BIT(9)
+#define CTRL_FORCE_SPEED BIT(11)
+#define CTRL_FORCE_DUPLEX BIT(12)
+#define CTRL_RESET BIT(26)
+#define REG_STATUS 0x0008u
+#define STATUS_LINK_UP BIT(1)
+#define REG_MDIC 0x0020u
+#define MDIC_REGISTER_SHIFT 16u
+#define MDIC_PHY BIT(21) /* address 1 */
+#define MDIC_WRITE BIT(26)
+#define MDIC_READ BIT(27)
+#define MDIC_READY BIT(28)
+#define MDIC_ERROR BIT(30)
+#define REG_ICR 0x00c0u /* cleared by reading */
+#define INT_TX_WRITTEN_BACK BIT(0)
+#define INT_RX_TIMER BIT(7)
+#define REG_IMS 0x00d0u
+#define REG_IMC 0x00d8u
+#define REG_RCTL 0x0100u
+#define RCTL_ENABLE BIT(1)
+#define RCTL_ANY_UNICAST BIT(3)
+#define RCTL_ANY_MULTICAST BIT(4)
+#define RCTL_LONG_FRAMES BIT(5)
+#define RCTL_BROADCAST BIT(15)
+#define RCTL_BUFFER_16K (BIT(16) | BIT(25))
+#define RCTL_STRIP_FCS BIT(26)
+#define RCTL_TAKE_ANY                                                                          \
+    (RCTL_ENABLE | RCTL_ANY_UNICAST | RCTL_ANY_MULTICAST | RCTL_BROADCAST | RCTL_LONG_FRAMES | \
+     RCTL_BUFFER_16K | RCTL_STRIP_FCS)
+#define REG_TCTL 0x0400u
+#define TCTL_ENABLE BIT(1)
+#define TCTL_PAD BIT(3)
+#define TCTL_COLLISIONS (UINT32_C(0x0f) << 4 | UINT32_C(0x40) << 12)
+#define REG_TIPG 0x0410u
+#define TIPG_COPPER (UINT32_C(8) | UINT32_C(8) << 10 | UINT32_C(6) << 20)
+#define REG_RING_RX 0x2800u
+#define REG_RING_TX 0x3800u
+#define RING_BASE_LOW 0x00u
+#define RING_BASE_HIGH 0x04u
+#define RING_BYTES 0x08u
+#define RING_HEAD 0x10u
+#define RING_TAIL 0x18u
+#define RING_DELAY 0x20u
+#define REG_RAL 0x5400u
+#define REG_RAH 0x5404u
+
+/* PHY registers (IEEE 802.3, 22.2.4) */
+#define PHY_CONTROL 0u
+#define PHY_CONTROL_SPEED_1000 BIT(6)
+#define PHY_CONTROL_FULL_DUPLEX BIT(8)
+#define PHY_CONTROL_AUTONEG BIT(12)
+#define PHY_CONTROL_LOOPBACK BIT(14)
+
+#define RING_ENTRIES 8u /* the least: rings are multiples of 128 bytes */
+#define RING_TX_AT 0u
+#define RING_RX_AT 256u
+
+#define TX_END_OF_FRAME BIT(24)
+#define TX_INSERT_FCS BIT(25)
+#define TX_REPORT BIT(27)
+#define TX_DONE BIT(0)
+#define TX_PARTS 2u
+
+#define RX_DONE BIT(0)
+#define RX_END_OF_FRAME BIT(1)
+
+#define MAX_BYTES 9000u
+#define RESET_US 10000u /* until the EEPROM has been read again */
+#define MDIC_LIMIT_US 1000u
+#define LINK_LIMIT_US 100000u
+#define STEP_US 10u
+
+struct tx_descriptor {
+    uint64_t address;
+    uint32_t command; /* length 15:0, checksum offset, TX_* from bit 24 */
+    uint32_t status;  /* TX_DONE */
+};
+
+struct rx_descriptor {
+    uint64_t address;
+    uint16_t length;
+    uint16_t checksum;
+    uint8_t status; /* RX_* */
+    uint8_t errors;
+    uint16_t special;
+};
+
+static struct loopback cards[2];
+
+static volatile struct tx_descriptor *tx_ring(const struct loopback *l)
+{
+    return (volatile struct tx_descriptor *)(l->ring + RING_TX_AT);
+}
+
+static volatile struct rx_descriptor *rx_ring(const struct loopback *l)
+{
+    return (volatile struct rx_descriptor *)(l->ring + RING_RX_AT);
+}
+
+static uint32_t rx_index(const struct loopback *l)
+{
+    return l->index % RING_ENTRIES;
+}
+
+static uint32_t tx_index(const struct loopback *l)
+{
+    return l->index * TX_PARTS % RING_ENTRIES;
+}
+
+static bool await(const struct loopback *l, uint32_t reg, uint32_t bit, uint32_t limit_us)
+{
+    for (uint32_t us = 0; us < limit_us; us += STEP_US) {
+        if (readl(l->regs + reg) & bit)
+            return true;
+        delay_us(STEP_US);
+    }
+    return false;
+}
+
+/* Returns the register, or a negative errno with client.reason. */
+static int phy_access(struct loopback *l, uint32_t command)
+{
+    uint32_t mdic;
+
+    writel(command | MDIC_PHY, l->regs + REG_MDIC);
+    await(l, REG_MDIC, MDIC_READY, MDIC_LIMIT_US);
+    mdic = readl(l->regs + REG_MDIC);
+    if (!(mdic & MDIC_READY) || (mdic & MDIC_ERROR))
+        return client_error(&l->client, -EIO, "PHY does not answer: MDIC 0x%08x", mdic);
+    return (int)(mdic & UINT16_MAX);
+}
+
+static int phy_read(struct loopback *l, uint32_t reg)
+{
+    return phy_access(l, MDIC_READ | reg << MDIC_REGISTER_SHIFT);
+}
+
+static int phy_write(struct loopback *l, uint32_t reg, uint32_t value)
+{
+    return phy_access(l, MDIC_WRITE | reg << MDIC_REGISTER_SHIFT | value);
+}
+
+/* It is off the bus, so that nothing of it is under way. The PHY is not reset by it. */
+static void reset(struct loopback *l)
+{
+    writel(UINT32_MAX, l->regs + REG_IMC);
+    writel(0, l->regs + REG_TCTL);
+    writel(readl(l->regs + REG_CTRL) | CTRL_RESET, l->regs + REG_CTRL);
+    delay_us(RESET_US);
+    writel(UINT32_MAX, l->regs + REG_IMC);
+    readl(l->regs + REG_ICR);
+}
+
+static int e1000_loop_identify(struct loopback *l)
+{
+    uint32_t low, high;
+
+    reset(l);
+    low = readl(l->regs + REG_RAL);
+    high = readl(l->regs + REG_RAH);
+    if (low == UINT32_MAX || readl(l->regs + REG_STATUS) == UINT32_MAX)
+        return client_error(&l->client, -EIO, "registers read all ones");
+    for (uint32_t i = 0; i < ETHERNET_ADDRESS_BYTES; i++)
+        l->station[i] = (uint8_t)(i < 4 ? low >> 8 * i : high >> 8 * (i - 4));
+    return phy_read(l, PHY_CONTROL) < 0 ? -EIO : 0;
+}
+
+static int set_loopback(struct loopback *l)
+{
+    const uint32_t forced = CTRL_FULL_DUPLEX | CTRL_SET_LINK_UP | CTRL_INVERT_LOSS_OF_SIGNAL |
+                            CTRL_SPEED_1000 | CTRL_FORCE_SPEED | CTRL_FORCE_DUPLEX;
+    int control = phy_read(l, PHY_CONTROL);
+
+    if (control < 0)
+        return control;
+    l->before = (uint32_t)control;
+    l->set_up = true;
+    control = phy_write(l, PHY_CONTROL,
+                        PHY_CONTROL_LOOPBACK | PHY_CONTROL_FULL_DUPLEX | PHY_CONTROL_SPEED_1000);
+    if (control < 0)
+        return control;
+    writel(forced, l->regs + REG_CTRL);
+    control = phy_read(l, PHY_CONTROL);
+    if (control < 0)
+        return control;
+    if (!((uint32_t)control & PHY_CONTROL_LOOPBACK))
+        return client_error(&l->client, -EIO, "no loopback: PHY control reads 0x%04x", control);
+    if (!await(l, REG_STATUS, STATUS_LINK_UP, LINK_LIMIT_US))
+        return client_error(&l->client, -ETIMEDOUT, "no link to itself: STATUS 0x%08x",
+                            readl(l->regs + REG_STATUS));
+    return 0;
+}
+
+static void set_ring(const struct loopback *l, uint32_t reg, uint32_t at)
+{
+    writel((uint32_t)addr_number(l->ring_dma + at), l->regs + reg + RING_BASE_LOW);
+    writel((uint32_t)(addr_number(l->ring_dma + at) >> 32), l->regs + reg + RING_BASE_HIGH);
+    writel(RING_ENTRIES * sizeof(struct rx_descriptor), l->regs + reg + RING_BYTES);
+    writel(0, l->regs + reg + RING_HEAD);
+    writel(0, l->regs + reg + RING_TAIL);
+    writel(0, l->regs + reg + RING_DELAY);
+}
+
+static int set_up(struct loopback *l)
+{
+    int err = set_loopback(l);
+
+    if (err)
+        return err;
+    l->index = 0;
+    set_ring(l, REG_RING_RX, RING_RX_AT);
+    set_ring(l, REG_RING_TX, RING_TX_AT);
+    writel(TIPG_COPPER, l->regs + REG_TIPG);
+    /* QEMU's keeps this when it is reset, and takes nothing for a second after it was written. */
+    if (readl(l->regs + REG_RCTL) != RCTL_TAKE_ANY)
+        writel(RCTL_TAKE_ANY, l->regs + REG_RCTL);
+    writel(TCTL_ENABLE | TCTL_PAD | TCTL_COLLISIONS, l->regs + REG_TCTL);
+    return 0;
+}
+
+static void put_tx(struct loopback *l, uint32_t part, dma_addr_t from, uint32_t bytes,
+                   uint32_t command)
+{
+    volatile struct tx_descriptor *tx = &tx_ring(l)[(tx_index(l) + part) % RING_ENTRIES];
+
+    tx->address =
+        inject(e1000_address_32, dma_loop) ? (uint32_t)addr_number(from) : addr_number(from);
+    tx->command = bytes | command | TX_INSERT_FCS | TX_REPORT;
+    tx->status = 0;
+}
+
+static int e1000_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes)
+{
+    uint32_t first = bytes / 3;
+    volatile struct rx_descriptor *rx;
+    int err;
+
+    if (!l->set_up) {
+        err = set_up(l);
+        if (err)
+            return err;
+    }
+    rx = &rx_ring(l)[rx_index(l)];
+    rx->address = addr_number(to);
+    rx->status = 0;
+    rx->length = 0;
+    put_tx(l, 0, from, first, 0);
+    put_tx(l, 1, from + first, bytes - first, TX_END_OF_FRAME);
+    writel((rx_index(l) + 1) % RING_ENTRIES, l->regs + REG_RING_RX + RING_TAIL);
+    if (l->completion.requested)
+        writel(INT_TX_WRITTEN_BACK | INT_RX_TIMER, l->regs + REG_IMS);
+    writel((tx_index(l) + (inject(e1000_tail_early, dma_loop) ? TX_PARTS - 1 : TX_PARTS)) %
+               RING_ENTRIES,
+           l->regs + REG_RING_TX + RING_TAIL);
+    return 0;
+}
+
+static bool e1000_service(struct completion *c)
+{
+    struct loopback *l = container_of(c, struct loopback, completion);
+    uint32_t causes = readl(l->regs + REG_ICR);
+    uint32_t last = (tx_index(l) + TX_PARTS - 1) % RING_ENTRIES;
+
+    l->events |= causes;
+    c->done = (tx_ring(l)[last].status & TX_DONE) && (rx_ring(l)[rx_index(l)].status & RX_DONE);
+    return causes != 0;
+}
+
+static int e1000_loop_check(struct loopback *l, uint32_t bytes)
+{
+    const volatile struct rx_descriptor *rx = &rx_ring(l)[rx_index(l)];
+
+    if (rx->errors || !(rx->status & RX_END_OF_FRAME) || rx->length != bytes)
+        return client_error(&l->client, -EIO,
+                            "received %u bytes of %u, status 0x%02x, errors 0x%02x", rx->length,
+                            bytes, rx->status, rx->errors);
+    return 0;
+}
+
+static void e1000_loop_explain(struct loopback *l, const char *what)
+{
+    client_error(&l->client, 0, "%s: RX %u to %u, TX %u to %u, STATUS 0x%08x, causes 0x%x", what,
+                 readl(l->regs + REG_RING_RX + RING_HEAD), readl(l->regs + REG_RING_RX + RING_TAIL),
+                 readl(l->regs + REG_RING_TX + RING_HEAD), readl(l->regs + REG_RING_TX + RING_TAIL),
+                 readl(l->regs + REG_STATUS), l->events);
+}
+
+/* The only receive descriptor is used up; what was not, quiet() takes away. */
+static void e1000_loop_stop(struct loopback *l)
+{
+    writel(UINT32_MAX, l->regs + REG_IMC);
+    readl(l->regs + REG_ICR);
+    l->index++;
+}
+
+/* The PHY is put back last: nothing is sent when it gets on the cable again. */
+static void e1000_loop_quiet(struct loopback *l)
+{
+    if (!l->set_up)
+        return;
+    reset(l);
+    phy_write(l, PHY_CONTROL, l->before & ~PHY_CONTROL_LOOPBACK);
+    l->set_up = false;
+}
+
+static const struct loopback_kind e1000_kind = {
+    .name = "e1000",
+    .about = "Intel 8254x",
+    .bar = REG_BAR,
+    .bar_kind = PCI_BAR_MEMORY,
+    .window_bytes = WINDOW_BYTES,
+    .mask_bits = 64,
+    .min = ETHERNET_MIN_BYTES,
+    .max = MAX_BYTES,
+    .align = 1,
+    .identify = e1000_loop_identify,
+    .start = e1000_loop_start,
+    .service = e1000_service,
+    .check = e1000_loop_check,
+    .stop = e1000_loop_stop,
+    .quiet = e1000_loop_quiet,
+    .explain = e1000_loop_explain,
+};
+
+static int e1000_probe(struct pci_device *pdev)
+{
+    return loopback_probe(cards, ARRAY_SIZE(cards), &e1000_kind, pdev);
+}
+
+/* The copper ones whose PHY answers to MDIC. */
+static const struct pci_match e1000_ids[] = {
+    {VENDOR_INTEL, 0x1008, 0, 0}, /* 82544EI */
+    {VENDOR_INTEL, 0x100c, 0, 0}, /* 82544GC */
+    {VENDOR_INTEL, 0x100d, 0, 0}, /* 82544GC, on a main board */
+    {VENDOR_INTEL, 0x100e, 0, 0}, /* 82540EM */
+    {VENDOR_INTEL, 0x1015, 0, 0}, /* 82540EM, on a main board */
+    {VENDOR_INTEL, 0x1016, 0, 0}, /* 82540EP, on a main board */
+    {VENDOR_INTEL, 0x1017, 0, 0}, /* 82540EP */
+    {VENDOR_INTEL, 0x101e, 0, 0}, /* 82540EP, low power */
+    {VENDOR_INTEL, 0x100f, 0, 0}, /* 82545EM */
+    {VENDOR_INTEL, 0x1026, 0, 0}, /* 82545GM */
+    {VENDOR_INTEL, 0x1010, 0, 0}, /* 82546EB */
+    {VENDOR_INTEL, 0x1079, 0, 0}, /* 82546GB */
+    {VENDOR_INTEL, 0x1013, 0, 0}, /* 82541EI */
+    {VENDOR_INTEL, 0x1076, 0, 0}, /* 82541GI */
+    {VENDOR_INTEL, 0x107c, 0, 0}, /* 82541PI */
+};
+
+TABLE_ENTRY(pci_driver, struct pci_driver) = {
+    .name = "e1000",
+    .match = e1000_ids,
+    .nr_match = ARRAY_SIZE(e1000_ids),
+    .probe = e1000_probe,
+};

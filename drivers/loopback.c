@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "drivers/loopback.h"
+#include "drivers/clock.h"
+#include "lib/errno.h"
+#include "lib/inject.h"
+#include "lib/string.h"
+#include "paging/ioremap.h"
+#include "paging/layout.h"
+#include "paging/page.h"
+
+#define MASK_BITS_OF_RINGS 32u
+/* The Ethernet Configuration Testing Protocol: every station may ignore it (Ethernet 2.0, 8). */
+#define TRIAL_TYPE 0x9000u
+#define NR_TRIALS 2u
+#define TRIAL_TO (LOOPBACK_RING_BYTES / 2)
+#define TRIAL_FROM (TRIAL_TO + 1024u)
+
+static void loopback_quiet(struct dma_client *client)
+{
+    struct loopback *l = container_of(client, struct loopback, client);
+    uint16_t command;
+
+    if (!l->kind->quiet)
+        return;
+    command = pci_enable(l->pdev, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+    l->kind->quiet(l);
+    pci_restore_command(l->pdev, command);
+}
+
+/* From start to standstill, with both addresses mapped. */
+static int run(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes)
+{
+    const struct loopback_kind *kind = l->kind;
+    struct completion *c = &l->completion;
+    uint16_t command =
+        pci_enable(l->pdev, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+    int err;
+
+    l->events = 0;
+    completion_begin(c);
+    err = kind->start(l, from, to, bytes);
+    if (!err) {
+        err = inject(loop_no_wait, dma_loop) ? 0 : completion_wait(c, LOOPBACK_LIMIT_MS);
+        if (err)
+            kind->explain(l, c->interrupt_lost ? "no interrupt" : "not done");
+        else
+            err = kind->check(l, bytes);
+    }
+    kind->stop(l);
+    completion_end(c);
+    pci_restore_command(l->pdev, command);
+    if (err)
+        loopback_quiet(&l->client);
+    return err;
+}
+
+static int loopback_loop(struct dma_client *client, struct page *from, uint32_t from_offset,
+                         struct page *to, uint32_t to_offset, uint32_t bytes)
+{
+    struct loopback *l = container_of(client, struct loopback, client);
+    uint32_t head = client->loop_head;
+    uint32_t whole = head + bytes + client->loop_tail;
+    dma_addr_t source, target;
+    int err;
+
+    if (bytes < client->loop_min || bytes > client->loop_max || to_offset < head)
+        return client_error(client, -EINVAL, "%u bytes to offset %u: not %u to %u with %u in front",
+                            bytes, to_offset, client->loop_min, client->loop_max, head);
+    source = dma_map_page(client->dev, from, from_offset, bytes, DMA_TO_DEVICE);
+    if (dma_mapping_error(client->dev, source))
+        return client_error(client, -ENOMEM, "mapping of %u bytes to send failed", bytes);
+    target = dma_map_page(client->dev, to, to_offset - head, whole, DMA_FROM_DEVICE);
+    if (dma_mapping_error(client->dev, target)) {
+        dma_unmap_page(client->dev, source, bytes, DMA_TO_DEVICE);
+        return client_error(client, -ENOMEM, "mapping of %u bytes to receive failed", whole);
+    }
+    err = run(l, source, target + head, bytes);
+    dma_unmap_page(client->dev, target, whole, DMA_FROM_DEVICE);
+    dma_unmap_page(client->dev, source, bytes, DMA_TO_DEVICE);
+    return err;
+}
+
+/*
+ * A first frame from the ring's own memory to the ring's own memory, addressed to its sender. A
+ * receiver that was just switched on may not be ready: a second frame, LOOPBACK_LIMIT_MS later,
+ * must come back. (QEMU's e1000 takes nothing in the second after its RCTL was written.)
+ */
+static int try_it(struct loopback *l)
+{
+    static const uint8_t type[] = {TRIAL_TYPE >> 8, TRIAL_TYPE & 0xff};
+    uint32_t bytes = MAX(l->kind->min, ETHERNET_MIN_BYTES);
+    uint8_t *from = l->ring + TRIAL_FROM;
+    const uint8_t *to = l->ring + TRIAL_TO;
+    int err = -EIO;
+
+    memcpy(from, l->station, ETHERNET_ADDRESS_BYTES);
+    memcpy(from + ETHERNET_ADDRESS_BYTES, l->station, ETHERNET_ADDRESS_BYTES);
+    memcpy(from + 2 * ETHERNET_ADDRESS_BYTES, type, sizeof(type));
+    for (uint32_t i = 2 * ETHERNET_ADDRESS_BYTES + sizeof(type); i < bytes; i++)
+        from[i] = (uint8_t)(i * 37u);
+    l->completion.by_interrupt = false;
+    for (unsigned i = 0; i < NR_TRIALS && err; i++)
+        err = run(l, l->ring_dma + TRIAL_FROM, l->ring_dma + TRIAL_TO, bytes);
+    l->completion.by_interrupt = true;
+    loopback_quiet(&l->client);
+    if (!err && memcmp(from, to, bytes) != 0)
+        err = client_error(&l->client, -EIO, "the first frame came back changed");
+    return err;
+}
+
+static int open_registers(struct loopback *l)
+{
+    const struct loopback_kind *kind = l->kind;
+    struct pci_bar bar;
+
+    if (pci_read_bar(l->pdev, kind->bar, &bar) < 0 || bar.kind != kind->bar_kind)
+        return client_error(&l->client, -ENODEV, "BAR %u is not assigned", kind->bar);
+    if (bar.size < kind->window_bytes)
+        return client_error(&l->client, -ENODEV, "BAR %u has %u bytes, not %u", kind->bar,
+                            (uint32_t)bar.size, kind->window_bytes);
+    if (kind->bar_kind == PCI_BAR_IO) {
+        l->port = (uint16_t)bar.base;
+        return 0;
+    }
+    l->regs = ioremap(phys_make(bar.base), kind->window_bytes);
+    return l->regs ? 0 : client_error(&l->client, -ENOMEM, "no window for its registers");
+}
+
+static int open_device(struct loopback *l)
+{
+    const struct loopback_kind *kind = l->kind;
+    uint16_t command;
+    int err = open_registers(l);
+
+    if (err)
+        return err;
+    /* Rings below 4 GiB whatever the device can do: some of its address registers are narrower. */
+    l->pdev->dma.dma_mask = DMA_BIT_MASK(MASK_BITS_OF_RINGS);
+    l->ring = dma_alloc_coherent(&l->pdev->dma, LOOPBACK_RING_BYTES, &l->ring_dma);
+    if (!l->ring)
+        return client_error(&l->client, -ENOMEM, "no memory for its rings");
+    l->pdev->dma.dma_mask = DMA_BIT_MASK(kind->mask_bits);
+    command = pci_enable(l->pdev, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+    err = kind->identify(l);
+    pci_restore_command(l->pdev, command);
+    return err ? err : try_it(l);
+}
+
+static void close_device(struct loopback *l)
+{
+    if (l->ring)
+        dma_free_coherent(&l->pdev->dma, LOOPBACK_RING_BYTES, l->ring, l->ring_dma);
+    iounmap(l->regs);
+    l->ring = NULL;
+    l->regs = NULL;
+    l->kind = NULL;
+}
+
+int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_kind *kind,
+                   struct pci_device *pdev)
+{
+    struct loopback *l = devices;
+    int err;
+
+    while (l < devices + nr && l->kind)
+        l++;
+    if (l == devices + nr) {
+        probe_report(kind->name, -EBUSY, "%s: more than %u %s are left alone", pdev->name, nr,
+                     kind->about);
+        return -EBUSY;
+    }
+    *l = (struct loopback){.kind = kind, .pdev = pdev};
+    l->client = (struct dma_client){
+        .name = kind->name,
+        .dev = &pdev->dma,
+        .align_bytes = kind->align,
+        .granule_bytes = 1,
+        .loop = loopback_loop,
+        .quiet = loopback_quiet,
+        .loop_min = kind->min,
+        .loop_max = kind->max,
+        .loop_head = kind->head,
+        .loop_tail = kind->tail,
+        .completion = &l->completion,
+    };
+    l->completion = (struct completion){
+        .service = kind->service,
+        .name = kind->name,
+        .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
+        .by_interrupt = true,
+    };
+    err = open_device(l);
+    if (err) {
+        probe_report(kind->name, err, "%s: %s: %s", pdev->name, kind->about, l->client.reason);
+        close_device(l);
+        return err;
+    }
+    dma_client_register(&l->client);
+    probe_report(kind->name, 0, "%s: %s, loopback works, %u address bits", pdev->name, kind->about,
+                 kind->mask_bits);
+    return 0;
+}

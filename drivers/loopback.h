@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DRIVERS_LOOPBACK_H
+#define DRIVERS_LOOPBACK_H
+
+/*
+ * Devices that send into themselves: what their drivers have in common.
+ *
+ * A network card in internal loopback fetches a frame from memory and writes the same frame to
+ * memory, and nothing gets to the wire. The frame is the caller's bytes from the first to the last,
+ * addresses and type too, for the receiver is told to take any. A driver brings a table of what its
+ * device is like and the functions that program it; mapping, bus mastering, waiting and ending are
+ * done here, in this order:
+ *
+ *     map both buffers, bus mastering on
+ *     start()     loopback set and read back, receiver and transmitter on, the frame handed over
+ *     service()   by interrupt or asked, until both halves are done
+ *     check()     what the device says of it
+ *     stop()      the device told to stand still, before memory changes hands; quiet() on failure
+ *     bus mastering off, unmap both
+ *
+ * A device is known only after a first frame, addressed to itself, has come back: some emulators
+ * have the loopback bit and send to the outside all the same.
+ */
+
+#include "drivers/pci.h"
+#include "drivers/transfer.h"
+
+#define LOOPBACK_LIMIT_MS 1000u /* for one transfer; 1514 bytes at 10 Mbit/s take 1.2 ms */
+#define LOOPBACK_RING_BYTES 4096u
+#define ETHERNET_ADDRESS_BYTES 6u
+#define ETHERNET_MIN_BYTES 60u /* of a frame without its check sequence (IEEE 802.3, 3.2.8) */
+#define ETHERNET_MAX_BYTES 1514u
+#define ETHERNET_FCS_BYTES 4u
+
+struct loopback;
+
+/* What a kind of device is like. */
+struct loopback_kind {
+    const char *name;
+    const char *about; /* for the report: "RTL8139" */
+    uint8_t bar;       /* of the registers */
+    enum pci_bar_kind bar_kind;
+    uint32_t window_bytes; /* of the registers that are used */
+    uint8_t mask_bits;
+    uint32_t min, max, head, tail, align; /* dma_client's loop_min to loop_tail, align_bytes */
+    /*
+     * Resets the device and finds out whether it is what its number says; sets l->station, if it
+     * has such a thing. Returns 0, or a negative errno with client.reason.
+     */
+    int (*identify)(struct loopback *l);
+    /*
+     * Sends `bytes` from `from` to `to`. Returns 0 with the device at work, or a negative errno
+     * with client.reason, and then nothing was sent.
+     */
+    int (*start)(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes);
+    /* struct completion's service() */
+    bool (*service)(struct completion *c);
+    /* After both halves are done: 0, or a negative errno with client.reason. */
+    int (*check)(struct loopback *l, uint32_t bytes);
+    /* Makes the device stand still: no address that start() was given is used any more. */
+    void (*stop)(struct loopback *l);
+    /* Undoes what stop() leaves set up for the next frame. NULL if that is nothing. */
+    void (*quiet)(struct loopback *l);
+    /* Writes the registers that tell why nothing came to l->client.reason, after `what`. */
+    void (*explain)(struct loopback *l, const char *what);
+};
+
+struct loopback {
+    struct dma_client client;
+    struct completion completion;
+    const struct loopback_kind *kind;
+    struct pci_device *pdev;
+    uint8_t __iomem *regs; /* of a memory BAR */
+    uint16_t port;         /* of an I/O BAR */
+    uint8_t *ring;         /* LOOPBACK_RING_BYTES of coherent memory for descriptors, zeroed */
+    dma_addr_t ring_dma;   /* below 4 GiB */
+    uint8_t station[ETHERNET_ADDRESS_BYTES];
+    uint32_t events; /* what service() saw since start(), in the device's own bits */
+    /* For drivers with a quiet(): */
+    bool set_up;     /* from the first start() to quiet() */
+    uint32_t index;  /* frames since then */
+    uint32_t before; /* what is to be put back */
+};
+
+/*
+ * Takes a device into use: the next free one of `devices`, of which there are `nr`. A PCI probe
+ * function's work; leaves its probe_report(). Context: thread.
+ */
+int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_kind *kind,
+                   struct pci_device *pdev);
+
+#endif

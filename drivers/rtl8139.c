@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Realtek RTL8139, in its transmit loopback. Its receiver writes into one block of memory, frame
+ * after frame, each behind a word of status and in front of its check sequence: that block is the
+ * caller's buffer, from the word in front of it on, for one frame.
+ *
+ * Source: RTL8139C(L) data sheet (Realtek 1.4, 2002), chapter 6 (registers); loopback: 6.7, TCR.
+ */
+#include "drivers/clock.h"
+#include "drivers/loopback.h"
+#include "lib/errno.h"
+#include "lib/inject.h"
+#include "lib/x86/io.h"
+
+#define VENDOR_REALTEK 0x10ecu
+#define REG_BAR 0u
+#define WINDOW_BYTES 0x100u
+
+#define REG_IDR 0x00u
+#define REG_TSD0 0x10u
+#define TSD_UNDERRUN BIT(14)
+#define TSD_OK BIT(15)
+#define TSD_WHOLE_FRAME (UINT32_C(0x3f) << 16) /* starts when so much is in its FIFO: all */
+#define TSD_ABORTED BIT(30)
+#define REG_TSAD0 0x20u
+#define REG_RBSTART 0x30u
+#define REG_CR 0x37u
+#define CR_TRANSMIT BIT(2)
+#define CR_RECEIVE BIT(3)
+#define CR_RESET BIT(4)
+#define REG_CBR 0x3au /* how far it has written */
+#define REG_IMR 0x3cu
+#define REG_ISR 0x3eu
+#define INT_RECEIVED BIT(0)
+#define INT_RECEIVE_ERROR BIT(1)
+#define INT_SENT BIT(2)
+#define INT_SEND_ERROR BIT(3)
+#define INT_OVERFLOW BIT(4)
+#define INT_FIFO_OVERFLOW BIT(6)
+#define INT_BUS_ERROR BIT(15)
+#define INT_ERRORS \
+    (INT_RECEIVE_ERROR | INT_SEND_ERROR | INT_OVERFLOW | INT_FIFO_OVERFLOW | INT_BUS_ERROR)
+#define REG_TCR 0x40u
+#define TCR_BURST_1K (UINT32_C(6) << 8)
+#define TCR_LOOPBACK (BIT(17) | BIT(18))
+#define TCR_GAP (UINT32_C(3) << 24)
+#define REG_RCR 0x44u
+#define RCR_ANY (BIT(0) | BIT(1) | BIT(2) | BIT(3)) /* physical, own, multicast, broadcast */
+#define RCR_BURST_1K (UINT32_C(6) << 8)
+#define RCR_WHOLE_FRAME (UINT32_C(7) << 13)
+
+#define HEAD_BYTES 4u
+#define TAIL_BYTES 8u /* check sequence, and up to a word's end */
+#define ALIGN_BYTES 4u
+#define RESET_LIMIT_US 10000u
+#define STEP_US 10u
+
+static struct loopback cards[2];
+
+static uint16_t port(const struct loopback *l, uint32_t reg)
+{
+    return (uint16_t)(l->port + reg);
+}
+
+/* Nothing of it moves after that. False if it stays in reset. */
+static bool reset(const struct loopback *l)
+{
+    outw(port(l, REG_IMR), 0);
+    outb(port(l, REG_CR), CR_RESET);
+    for (uint32_t us = 0; us < RESET_LIMIT_US; us += STEP_US) {
+        if (!(inb(port(l, REG_CR)) & CR_RESET))
+            return true;
+        delay_us(STEP_US);
+    }
+    return false;
+}
+
+static int rtl8139_loop_identify(struct loopback *l)
+{
+    if (!reset(l))
+        return client_error(&l->client, -EIO, "stays in reset: command 0x%02x",
+                            inb(port(l, REG_CR)));
+    for (uint32_t i = 0; i < ETHERNET_ADDRESS_BYTES; i++)
+        l->station[i] = inb(port(l, REG_IDR + i));
+    return 0;
+}
+
+/*
+ * TCR and RCR can be written only while both halves are on (data sheet, 6.5). Until RCR is, nothing
+ * is taken, and until TSD0 is, nothing is sent.
+ */
+static int rtl8139_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes)
+{
+    uint32_t tcr;
+
+    if (!reset(l))
+        return client_error(&l->client, -EIO, "stays in reset: command 0x%02x",
+                            inb(port(l, REG_CR)));
+    outl(port(l, REG_RBSTART), (uint32_t)addr_number(to - HEAD_BYTES));
+    outb(port(l, REG_CR), CR_TRANSMIT | CR_RECEIVE);
+    outl(port(l, REG_TCR), TCR_LOOPBACK | TCR_BURST_1K | TCR_GAP);
+    tcr = inl(port(l, REG_TCR));
+    if ((tcr & TCR_LOOPBACK) != TCR_LOOPBACK)
+        return client_error(&l->client, -EIO, "no loopback: TCR reads 0x%08x", tcr);
+    outl(port(l, REG_RCR), RCR_ANY | RCR_BURST_1K | RCR_WHOLE_FRAME);
+    if (l->completion.requested)
+        outw(port(l, REG_IMR), INT_RECEIVED | INT_SENT | INT_ERRORS);
+    outl(port(l, REG_TSAD0),
+         (uint32_t)addr_number(from) + (inject(rtl8139_wrong_buffer, dma_loop) ? ALIGN_BYTES : 0));
+    outl(port(l, REG_TSD0),
+         (inject(rtl8139_short_frame, dma_loop) ? bytes - 1 : bytes) | TSD_WHOLE_FRAME);
+    return 0;
+}
+
+static bool rtl8139_service(struct completion *c)
+{
+    struct loopback *l = container_of(c, struct loopback, completion);
+    uint16_t requests = inw(port(l, REG_ISR));
+
+    outw(port(l, REG_ISR), requests);
+    l->events |= requests;
+    c->done = (l->events & INT_ERRORS) ||
+              (l->events & (INT_RECEIVED | INT_SENT)) == (INT_RECEIVED | INT_SENT);
+    return requests != 0;
+}
+
+static int rtl8139_loop_check(struct loopback *l, uint32_t bytes)
+{
+    uint32_t status = inl(port(l, REG_TSD0));
+    uint32_t end = inw(port(l, REG_CBR));
+    uint32_t wanted = ALIGN_UP(HEAD_BYTES + bytes + ETHERNET_FCS_BYTES, ALIGN_BYTES);
+
+    if (!(status & TSD_OK) || (status & (TSD_UNDERRUN | TSD_ABORTED)))
+        return client_error(&l->client, -EIO, "not sent: TSD0 0x%08x, requests 0x%04x", status,
+                            l->events);
+    if ((l->events & INT_ERRORS) || end != wanted)
+        return client_error(&l->client, -EIO, "received up to %u of %u bytes, requests 0x%04x", end,
+                            wanted, l->events);
+    return 0;
+}
+
+static void rtl8139_loop_stop(struct loopback *l)
+{
+    reset(l);
+}
+
+static void rtl8139_loop_explain(struct loopback *l, const char *what)
+{
+    client_error(&l->client, 0, "%s: TSD0 0x%08x, received up to %u, command 0x%02x, ISR 0x%04x",
+                 what, inl(port(l, REG_TSD0)), inw(port(l, REG_CBR)), inb(port(l, REG_CR)),
+                 inw(port(l, REG_ISR)) | l->events);
+}
+
+static const struct loopback_kind rtl8139_kind = {
+    .name = "rtl8139",
+    .about = "RTL8139",
+    .bar = REG_BAR,
+    .bar_kind = PCI_BAR_IO,
+    .window_bytes = WINDOW_BYTES,
+    .mask_bits = 32,
+    .min = ETHERNET_MIN_BYTES,
+    .max = ETHERNET_MAX_BYTES,
+    .head = HEAD_BYTES,
+    .tail = TAIL_BYTES,
+    .align = ALIGN_BYTES,
+    .identify = rtl8139_loop_identify,
+    .start = rtl8139_loop_start,
+    .service = rtl8139_service,
+    .check = rtl8139_loop_check,
+    .stop = rtl8139_loop_stop,
+    .explain = rtl8139_loop_explain,
+};
+
+static int rtl8139_probe(struct pci_device *pdev)
+{
+    return loopback_probe(cards, ARRAY_SIZE(cards), &rtl8139_kind, pdev);
+}
+
+static const struct pci_match rtl8139_ids[] = {{VENDOR_REALTEK, 0x8139, 0, 0}};
+
+TABLE_ENTRY(pci_driver, struct pci_driver) = {
+    .name = "rtl8139",
+    .match = rtl8139_ids,
+    .nr_match = ARRAY_SIZE(rtl8139_ids),
+    .probe = rtl8139_probe,
+};

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * DMA from memory to memory, through every device that sends into itself: network cards in internal
+ * loopback, and the SCRIPTS processor of a SCSI controller.
+ *
+ * What can break on a real machine: a bridge that drops byte enables at the ends of a burst, or
+ * swaps writes of a device with its status; a card that is told 64-bit addresses and puts the lower
+ * half on the bus; memory above 4 GiB that answers at its lower address; an interrupt that
+ * overtakes the data, is lost, or comes on another line than configuration space says. And in our
+ * own layer: the two directions mixed up, a copy left out, a mapping that is direct where it must
+ * bounce.
+ *
+ * How: the source in each kind of memory, the target in each, in each class of alignment, with
+ * sizes from the smallest to the largest that the device takes. The source holds random bytes, the
+ * target the complement of each before they come, so that a byte that did not arrive is seen as
+ * such. Around both lies a pattern. The same by interrupt and by asking, and with the device told a
+ * smaller mask than it has, where what it could reach directly must bounce all the same.
+ *
+ * How a break shows: both physical addresses, the first wrong byte, what it was and should be.
+ */
+#include "drivers/clock.h"
+#include "drivers/transfer.h"
+#include "lib/format.h"
+#include "lib/permute.h"
+#include "lib/string.h"
+#include "paging/highmem.h"
+#include "paging/page_alloc.h"
+#include "payload/suite.h"
+#include "payload/tests/dma_arena.h"
+
+#define NR_TRANSFERS 160u
+#define FULL_FACTOR 8u
+#define CASE_LIMIT_MS 1500u
+#define MIN_TRANSFERS 16u
+#define BUFFER_ORDER 4u
+#define BUFFER_BYTES (PAGE_SIZE << BUFFER_ORDER)
+#define NR_PAIRS (DMA_NR_ARENAS * DMA_NR_ARENAS)
+#define NR_PLACES (DMA_NR_PLACEMENTS * DMA_NR_PLACEMENTS)
+
+/* Sizes that something may change at; those beyond a device's limits become its limits. */
+static const uint32_t edges[] = {
+    0,    1,    61,   63,   64,   65,   127,  128,         129,         255,         256,     257,
+    511,  512,  513,  1023, 1024, 1025, 1513, 1514,        2047,        2048,        2049,    4095,
+    4096, 4097, 8191, 8192, 8193, 8999, 9000, KIB(16) - 1, KIB(32) + 1, KIB(64) - 1, KIB(64),
+};
+
+enum side { FROM, TO, NR_SIDES };
+
+/* One of the two buffers of a transfer. */
+struct buffer {
+    struct dma_arena *arena;
+    unsigned kind;
+    uint32_t offset;
+    bool bounces;
+};
+
+struct plan {
+    struct buffer buffer[NR_SIDES];
+    uint32_t bytes;
+};
+
+/* Static because of its size, and so that abandon finds it. */
+static struct loop_bench {
+    struct test *t;
+    struct dma_client *client;
+    struct dma_arena arena[NR_SIDES][DMA_NR_ARENAS];
+    uint8_t *wanted, *complement;
+    dma_addr_t own_mask; /* of the device, without what a case told it */
+    bool own_interrupt;
+    uint32_t done, interrupts_before, lost_before;
+    uint32_t direct[NR_SIDES], bounced[NR_SIDES];
+    uint64_t direct_bytes, direct_ns, bounced_bytes, bounced_ns;
+} bench;
+
+static struct dma_client *loop_client(unsigned index)
+{
+    for (unsigned i = 0; i < dma_client_count(); i++) {
+        struct dma_client *client = dma_client_at(i);
+
+        if (client->loop && index-- == 0)
+            return client;
+    }
+    return NULL;
+}
+
+static unsigned nr_loops(void)
+{
+    unsigned count = 0;
+
+    while (loop_client(count))
+        count++;
+    return count;
+}
+
+static const char *loop_name(unsigned index)
+{
+    return loop_client(index)->name;
+}
+
+static void close_bench(struct loop_bench *b)
+{
+    struct dma_client *client = b->client;
+
+    if (!client)
+        return;
+    if (client->quiet)
+        client->quiet(client);
+    client->dev->dma_mask = b->own_mask;
+    if (client->completion)
+        client->completion->by_interrupt = b->own_interrupt;
+    dma_arenas_close(b->arena[FROM]);
+    dma_arenas_close(b->arena[TO]);
+    if (b->wanted)
+        free_pages(b->wanted, BUFFER_ORDER);
+    if (b->complement)
+        free_pages(b->complement, BUFFER_ORDER);
+    b->wanted = b->complement = NULL;
+    b->client = NULL;
+}
+
+static void abandon(void)
+{
+    devices_quiet();
+    dma_check_leaks(NULL);
+    close_bench(&bench);
+}
+
+static struct loop_bench *open_bench(struct test *t)
+{
+    struct loop_bench *b = &bench;
+    struct dma_client *client = loop_client(test_instance(t));
+    const struct completion *c = client->completion;
+
+    memset(b, 0, sizeof(*b));
+    b->t = t;
+    b->client = client;
+    b->own_mask = client->dev->dma_mask;
+    b->own_interrupt = c && c->by_interrupt;
+    b->interrupts_before = c ? c->interrupts : 0;
+    b->lost_before = c ? c->lost : 0;
+    b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
+    b->complement = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
+    if (!b->wanted || !b->complement || dma_arenas_open(b->arena[FROM], test_prng(t)) == 0 ||
+        dma_arenas_open(b->arena[TO], test_prng(t)) == 0) {
+        test_error(t, "no memory for buffers of %u bytes", BUFFER_BYTES);
+        close_bench(b);
+        return NULL;
+    }
+    return b;
+}
+
+static uint32_t choose_bytes(const struct loop_bench *b, uint32_t n,
+                             const struct permutation *order)
+{
+    uint32_t least = b->client->loop_min;
+    uint32_t most = MIN(b->client->loop_max, BUFFER_BYTES);
+
+    if (n % 2 == 0)
+        return least + prng_below(test_prng(b->t), most - least + 1);
+    return MIN(MAX(edges[permute_at(order, n / 2 % ARRAY_SIZE(edges))], least), most);
+}
+
+/* False if the machine has no such memory. */
+static bool make_buffer(struct loop_bench *b, struct buffer *buffer, enum side side, unsigned kind,
+                        enum dma_placement where, uint32_t bytes)
+{
+    const struct dma_client *client = b->client;
+    uint32_t head = side == TO ? client->loop_head : 0;
+    uint32_t tail = side == TO ? client->loop_tail : 0;
+
+    buffer->kind = kind;
+    buffer->arena = &b->arena[side][kind];
+    if (!buffer->arena->page)
+        return false;
+    buffer->offset = dma_arena_place(test_prng(b->t), where, bytes + tail, client->align_bytes);
+    buffer->bounces = phys_to_dma(buffer->arena->phys) + buffer->offset + bytes + tail - 1 >
+                      client->dev->dma_mask;
+    /* No limit of a device splits what its mask does not. */
+    return buffer->offset >= head + DMA_ARENA_GUARD;
+}
+
+static uint32_t head_of(const struct loop_bench *b, enum side side)
+{
+    return side == TO ? b->client->loop_head : 0;
+}
+
+static uint32_t tail_of(const struct loop_bench *b, enum side side)
+{
+    return side == TO ? b->client->loop_tail : 0;
+}
+
+static unsigned long long address(const struct plan *p, enum side side)
+{
+    return addr_number(p->buffer[side].arena->phys + p->buffer[side].offset);
+}
+
+static void check_guards(struct loop_bench *b, const struct plan *p, enum side side)
+{
+    const struct buffer *buffer = &p->buffer[side];
+    uint32_t start = buffer->offset - head_of(b, side);
+    uint32_t end = buffer->offset + p->bytes + tail_of(b, side);
+    int32_t damage = dma_arena_find_damage(buffer->arena, start - DMA_ARENA_GUARD, DMA_ARENA_GUARD);
+
+    if (damage < 0)
+        damage = dma_arena_find_damage(buffer->arena, end, DMA_ARENA_GUARD);
+    TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, outside of 0x%llx+%u, was overwritten",
+               dma_arena_name(buffer->kind), addr_number(buffer->arena->phys + (uint32_t)damage),
+               address(p, side), p->bytes);
+}
+
+static void check_contents(struct loop_bench *b, const struct plan *p, enum side side)
+{
+    const struct buffer *buffer = &p->buffer[side];
+    int32_t at = dma_arena_find_difference(buffer->arena, buffer->offset, b->wanted, p->bytes);
+
+    TEST_CHECK(b->t, at < 0,
+               "%s, 0x%llx to 0x%llx, %u bytes: byte %u of the %s is 0x%02x, not 0x%02x",
+               dma_arena_name(buffer->kind), address(p, FROM), address(p, TO), p->bytes,
+               (uint32_t)at - buffer->offset, side == FROM ? "source" : "target",
+               dma_arena_byte(buffer->arena, (uint32_t)MAX(at, 0)),
+               b->wanted[MAX((int64_t)at - buffer->offset, 0)]);
+}
+
+/* Bounced where the mask demands it and nowhere else, and nothing left behind. */
+static void check_counters(struct loop_bench *b, const struct plan *p,
+                           const struct dma_counters *was)
+{
+    const struct device *dev = b->client->dev;
+    uint32_t wanted = p->buffer[FROM].bounces + p->buffer[TO].bounces;
+    uint32_t bounced = dev->counters.bounced - was->bounced;
+    uint32_t direct = dev->counters.direct - was->direct;
+
+    TEST_CHECK(b->t, bounced == wanted && direct == NR_SIDES - wanted,
+               "0x%llx to 0x%llx, %u bytes, mask 0x%llx: %u bounced and %u direct, not %u and %u",
+               address(p, FROM), address(p, TO), p->bytes, addr_number(dev->dma_mask), bounced,
+               direct, wanted, NR_SIDES - wanted);
+    TEST_CHECK(b->t, dma_live_mappings(dev) == 0, "0x%llx to 0x%llx: %u mappings left after it",
+               address(p, FROM), address(p, TO), dma_live_mappings(dev));
+}
+
+static void count(struct loop_bench *b, const struct plan *p, uint64_t ns)
+{
+    b->done++;
+    for (unsigned side = FROM; side < NR_SIDES; side++) {
+        b->bounced[side] += p->buffer[side].bounces;
+        b->direct[side] += !p->buffer[side].bounces;
+    }
+    if (p->buffer[FROM].bounces || p->buffer[TO].bounces) {
+        b->bounced_bytes += p->bytes;
+        b->bounced_ns += ns;
+    } else {
+        b->direct_bytes += p->bytes;
+        b->direct_ns += ns;
+    }
+}
+
+static void fill(struct loop_bench *b, const struct plan *p)
+{
+    struct prng *prng = test_prng(b->t);
+
+    for (uint32_t i = 0; i < p->bytes; i++) {
+        b->wanted[i] = (uint8_t)(prng_u32(prng) >> 24);
+        b->complement[i] = (uint8_t)~b->wanted[i];
+    }
+    memcpy_to_page(p->buffer[FROM].arena->page, p->buffer[FROM].offset, b->wanted, p->bytes);
+    memcpy_to_page(p->buffer[TO].arena->page, p->buffer[TO].offset, b->complement, p->bytes);
+}
+
+static void transfer(struct loop_bench *b, const struct plan *p)
+{
+    const struct buffer *from = &p->buffer[FROM], *to = &p->buffer[TO];
+    struct dma_client *client = b->client;
+    struct dma_counters was = client->dev->counters;
+    uint64_t start;
+    int err;
+
+    fill(b, p);
+    start = clock_ns();
+    err =
+        client_loop(client, from->arena->page, from->offset, to->arena->page, to->offset, p->bytes);
+    if (err) {
+        test_fail(b->t, "%u bytes from 0x%llx to 0x%llx: error %d: %s", p->bytes, address(p, FROM),
+                  address(p, TO), -err, client->reason);
+    } else {
+        count(b, p, clock_ns() - start);
+        check_contents(b, p, TO);
+        check_counters(b, p, &was);
+    }
+    check_contents(b, p, FROM);
+    check_guards(b, p, FROM);
+    check_guards(b, p, TO);
+    dma_arena_paint(from->arena, from->offset, p->bytes);
+    dma_arena_paint(to->arena, to->offset - client->loop_head,
+                    client->loop_head + p->bytes + client->loop_tail);
+}
+
+/* All pairs of memory, with all pairs of placement, in random order. */
+static void run_transfers(struct loop_bench *b)
+{
+    bool full = test_depth(b->t) == DEPTH_FULL;
+    uint32_t nr = NR_TRANSFERS * (full ? FULL_FACTOR : 1);
+    deadline_t deadline = deadline_in_ms(CASE_LIMIT_MS * (full ? FULL_FACTOR : 1));
+    struct permutation pairs, places, order;
+    struct plan p;
+
+    permute_init(&pairs, NR_PAIRS, prng_u64(test_prng(b->t)));
+    permute_init(&places, NR_PLACES, prng_u64(test_prng(b->t)));
+    permute_init(&order, ARRAY_SIZE(edges), prng_u64(test_prng(b->t)));
+    for (uint32_t n = 0; n < nr && !test_should_stop(b->t); n++) {
+        uint32_t pair = permute_at(&pairs, n % NR_PAIRS);
+        uint32_t place = permute_at(&places, n % NR_PLACES);
+
+        if (n >= MIN_TRANSFERS && deadline_passed(deadline))
+            break;
+        test_progress(b->t, n, nr);
+        p.bytes = choose_bytes(b, n, &order);
+        if (make_buffer(b, &p.buffer[FROM], FROM, pair / DMA_NR_ARENAS,
+                        (enum dma_placement)(place / DMA_NR_PLACEMENTS), p.bytes) &&
+            make_buffer(b, &p.buffer[TO], TO, pair % DMA_NR_ARENAS,
+                        (enum dma_placement)(place % DMA_NR_PLACEMENTS), p.bytes))
+            transfer(b, &p);
+    }
+}
+
+static void metric(struct loop_bench *b, const char *what, uint64_t value, const char *unit)
+{
+    char name[40];
+
+    format(name, sizeof(name), "%s_%s", b->client->name, what);
+    test_metric(b->t, name, value, unit);
+}
+
+static void rate_metric(struct loop_bench *b, const char *what, uint64_t bytes, uint64_t ns)
+{
+    uint64_t us = ns / 1000;
+
+    if (bytes && us)
+        metric(b, what, bytes * 1000000 / us >> 10, "KiB/s");
+}
+
+static void give_metrics(struct loop_bench *b, const char *how)
+{
+    char what[32];
+
+    format(what, sizeof(what), "%s_transfers", how);
+    metric(b, what, b->done, "transfers");
+    format(what, sizeof(what), "%s_from_bounced", how);
+    metric(b, what, b->bounced[FROM], "transfers");
+    format(what, sizeof(what), "%s_to_bounced", how);
+    metric(b, what, b->bounced[TO], "transfers");
+    format(what, sizeof(what), "%s_rate_direct", how);
+    rate_metric(b, what, b->direct_bytes, b->direct_ns);
+    format(what, sizeof(what), "%s_rate_bounced", how);
+    rate_metric(b, what, b->bounced_bytes, b->bounced_ns);
+}
+
+static void check_end(struct loop_bench *b)
+{
+    for (unsigned i = 0; i < NR_SIDES * DMA_NR_ARENAS; i++) {
+        const struct dma_arena *arena = &b->arena[i / DMA_NR_ARENAS][i % DMA_NR_ARENAS];
+        int32_t damage = arena->page ? dma_arena_find_damage(arena, 0, DMA_ARENA_BYTES) : -1;
+
+        TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, in no buffer, was overwritten",
+                   dma_arena_name(i % DMA_NR_ARENAS), addr_number(arena->phys + (uint32_t)damage));
+    }
+    TEST_CHECK(b->t, dma_check_leaks(b->client->dev) == 0, "%s: mappings were leaked",
+               b->client->dev->name);
+    TEST_CHECK(b->t, b->done > 0, "%s: no transfer succeeded", b->client->name);
+}
+
+static void case_interrupt(struct test *t)
+{
+    struct loop_bench *b = open_bench(t);
+    const struct completion *c;
+
+    if (!b)
+        return;
+    c = b->client->completion;
+    if (!c || c->line == COMPLETION_NO_LINE) {
+        test_skip(t, "%s has no interrupt line", b->client->name);
+    } else {
+        b->client->completion->by_interrupt = true;
+        run_transfers(b);
+        TEST_CHECK(t, c->interrupts - b->interrupts_before >= b->done,
+                   "%u interrupts on line %u in %u transfers", c->interrupts - b->interrupts_before,
+                   c->line, b->done);
+        TEST_CHECK(t, c->lost == b->lost_before, "%u interrupts of line %u were lost",
+                   c->lost - b->lost_before, c->line);
+        give_metrics(b, "interrupt");
+        metric(b, "interrupts", c->interrupts - b->interrupts_before, "interrupts");
+        metric(b, "interrupts_lost", c->lost - b->lost_before, "interrupts");
+        check_end(b);
+    }
+    close_bench(b);
+}
+
+/* All but the first case ask, and differ in what the device is told of its own reach. */
+static void run_asking(struct test *t, unsigned mask_bits, const char *how)
+{
+    struct loop_bench *b = open_bench(t);
+
+    if (!b)
+        return;
+    if (mask_bits && b->client->dev->dma_mask <= DMA_BIT_MASK(mask_bits)) {
+        test_skip(t, "%s has no more than %u address bits", b->client->name, mask_bits);
+    } else {
+        if (mask_bits)
+            b->client->dev->dma_mask = DMA_BIT_MASK(mask_bits);
+        if (b->client->completion)
+            b->client->completion->by_interrupt = false;
+        run_transfers(b);
+        give_metrics(b, how);
+        check_end(b);
+    }
+    close_bench(b);
+}
+
+static void case_asked(struct test *t)
+{
+    run_asking(t, 0, "asked");
+}
+
+static void case_mask_32(struct test *t)
+{
+    run_asking(t, 32, "mask_32");
+}
+
+static void case_mask_24(struct test *t)
+{
+    run_asking(t, 24, "mask_24");
+}
+
+static const struct test_case cases[] = {
+    {"interrupt", case_interrupt},
+    {"asked", case_asked},
+    {"mask_32", case_mask_32},
+    {"mask_24", case_mask_24},
+};
+
+SUITE(dma_loop) = {
+    .name = "dma_loop",
+    .rank = SUITE_RANK_STRESS,
+    .about = "memory to memory through every device that sends into itself",
+    .cases = cases,
+    .nr_cases = ARRAY_SIZE(cases),
+    .nr_instances = nr_loops,
+    .instance_name = loop_name,
+    .no_instance = "no device that sends into itself",
+    .abandon = abandon,
+};
