@@ -126,7 +126,7 @@ static volatile struct rx_descriptor *rx_ring(const struct loopback *l)
 
 static uint32_t rx_index(const struct loopback *l)
 {
-    return l->index % RING_ENTRIES;
+    return inject(e1000_same_descriptor, dma_loop) ? 0 : l->index % RING_ENTRIES;
 }
 
 static uint32_t tx_index(const struct loopback *l)
@@ -276,7 +276,8 @@ static int e1000_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, 
     writel((rx_index(l) + 1) % RING_ENTRIES, l->regs + REG_RING_RX + RING_TAIL);
     if (l->completion.requested)
         writel(INT_TX_WRITTEN_BACK | INT_RX_TIMER, l->regs + REG_IMS);
-    writel((tx_index(l) + (inject(e1000_tail_early, dma_loop) ? TX_PARTS - 1 : TX_PARTS)) %
+    writel((tx_index(l) +
+            (l->index > 0 && inject(e1000_tail_early, dma_loop) ? TX_PARTS - 1 : TX_PARTS)) %
                RING_ENTRIES,
            l->regs + REG_RING_TX + RING_TAIL);
     return 0;

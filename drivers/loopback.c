@@ -40,7 +40,7 @@ static int run(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t byte
     completion_begin(c);
     err = kind->start(l, from, to, bytes);
     if (!err) {
-        err = inject(loop_no_wait, dma_loop) ? 0 : completion_wait(c, LOOPBACK_LIMIT_MS);
+        err = completion_wait(c, LOOPBACK_LIMIT_MS);
         if (err)
             kind->explain(l, c->interrupt_lost ? "no interrupt" : "not done");
         else
@@ -59,7 +59,9 @@ static int loopback_loop(struct dma_client *client, struct page *from, uint32_t 
 {
     struct loopback *l = container_of(client, struct loopback, client);
     uint32_t head = client->loop_head;
-    uint32_t whole = head + bytes + client->loop_tail;
+    uint32_t whole = head + bytes + (inject(loop_tail_forgotten, dma_loop) ? 0 : client->loop_tail);
+    enum dma_data_direction back =
+        inject(loop_wrong_direction, dma_loop) ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
     dma_addr_t source, target;
     int err;
 
@@ -69,13 +71,13 @@ static int loopback_loop(struct dma_client *client, struct page *from, uint32_t 
     source = dma_map_page(client->dev, from, from_offset, bytes, DMA_TO_DEVICE);
     if (dma_mapping_error(client->dev, source))
         return client_error(client, -ENOMEM, "mapping of %u bytes to send failed", bytes);
-    target = dma_map_page(client->dev, to, to_offset - head, whole, DMA_FROM_DEVICE);
+    target = dma_map_page(client->dev, to, to_offset - head, whole, back);
     if (dma_mapping_error(client->dev, target)) {
         dma_unmap_page(client->dev, source, bytes, DMA_TO_DEVICE);
         return client_error(client, -ENOMEM, "mapping of %u bytes to receive failed", whole);
     }
     err = run(l, source, target + head, bytes);
-    dma_unmap_page(client->dev, target, whole, DMA_FROM_DEVICE);
+    dma_unmap_page(client->dev, target, whole, back);
     dma_unmap_page(client->dev, source, bytes, DMA_TO_DEVICE);
     return err;
 }
@@ -83,14 +85,15 @@ static int loopback_loop(struct dma_client *client, struct page *from, uint32_t 
 /*
  * A first frame from the ring's own memory to the ring's own memory, addressed to its sender. A
  * receiver that was just switched on may not be ready: a second frame, LOOPBACK_LIMIT_MS later,
- * must come back. (QEMU's e1000 takes nothing in the second after its RCTL was written.)
+ * must come back. (QEMU's e1000 takes nothing in the second after its RCTL was written.) Whether it
+ * comes back whole is not asked here: a card or a bridge that spoils data is what the suite is
+ * after.
  */
 static int try_it(struct loopback *l)
 {
     static const uint8_t type[] = {TRIAL_TYPE >> 8, TRIAL_TYPE & 0xff};
     uint32_t bytes = MAX(l->kind->min, ETHERNET_MIN_BYTES);
     uint8_t *from = l->ring + TRIAL_FROM;
-    const uint8_t *to = l->ring + TRIAL_TO;
     int err = -EIO;
 
     memcpy(from, l->station, ETHERNET_ADDRESS_BYTES);
@@ -99,12 +102,14 @@ static int try_it(struct loopback *l)
     for (uint32_t i = 2 * ETHERNET_ADDRESS_BYTES + sizeof(type); i < bytes; i++)
         from[i] = (uint8_t)(i * 37u);
     l->completion.by_interrupt = false;
-    for (unsigned i = 0; i < NR_TRIALS && err; i++)
+    for (unsigned i = 0; i < NR_TRIALS && err; i++) {
+        l->completion.done = false;
         err = run(l, l->ring_dma + TRIAL_FROM, l->ring_dma + TRIAL_TO, bytes);
+        if (l->completion.done)
+            err = 0;
+    }
     l->completion.by_interrupt = true;
     loopback_quiet(&l->client);
-    if (!err && memcmp(from, to, bytes) != 0)
-        err = client_error(&l->client, -EIO, "the first frame came back changed");
     return err;
 }
 

@@ -103,7 +103,7 @@ static int rtl8139_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to
     if ((tcr & TCR_LOOPBACK) != TCR_LOOPBACK)
         return client_error(&l->client, -EIO, "no loopback: TCR reads 0x%08x", tcr);
     outl(port(l, REG_RCR), RCR_ANY | RCR_BURST_1K | RCR_WHOLE_FRAME);
-    if (l->completion.requested)
+    if (l->completion.requested && !inject(rtl8139_no_interrupt, dma_loop))
         outw(port(l, REG_IMR), INT_RECEIVED | INT_SENT | INT_ERRORS);
     outl(port(l, REG_TSAD0),
          (uint32_t)addr_number(from) + (inject(rtl8139_wrong_buffer, dma_loop) ? ALIGN_BYTES : 0));

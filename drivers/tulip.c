@@ -110,6 +110,7 @@ static int tulip_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, 
     uint32_t mode =
         MODE_LOOPBACK_INTERNAL | MODE_PROMISCUOUS | MODE_ALL_MULTICAST | MODE_WHOLE_FRAME;
     uint32_t first = bytes / 2;
+    uint32_t second = bytes - first - inject(tulip_short_part, dma_loop);
 
     reset(l);
     csr_write(l, CSR_MODE, mode);
@@ -120,8 +121,8 @@ static int tulip_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, 
     rx[DESC_FIRST_BUFFER] = (uint32_t)addr_number(to);
     rx[DESC_SECOND_BUFFER] = 0;
     rx[DESC_STATUS] = DESC_OWNED_BY_CHIP;
-    tx[DESC_SIZES] = first | (bytes - first) << DESC_SECOND_SHIFT | DESC_END_OF_RING | TX_FIRST |
-                     TX_LAST | TX_INTERRUPT;
+    tx[DESC_SIZES] =
+        first | second << DESC_SECOND_SHIFT | DESC_END_OF_RING | TX_FIRST | TX_LAST | TX_INTERRUPT;
     tx[DESC_FIRST_BUFFER] = (uint32_t)addr_number(from);
     tx[DESC_SECOND_BUFFER] = (uint32_t)addr_number(from + first);
     tx[DESC_STATUS] = DESC_OWNED_BY_CHIP;

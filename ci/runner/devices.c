@@ -16,7 +16,10 @@ static const struct {
     {"ide", DEVICE_IDE, NULL, NULL},
     {"edu", DEVICE_EDU, "-device edu", NULL},
     {"rtl8139", DEVICE_RTL8139, "-device rtl8139,romfile=", NULL},
-    {"e1000", DEVICE_E1000, "-device e1000,romfile=", NULL},
+    /* A slot, and a network that nothing is connected to. */
+    {"e1000", DEVICE_E1000, "-device e1000,romfile=",
+     "pci: slot1=e1000\n"
+     "e1000: enabled=1, mac=52:54:00:12:34:56, ethmod=null"},
     {"pcnet", DEVICE_PCNET, "-device pcnet,romfile=", NULL},
     {"i8255x", DEVICE_I8255X, "-device i82559er,romfile=", NULL},
     {"tulip", DEVICE_TULIP, "-device tulip,romfile=", NULL},

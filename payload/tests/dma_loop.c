@@ -28,9 +28,8 @@
 #include "payload/suite.h"
 #include "payload/tests/dma_arena.h"
 
-#define NR_TRANSFERS 160u
-#define FULL_FACTOR 8u
 #define CASE_LIMIT_MS 1500u
+#define FULL_FACTOR 8u
 #define MIN_TRANSFERS 16u
 #define BUFFER_ORDER 4u
 #define BUFFER_BYTES (PAGE_SIZE << BUFFER_ORDER)
@@ -294,11 +293,17 @@ static void transfer(struct loop_bench *b, const struct plan *p)
                     client->loop_head + p->bytes + client->loop_tail);
 }
 
+static const uint32_t nr_transfers[] = {
+    [DEPTH_SPARSE] = 64,
+    [DEPTH_SMOKE] = 160,
+    [DEPTH_FULL] = 160 * FULL_FACTOR,
+};
+
 /* All pairs of memory, with all pairs of placement, in random order. */
 static void run_transfers(struct loop_bench *b)
 {
     bool full = test_depth(b->t) == DEPTH_FULL;
-    uint32_t nr = NR_TRANSFERS * (full ? FULL_FACTOR : 1);
+    uint32_t nr = nr_transfers[test_depth(b->t)];
     deadline_t deadline = deadline_in_ms(CASE_LIMIT_MS * (full ? FULL_FACTOR : 1));
     struct permutation pairs, places, order;
     struct plan p;
