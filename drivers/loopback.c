@@ -158,7 +158,7 @@ static void close_device(struct loopback *l)
     iounmap(l->regs);
     l->ring = NULL;
     l->regs = NULL;
-    l->kind = NULL;
+    l->pdev = NULL;
 }
 
 int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_kind *kind,
@@ -167,14 +167,14 @@ int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_
     struct loopback *l = devices;
     int err;
 
-    while (l < devices + nr && l->kind)
+    while (l < devices + nr && l->pdev)
         l++;
     if (l == devices + nr) {
         probe_report(kind->name, -EBUSY, "%s: more than %u %s are left alone", pdev->name, nr,
                      kind->about);
         return -EBUSY;
     }
-    *l = (struct loopback){.kind = kind, .pdev = pdev};
+    memset(l, 0, sizeof(*l));
     l->client = (struct dma_client){
         .name = kind->name,
         .dev = &pdev->dma,
@@ -194,6 +194,8 @@ int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_
         .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
         .by_interrupt = true,
     };
+    l->kind = kind;
+    l->pdev = pdev;
     err = open_device(l);
     if (err) {
         probe_report(kind->name, err, "%s: %s: %s", pdev->name, kind->about, l->client.reason);

@@ -128,8 +128,13 @@ static struct loop_bench *open_bench(struct test *t)
 {
     struct loop_bench *b = &bench;
     struct dma_client *client = loop_client(test_instance(t));
-    const struct completion *c = client->completion;
+    const struct completion *c;
 
+    if (!client) {
+        test_error(t, "device %u is gone", test_instance(t));
+        return NULL;
+    }
+    c = client->completion;
     memset(b, 0, sizeof(*b));
     b->t = t;
     b->client = client;
@@ -237,7 +242,7 @@ static void check_counters(struct loop_bench *b, const struct plan *p,
                address(p, FROM), address(p, TO), dma_live_mappings(dev));
 }
 
-static void count(struct loop_bench *b, const struct plan *p, uint64_t ns)
+static void keep_count(struct loop_bench *b, const struct plan *p, uint64_t ns)
 {
     b->done++;
     for (unsigned side = FROM; side < NR_SIDES; side++) {
@@ -281,7 +286,7 @@ static void transfer(struct loop_bench *b, const struct plan *p)
         test_fail(b->t, "%u bytes from 0x%llx to 0x%llx: error %d: %s", p->bytes, address(p, FROM),
                   address(p, TO), -err, client->reason);
     } else {
-        count(b, p, clock_ns() - start);
+        keep_count(b, p, clock_ns() - start);
         check_contents(b, p, TO);
         check_counters(b, p, &was);
     }
