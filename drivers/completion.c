@@ -3,6 +3,7 @@
 #include "drivers/clock.h"
 #include "drivers/irq.h"
 #include "lib/errno.h"
+#include "lib/inject.h"
 #include "lib/x86/cpu.h"
 #include "paging/wait.h"
 
@@ -12,6 +13,12 @@ static bool on_device(void *ctx)
     bool owned = c->service(c);
 
     c->interrupts += owned;
+    c->in_this_wait += owned;
+    /* Nobody else would notice: to the line, each of these interrupts was somebody's. */
+    if (c->in_this_wait >= COMPLETION_STORM && !c->storm) {
+        c->storm = true;
+        irq_declare_stuck(c->line);
+    }
     return owned;
 }
 
@@ -26,10 +33,15 @@ static void ask(struct completion *c)
 
 void completion_begin(struct completion *c)
 {
+    bool usable = c->by_interrupt && c->line != COMPLETION_NO_LINE &&
+                  (c->lost == 0 || inject(completion_trust_lost, irq)) &&
+                  (eflags_read() & EFLAGS_IF);
+
     c->done = false;
     c->interrupt_lost = false;
-    c->requested = c->by_interrupt && c->line != COMPLETION_NO_LINE &&
-                   (eflags_read() & EFLAGS_IF) && irq_request(c->line, on_device, c, c->name) == 0;
+    c->in_this_wait = 0;
+    c->requested = usable && irq_request(c->line, on_device, c, c->name) == 0;
+    c->by_line += c->requested;
 }
 
 int completion_wait(struct completion *c, uint32_t limit_ms)
@@ -37,7 +49,7 @@ int completion_wait(struct completion *c, uint32_t limit_ms)
     deadline_t deadline = deadline_in_ms(limit_ms);
 
     while (!c->done && !deadline_passed(deadline)) {
-        if (!c->requested)
+        if (!c->requested || irq_is_stuck(c->line))
             ask(c);
         wait_yield();
         cpu_relax();
@@ -45,7 +57,7 @@ int completion_wait(struct completion *c, uint32_t limit_ms)
     if (c->done)
         return 0;
     ask(c);
-    c->interrupt_lost = c->requested && c->done;
+    c->interrupt_lost = c->requested && c->done && !irq_is_stuck(c->line);
     c->lost += c->interrupt_lost;
     return c->done && !c->interrupt_lost ? 0 : -ETIMEDOUT;
 }
@@ -55,4 +67,11 @@ void completion_end(struct completion *c)
     if (c->requested)
         irq_free(c->line, on_device, c);
     c->requested = false;
+}
+
+void completion_forgive(struct completion *c)
+{
+    c->lost = 0;
+    c->storm = false;
+    c->interrupt_lost = false;
 }

@@ -3,6 +3,8 @@
 
 #include "drivers/apic.h"
 #include "lib/errno.h"
+#include "lib/inject.h"
+#include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
 
@@ -18,6 +20,11 @@
 #define ICW4_8086 0x01u
 #define OCW2_SPECIFIC_EOI 0x60u
 #define OCW3_READ_ISR 0x0bu /* the next read of the command port gives the lines in service */
+
+/* Edge/level control: a bit set for a line is level */
+#define ELCR1 0x4d0
+#define ELCR2 0x4d1
+#define ELCR_ALWAYS_EDGE 0x2107u /* the timer, the keyboard, the cascade, the clock, the FPU */
 
 #define CASCADE_LINE 2u
 #define LINES_PER_PIC 8u
@@ -37,6 +44,9 @@ struct irq_line {
     uint32_t count;
     uint32_t unowned; /* in a row */
     bool stuck;
+    bool untold;       /* irq_take_stuck() has it to tell */
+    uint32_t stuck_at; /* what the count was then */
+    const char *suspects[IRQ_SUSPECTS];
 };
 
 /* Changed with interrupts off only; read by irq_dispatch(). */
@@ -88,6 +98,21 @@ void irq_init(void)
     apic_set_virtual_wire();
 }
 
+void irq_set_level(unsigned line)
+{
+    uint32_t flags = irq_save();
+    unsigned levels = inb(ELCR1) | (unsigned)inb(ELCR2) << LINES_PER_PIC;
+
+    /* One that says so of the timer's line is none. */
+    if (line < NR_IRQ_LINES && !(levels & ELCR_ALWAYS_EDGE) && !(ELCR_ALWAYS_EDGE & BIT(line)) &&
+        !(levels & BIT(line))) {
+        levels |= BIT(line);
+        outb(ELCR1, (uint8_t)levels);
+        outb(ELCR2, (uint8_t)(levels >> LINES_PER_PIC));
+    }
+    irq_restore(flags);
+}
+
 static bool line_is_valid(unsigned line)
 {
     return line < NR_IRQ_LINES && line != CASCADE_LINE;
@@ -99,16 +124,16 @@ int irq_request(unsigned line, irq_handler_t handler, void *ctx, const char *nam
         return -EINVAL;
 
     uint32_t flags = irq_save();
-    int error = -ENOSPC;
+    bool stuck = irq.lines[line].stuck;
+    int error = stuck ? -EIO : -ENOSPC;
 
-    for (unsigned i = 0; i < MAX_HANDLERS; i++) {
+    for (unsigned i = 0; i < MAX_HANDLERS && !stuck; i++) {
         struct irq_action *action = &irq.actions[i];
 
         if (action->handler)
             continue;
         *action = (struct irq_action){handler, ctx, name, line};
         irq.lines[line].unowned = 0;
-        irq.lines[line].stuck = false;
         set_masked(line, false);
         error = 0;
         break;
@@ -140,12 +165,16 @@ void irq_free(unsigned line, irq_handler_t handler, const void *ctx)
     irq_restore(flags);
 }
 
+static uint8_t read_in_service(uint16_t command)
+{
+    outb(command, OCW3_READ_ISR);
+    return inb(command);
+}
+
 static bool is_in_service(unsigned line)
 {
-    uint16_t port = line < LINES_PER_PIC ? PIC1_COMMAND : PIC2_COMMAND;
-
-    outb(port, OCW3_READ_ISR);
-    return inb(port) & BIT(line % LINES_PER_PIC);
+    return read_in_service(line < LINES_PER_PIC ? PIC1_COMMAND : PIC2_COMMAND) &
+           BIT(line % LINES_PER_PIC);
 }
 
 static void end_of_interrupt(unsigned line)
@@ -164,9 +193,10 @@ static void end_of_interrupt(unsigned line)
  */
 static bool is_spurious(unsigned line)
 {
-    if (line % LINES_PER_PIC != LAST_OF_PIC || is_in_service(line))
+    if (line % LINES_PER_PIC != LAST_OF_PIC || is_in_service(line) ||
+        inject(irq_trust_spurious, irq))
         return false;
-    if (line >= LINES_PER_PIC && is_in_service(CASCADE_LINE))
+    if (line >= LINES_PER_PIC && is_in_service(CASCADE_LINE) && !inject(irq_keep_cascade, irq))
         end_of_interrupt(CASCADE_LINE);
     irq.spurious++;
     return true;
@@ -186,13 +216,13 @@ void irq_dispatch(unsigned line)
 
         if (action->handler && action->line == line)
             owned |= action->handler(action->ctx);
+        if (owned && inject(irq_first_handler_only, irq))
+            break;
     }
 
     state->unowned = owned ? 0 : state->unowned + 1;
-    if (state->unowned >= STUCK_AFTER) {
-        state->stuck = true;
-        set_masked(line, true);
-    }
+    if (state->unowned >= STUCK_AFTER)
+        irq_declare_stuck(line);
     end_of_interrupt(line);
 }
 
@@ -211,6 +241,60 @@ bool irq_is_stuck(unsigned line)
     return line < NR_IRQ_LINES && irq.lines[line].stuck;
 }
 
+void irq_declare_stuck(unsigned line)
+{
+    struct irq_line *state;
+    uint32_t flags;
+
+    if (!line_is_valid(line) || irq_is_stuck(line))
+        return;
+    flags = irq_save();
+    state = &irq.lines[line];
+    state->stuck = state->untold = true;
+    state->stuck_at = state->count;
+    for (unsigned i = 0; i < IRQ_SUSPECTS; i++)
+        state->suspects[i] = irq_handler_name(line, i);
+    set_masked(line, true);
+    irq_restore(flags);
+}
+
+void irq_unstick(unsigned line)
+{
+    uint32_t flags;
+
+    if (!irq_is_stuck(line))
+        return;
+    flags = irq_save();
+    irq.lines[line].stuck = false;
+    irq.lines[line].unowned = 0;
+    set_masked(line, !irq_handler_name(line, 0));
+    irq_restore(flags);
+}
+
+bool irq_take_stuck(struct irq_stuck *stuck)
+{
+    for (unsigned i = 0; i < NR_IRQ_LINES; i++) {
+        struct irq_line *state = &irq.lines[i];
+
+        if (!state->untold)
+            continue;
+        state->untold = false;
+        *stuck = (struct irq_stuck){.line = i, .count = state->stuck_at};
+        memcpy(stuck->suspects, state->suspects, sizeof(stuck->suspects));
+        return true;
+    }
+    return false;
+}
+
+uint16_t irq_in_service(void)
+{
+    uint32_t flags = irq_save();
+    uint8_t first = read_in_service(PIC1_COMMAND), second = read_in_service(PIC2_COMMAND);
+
+    irq_restore(flags);
+    return (uint16_t)(first | second << LINES_PER_PIC);
+}
+
 const char *irq_handler_name(unsigned line, unsigned n)
 {
     for (unsigned i = 0; i < MAX_HANDLERS; i++) {
@@ -218,12 +302,6 @@ const char *irq_handler_name(unsigned line, unsigned n)
             return irq.actions[i].name;
     }
     return NULL;
-}
-
-static uint8_t read_in_service(uint16_t command)
-{
-    outb(command, OCW3_READ_ISR);
-    return inb(command);
 }
 
 void irq_abandon_all(void)

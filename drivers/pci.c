@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/pci.h"
+#include "drivers/irq.h"
 #include "drivers/transfer.h"
 #include "lib/bitmap.h"
 #include "lib/errno.h"
@@ -11,6 +12,8 @@
 #define CONFIG_ADDRESS 0xcf8u
 #define CONFIG_DATA 0xcfcu
 #define CONFIG_ENABLE BIT(31)
+
+#define CLASS_IDE 0x0101u
 
 #define NR_SLOTS 32u
 #define NR_FUNCTIONS 8u
@@ -151,6 +154,13 @@ static bool answers(const struct pci_device *pdev)
     return vendor != NO_VENDOR && vendor != 0;
 }
 
+/* An IDE controller at fixed ports has the ISA lines 14 and 15, whatever its header says. */
+static bool has_pci_line(const struct pci_device *pdev)
+{
+    return pdev->header_type == HEADER_LAYOUT_DEVICE && pdev->irq_pin &&
+           pdev->class_code >> 8 != CLASS_IDE;
+}
+
 /* Enters the function if it is there. Returns its entry, or NULL. */
 static struct pci_device *add_function(unsigned bus, unsigned slot, unsigned function)
 {
@@ -170,6 +180,8 @@ static struct pci_device *add_function(unsigned bus, unsigned slot, unsigned fun
     pdev->header_type = pci_read_config8(pdev, PCI_HEADER_TYPE) & HEADER_LAYOUT_MASK;
     pdev->irq_line = pci_read_config8(pdev, PCI_INTERRUPT_LINE);
     pdev->irq_pin = pci_read_config8(pdev, PCI_INTERRUPT_PIN);
+    if (has_pci_line(pdev))
+        irq_set_level(pdev->irq_line);
     format(pdev->name, sizeof(pdev->name), "%02x:%02x.%u", bus, slot, function);
     pdev->dma.name = pdev->name;
     pdev->dma.dma_mask = DMA_BIT_MASK(32);

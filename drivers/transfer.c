@@ -4,12 +4,14 @@
 #include "drivers/pci.h"
 #include "lib/errno.h"
 #include "lib/format.h"
+#include "lib/inject.h"
 #include "lib/string.h"
+#include "paging/preempt.h"
 
 #define MAX_CLIENTS 24u
 #define MAX_RESULTS 64u
 
-/* All written at probe time only, by the one thread that probes. */
+/* Clients are written at probe time only, by the one thread that probes. */
 static struct dma_client *clients[MAX_CLIENTS];
 static unsigned nr_clients;
 static struct probe_result results[MAX_RESULTS];
@@ -51,16 +53,35 @@ int client_quarantine(struct dma_client *client, int error, const char *fmt, ...
     va_end(args);
     if (client->quarantined)
         return error;
-    client->quarantined = true;
+    client->quarantined = !inject(client_forget_quarantine, irq);
     if (client->quiet)
         client->quiet(client);
     probe_report(client->name, error, "quarantined: %s", client->reason);
     return error;
 }
 
-/* Keeps the score of a device's answers. */
+void client_readmit(struct dma_client *client)
+{
+    client->quarantined = false;
+    client->told_lost = false;
+    client->timeouts = 0;
+    if (client->completion)
+        completion_forgive(client->completion);
+}
+
+int client_judge_residue(struct dma_client *client, uint32_t left, uint32_t bytes)
+{
+    if (left > bytes)
+        return client_quarantine(client, -EIO, "%u bytes left of %u is nonsense", left, bytes);
+    if (left)
+        return client_error(client, -EFAULT, "%u bytes left of %u", left, bytes);
+    return 0;
+}
+
+/* Keeps the score of a device's answers. -EAGAIN: the transfer is to be made again, once. */
 static int judge(struct dma_client *client, int err)
 {
+    struct completion *c = client->completion;
     char reason[DMA_CLIENT_REASON_BYTES];
     const struct pci_device *pdev = err ? pci_device_of(client->dev) : NULL;
     uint32_t identity;
@@ -68,9 +89,20 @@ static int judge(struct dma_client *client, int err)
     if (pdev && pci_is_gone(pdev, &identity))
         return client_quarantine(client, err, "%s has left the bus, its identity reads 0x%08x",
                                  pdev->name, identity);
+    if (client->quarantined)
+        return err ? err : -EIO;
+    if (c && c->storm)
+        return client_quarantine(client, -EIO, "storm: %u interrupts on line %u in one transfer",
+                                 c->in_this_wait, c->line);
+    if (c && c->interrupt_lost && !client->told_lost) {
+        client->told_lost = true;
+        probe_report(client->name, -ETIMEDOUT, "asked from now on, line %u is silent: %s", c->line,
+                     client->reason);
+        return -EAGAIN;
+    }
     if (err != -ETIMEDOUT) {
         client->timeouts = 0;
-        return err;
+        return err == -EAGAIN ? -EBUSY : err;
     }
     if (++client->timeouts < CLIENT_MAX_TIMEOUTS)
         return err;
@@ -78,42 +110,58 @@ static int judge(struct dma_client *client, int err)
     return client_quarantine(client, err, "no answer %u times: %s", client->timeouts, reason);
 }
 
+/* Makes a transfer, and again if judge() says so; of a device in quarantine none. */
+#define JUDGED(client, operation)                                                \
+    ({                                                                           \
+        int result = -EAGAIN;                                                    \
+        while (result == -EAGAIN)                                                \
+            result = (client)->quarantined ? -ENODEV : judge(client, operation); \
+        result;                                                                  \
+    })
+
 int client_read(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
                 uint32_t bytes)
 {
-    if (client->quarantined)
-        return -ENODEV;
-    return judge(client, client->read(client, dev_offset, page, offset, bytes));
+    return JUDGED(client, client->read(client, dev_offset, page, offset, bytes));
 }
 
 int client_write(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
                  uint32_t bytes)
 {
-    if (client->quarantined)
-        return -ENODEV;
-    return judge(client, client->write(client, dev_offset, page, offset, bytes));
+    return JUDGED(client, client->write(client, dev_offset, page, offset, bytes));
 }
 
 int client_read_pio(struct dma_client *client, uint64_t dev_offset, void *buf, uint32_t bytes)
 {
-    if (client->quarantined)
-        return -ENODEV;
-    return judge(client, client->read_pio(client, dev_offset, buf, bytes));
+    return JUDGED(client, client->read_pio(client, dev_offset, buf, bytes));
 }
 
 int client_loop(struct dma_client *client, struct page *from, uint32_t from_offset, struct page *to,
                 uint32_t to_offset, uint32_t bytes)
 {
-    if (client->quarantined)
-        return -ENODEV;
-    return judge(client, client->loop(client, from, from_offset, to, to_offset, bytes));
+    return JUDGED(client, client->loop(client, from, from_offset, to, to_offset, bytes));
+}
+
+int client_send(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes)
+{
+    return JUDGED(client, client->send(client, page, offset, bytes));
+}
+
+int client_capture(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes)
+{
+    return JUDGED(client, client->capture(client, page, offset, bytes));
 }
 
 void probe_report(const char *driver, int result, const char *fmt, ...)
 {
     struct probe_result overflow = {0};
-    struct probe_result *r = nr_results < MAX_RESULTS ? &results[nr_results++] : &overflow;
+    struct probe_result *r = &overflow;
     va_list args;
+
+    /* Of threads that have something to say at once, one after the other is listened to. */
+    preempt_disable();
+    if (nr_results < MAX_RESULTS)
+        r = &results[nr_results++];
 
     r->driver = driver;
     r->result = result;
@@ -122,6 +170,7 @@ void probe_report(const char *driver, int result, const char *fmt, ...)
     va_end(args);
     if (result_hook)
         result_hook(r);
+    preempt_enable();
 }
 
 unsigned probe_result_count(void)

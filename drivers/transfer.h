@@ -65,12 +65,15 @@ struct dma_client {
     void (*quiet)(struct dma_client *client);
     char reason[DMA_CLIENT_REASON_BYTES];
     bool quarantined; /* not used any more; `reason` says why */
+    bool told_lost;   /* that its interrupts don't come */
     uint8_t timeouts; /* in a row */
 };
 
 /*
- * The operations, for all but drivers: those of a device in quarantine fail with -ENODEV, and one
- * that does not answer CLIENT_MAX_TIMEOUTS times in a row goes there.
+ * The operations, for all but drivers. Those of a device in quarantine fail with -ENODEV, and one
+ * that does not answer CLIENT_MAX_TIMEOUTS times in a row, or does not take its interrupt back,
+ * goes there. A transfer whose interrupt was lost is told by a probe_report(), once a device, and
+ * made again by asking.
  */
 #define CLIENT_MAX_TIMEOUTS 3u
 int client_read(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
@@ -80,6 +83,8 @@ int client_write(struct dma_client *client, uint64_t dev_offset, struct page *pa
 int client_read_pio(struct dma_client *client, uint64_t dev_offset, void *buf, uint32_t bytes);
 int client_loop(struct dma_client *client, struct page *from, uint32_t from_offset, struct page *to,
                 uint32_t to_offset, uint32_t bytes);
+int client_send(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes);
+int client_capture(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes);
 
 /*
  * Takes a device out of use that hangs, floods a line or answers nonsense: it is quieted, a
@@ -87,6 +92,15 @@ int client_loop(struct dma_client *client, struct page *from, uint32_t from_offs
  * Context: thread.
  */
 int client_quarantine(struct dma_client *client, int error, const char *fmt, ...) __printf(3, 4);
+
+/*
+ * Judges what a device says it has left of `bytes`: 0 for nothing left, -EFAULT for some, and more
+ * than there were sends it into quarantine (-EIO). The reason says how many. Context: thread.
+ */
+int client_judge_residue(struct dma_client *client, uint32_t left, uint32_t bytes);
+
+/* For tests that broke it on purpose: all is forgotten that speaks against it. */
+void client_readmit(struct dma_client *client);
 
 /* Makes a client known. It stays for ever. Dropped without a word beyond 24. */
 void dma_client_register(struct dma_client *client);

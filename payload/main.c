@@ -15,6 +15,7 @@
 #include "payload/cpu_facts.h"
 #include "payload/entry.h"
 #include "payload/fault_report.h"
+#include "payload/irq_notes.h"
 #include "payload/memory.h"
 #include "payload/report.h"
 #include "payload/run.h"
@@ -114,6 +115,7 @@ void paged_main(void)
     destructive_init(setup.options.destructive);
     guarded("the search for devices", devices_probe);
     say_unknown_media();
+    irq_tell_stuck(0);
     run_suites();
     run_leave();
 }

@@ -11,6 +11,7 @@
 #include "paging/kmap_local.h"
 #include "paging/kmap_range.h"
 #include "paging/vm_area.h"
+#include "payload/irq_notes.h"
 #include "payload/report.h"
 #include "payload/setup.h"
 #include "payload/suite_run.h"
@@ -306,6 +307,7 @@ static bool run_case(struct test *t)
     if (unexpected)
         abandon(t->suite);
     running = NULL;
+    irq_tell_stuck(CASE_INDENT);
     if (t->messages > MESSAGES_SHOWN_MAX)
         report_note(CASE_INDENT, "and %u more messages", t->messages - MESSAGES_SHOWN_MAX);
     return !unexpected;

@@ -32,14 +32,23 @@ static struct {
     unsigned nr_acknowledged;
 } pic[2];
 
+static uint8_t elcr[2];
+
 void apic_set_virtual_wire(void)
 {
+}
+
+bool inject_host(const char *name)
+{
+    return false;
 }
 
 static uint8_t inb(uint16_t port)
 {
     unsigned n = port == PIC2_COMMAND || port == PIC2_DATA;
 
+    if (port == ELCR1 || port == ELCR2)
+        return elcr[port - ELCR1];
     if (port == PIC1_DATA || port == PIC2_DATA)
         return pic[n].mask;
     assert_true(pic[n].reads_isr);
@@ -66,7 +75,9 @@ static void outb(uint16_t port, uint8_t value)
 {
     unsigned n = port == PIC2_COMMAND || port == PIC2_DATA;
 
-    if (port == PIC1_COMMAND || port == PIC2_COMMAND) {
+    if (port == ELCR1 || port == ELCR2) {
+        elcr[port - ELCR1] = value;
+    } else if (port == PIC1_COMMAND || port == PIC2_COMMAND) {
         write_command(n, value);
     } else if (pic[n].icw_at) {
         pic[n].icw[pic[n].icw_at] = value;
@@ -207,6 +218,72 @@ static void nobodys_interrupt(void **state)
     assert_int_equal(pic[0].mask, 0xff);
 }
 
+/* A stuck line stays masked until it is allowed again, and is told once, with who had it. */
+static void stuck_line(void **state)
+{
+    unsigned calls = 0;
+    struct irq_stuck stuck;
+
+    start();
+    assert_false(irq_take_stuck(&stuck));
+    assert_int_equal(irq_request(10, owns, &calls, "flood"), 0);
+    assert_int_equal(irq_request(10, disowns, &calls, "other"), 0);
+    interrupt(10);
+    irq_declare_stuck(10);
+    irq_declare_stuck(10);
+    irq_declare_stuck(CASCADE_LINE);
+    assert_int_equal(pic[1].mask, 0xff);
+    assert_int_equal(irq_request(10, owns, &calls, "late"), -EIO);
+    irq_free(10, owns, &calls);
+    assert_int_equal(pic[1].mask, 0xff);
+    irq_unstick(10);
+    assert_int_equal(pic[1].mask, 0xfb);
+    assert_true(irq_take_stuck(&stuck));
+    assert_int_equal(stuck.line, 10);
+    assert_int_equal(stuck.count, 1);
+    assert_string_equal(stuck.suspects[0], "flood");
+    assert_string_equal(stuck.suspects[1], "other");
+    assert_null(stuck.suspects[2]);
+    assert_false(irq_take_stuck(&stuck));
+    irq_declare_stuck(10);
+    irq_free(10, disowns, &calls);
+    irq_unstick(10);
+    assert_int_equal(pic[1].mask, 0xff);
+    assert_int_equal(irq_request(10, owns, &calls, "again"), 0);
+    assert_int_equal(pic[1].mask, 0xfb);
+}
+
+static void level_triggered(void **state)
+{
+    start();
+    memset(elcr, 0, sizeof(elcr));
+    irq_set_level(11);
+    irq_set_level(5);
+    irq_set_level(0);
+    irq_set_level(8);
+    irq_set_level(13);
+    irq_set_level(NR_IRQ_LINES);
+    assert_int_equal(elcr[0], 0x20);
+    assert_int_equal(elcr[1], 0x08);
+    /* No such register: the bus floats. */
+    elcr[0] = elcr[1] = 0xff;
+    irq_set_level(10);
+    assert_int_equal(elcr[0], 0xff);
+    elcr[0] = 0xfd;
+    elcr[1] = 0xdd;
+    irq_set_level(9);
+    assert_int_equal(elcr[1], 0xdd);
+}
+
+static void in_service(void **state)
+{
+    start();
+    assert_int_equal(irq_in_service(), 0);
+    pic[0].in_service = BIT(CASCADE_LINE) | BIT(7);
+    pic[1].in_service = BIT(3);
+    assert_int_equal(irq_in_service(), 0x884);
+}
+
 static void too_many(void **state)
 {
     unsigned calls = 0;
@@ -230,6 +307,9 @@ int main(void)
         cmocka_unit_test(shared_line),
         cmocka_unit_test(spurious),
         cmocka_unit_test(nobodys_interrupt),
+        cmocka_unit_test(stuck_line),
+        cmocka_unit_test(in_service),
+        cmocka_unit_test(level_triggered),
         cmocka_unit_test(too_many),
     };
 

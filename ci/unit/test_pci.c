@@ -62,6 +62,13 @@ void probe_report(const char *driver, int result, const char *fmt, ...)
     model.nr_reports++;
 }
 
+static uint32_t level_lines; /* a bit each */
+
+void irq_set_level(unsigned line)
+{
+    level_lines |= line < 32 ? BIT(line) : 0;
+}
+
 void *ioremap(phys_addr_t phys, size_t size)
 {
     assert_int_equal(phys, WINDOW_BASE);
@@ -337,6 +344,26 @@ static bool stays_master(struct model_function *f)
     return f->config[PCI_COMMAND] & PCI_COMMAND_MASTER;
 }
 
+/* Of devices that have a pin, but not where that means an ISA line. */
+static void level_triggered(void **state)
+{
+    static const struct {
+        uint32_t class_code;
+        uint8_t line, pin;
+    } functions[] = {{0x020000, 11, 1}, {0x0c0300, 10, 4}, {0x010180, 14, 1}, {0x030000, 9, 0}};
+
+    start();
+    for (unsigned i = 0; i < ARRAY_SIZE(functions); i++) {
+        struct model_function *f = add(0, i + 1, 0, functions[i].class_code);
+
+        f->config[PCI_INTERRUPT_LINE] = functions[i].line;
+        f->config[PCI_INTERRUPT_PIN] = functions[i].pin;
+    }
+    level_lines = 0;
+    pci_init();
+    assert_int_equal(level_lines, BIT(11) | BIT(10));
+}
+
 static void masters(void **state)
 {
     struct model_function *f;
@@ -438,10 +465,12 @@ static void bar_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_mechanism), cmocka_unit_test(buses),       cmocka_unit_test(peer_buses),
-        cmocka_unit_test(mirrored_bus), cmocka_unit_test(gone),        cmocka_unit_test(truncation),
-        cmocka_unit_test(masters),      cmocka_unit_test(usb_masters), cmocka_unit_test(bar_size),
-        cmocka_unit_test(leaving),      cmocka_unit_test(holding),
+        cmocka_unit_test(no_mechanism), cmocka_unit_test(buses),
+        cmocka_unit_test(peer_buses),   cmocka_unit_test(mirrored_bus),
+        cmocka_unit_test(gone),         cmocka_unit_test(truncation),
+        cmocka_unit_test(masters),      cmocka_unit_test(usb_masters),
+        cmocka_unit_test(bar_size),     cmocka_unit_test(leaving),
+        cmocka_unit_test(holding),      cmocka_unit_test(level_triggered),
     };
 
     return cmocka_run_group_tests_name("pci", tests, NULL, NULL);

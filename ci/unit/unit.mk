@@ -11,6 +11,7 @@ test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c lib/format.c 
 test_boot_options_SRCS := payload/early/options.c lib/option.c lib/format.c lib/prng.c
 test_console_16550_SRCS := lib/format.c lib/option.c lib/prng.c
 test_console_SRCS := drivers/console_grid.c drivers/console_font.c lib/format.c lib/prng.c
+test_completion_SRCS := lib/prng.c
 test_crc32c_SRCS := lib/crc32c.c lib/prng.c
 test_destructive_SRCS := drivers/destructive.c lib/prng.c
 test_dma_SRCS := drivers/dma_map.c drivers/bounce.c drivers/dma_track.c lib/bitmap.c lib/crc32c.c \
@@ -37,6 +38,7 @@ test_prng_SRCS := lib/prng.c
 test_report_SRCS := payload/report.c lib/crc32c.c lib/format.c lib/prng.c
 test_string_SRCS := lib/string.c lib/str_copy.c lib/prng.c
 test_trace_marks_SRCS := payload/trace.c lib/option.c lib/str_copy.c lib/prng.c
+test_transfer_SRCS := lib/format.c lib/prng.c
 test_tlb_SRCS := paging/layout.c lib/prng.c
 test_vmalloc_SRCS := paging/vmalloc.c paging/ioremap.c paging/layout.c lib/bitmap.c lib/prng.c
 

@@ -319,9 +319,11 @@ static void run_transfers(struct dma_bench *b, uint32_t count,
         if (n >= MIN_TRANSFERS && deadline_passed(deadline))
             break;
         test_progress(b->t, n, count);
+        if (b->client->quarantined)
+            break;
         /* Both ways to learn of an end, in turns. */
         if (b->client->completion)
-            b->client->completion->by_interrupt = n % 2;
+            b->client->completion->by_interrupt = n % 2 == 0;
         if (make_plan(b, n, &pairs, &order, &p))
             transfer(b, &p);
     }
@@ -373,6 +375,12 @@ static void give_metrics(struct dma_bench *b, const char *direction)
     metric(b, name, now->bounced - b->before.bounced, "count");
     format(name, sizeof(name), "%s_bytes", direction);
     metric(b, name, b->bytes, "bytes");
+    if (b->client->completion) {
+        format(name, sizeof(name), "%s_interrupts", direction);
+        metric(b, name, b->client->completion->interrupts - b->interrupts_before, "count");
+        format(name, sizeof(name), "%s_interrupts_lost", direction);
+        metric(b, name, b->client->completion->lost - b->lost_before, "count");
+    }
     rate = mib_per_s(b->direct_bytes, b->direct_ns);
     if (rate)
         metric(b, "read_rate_direct", rate, "MiB/s");
