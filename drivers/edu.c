@@ -1,20 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * QEMU's educational device (docs/specs/edu.txt in QEMU): 4 KiB of device memory and a DMA engine
- * that moves any number of bytes between it and RAM, both ways. It has 28 address bits and drops
- * those above without a word, so an address that it can't express is refused here by name. Each
- * transfer takes it 100 ms.
+ * that moves any number of bytes between it and RAM, both ways. Each transfer takes it 100 ms.
+ *
+ * How many address bits it has is a property of the emulated device (dma_mask, 28 bits unless the
+ * user says otherwise) that no register shows, and bits above are dropped without a word. So it is
+ * found out, by a transfer to an address above whose alias without the bit in question is ours,
+ * too: the byte comes to one of the two.
+ *
+ * The address registers take all of an address above 4 GiB in one access of 64 bits only, which a
+ * 32-bit processor without MMX or an FPU makes by CMPXCHG8B.
  */
+#include "drivers/edu.h"
 #include "drivers/pci.h"
-#include "drivers/transfer.h"
+#include "drivers/yield_lock.h"
 #include "lib/errno.h"
+#include "lib/format.h"
 #include "lib/inject.h"
+#include "lib/prng.h"
+#include "lib/string.h"
+#include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
+#include "paging/highmem.h"
 #include "paging/ioremap.h"
+#include "paging/page_alloc.h"
 
 #define EDU_VENDOR 0x1234u
 #define EDU_DEVICE 0x11e8u
-#define EDU_MASK_BITS 28
+#define EDU_LEAST_BITS 28u /* of QEMU's default */
 
 /* Registers in BAR 0 */
 #define EDU_BAR 0u
@@ -22,6 +35,7 @@
 #define REG_ID 0x00u
 #define REG_LIVENESS 0x04u /* reads as the complement of what was written */
 #define REG_IRQ_STATUS 0x24u
+#define REG_IRQ_RAISE 0x60u
 #define REG_IRQ_ACKNOWLEDGE 0x64u
 #define REG_DMA_SOURCE 0x80u
 #define REG_DMA_DESTINATION 0x88u
@@ -30,6 +44,8 @@
 #define DMA_COMMAND_START BIT(0) /* stays set until it is done */
 #define DMA_COMMAND_TO_RAM BIT(1)
 #define DMA_COMMAND_INTERRUPT BIT(2) /* when it is done */
+
+#define IRQ_OF_TEST BIT(0) /* any bit of the status asserts the line; DMA has 0x100 */
 
 #define ID_MASK 0xffffu
 #define ID_VALUE 0x00edu
@@ -43,27 +59,100 @@
 #define EDU_MEMORY_BYTES 4095u
 
 #define TRANSFER_LIMIT_MS 2000u
+#define SHORT_LIMIT_MS 500u
+#define LOCK_LIMIT_MS (4 * TRANSFER_LIMIT_MS)
 #define TRANSFER_COST_MS 100u
+#define MAX_EDUS 4u
+#define STORE_TRIES 8u
+
+#define TRIAL_BYTES 16u
+#define TRIAL_FIRST MIB64(16) /* lower addresses are scarce, and other devices' */
+#define TRIAL_LAST MIB64(128)
 
 struct edu {
     struct dma_client client;
     struct completion completion;
+    struct yield_lock lock;
     struct pci_device *pdev;
     uint8_t __iomem *regs;
+    enum edu_fault fault;
+    volatile bool started; /* what the command register says is about this transfer */
+    unsigned bits;
+    char name[8];
 };
 
-/* One is enough to test with; a second one is reported and left alone. */
-static struct edu the_edu;
+static struct edu edus[MAX_EDUS];
+static unsigned nr_edus;
+
+static struct edu *edu_of(struct dma_client *client)
+{
+    return container_of(client, struct edu, client);
+}
+
+struct dma_client *edu_at(unsigned n)
+{
+    return n < nr_edus ? &edus[n].client : NULL;
+}
+
+/* One store of 64 bits. The register is read as well, and what was there may be written back. */
+static void write64(uint64_t value, uint8_t __iomem *addr)
+{
+    uint64_t there = 0;
+    bool stored = false;
+
+    for (unsigned i = 0; !stored && i < STORE_TRIES; i++)
+        __asm__ volatile("cmpxchg8b %1"
+                         : "+A"(there), "+m"(*(__force volatile uint64_t *)addr), "=@ccz"(stored)
+                         : "b"((uint32_t)value), "c"((uint32_t)(value >> 32))
+                         : "memory");
+}
+
+static void write_address(uint64_t value, uint8_t __iomem *addr)
+{
+    if (value > UINT32_MAX && !inject(edu_drop_upper_half, dma_bounce))
+        write64(value, addr);
+    else
+        writel((uint32_t)value, addr);
+}
+
+static bool has_fallen_off(const struct edu *edu)
+{
+    return (readl(edu->regs + REG_ID) & ID_MASK) != ID_VALUE;
+}
 
 static bool edu_service(struct completion *c)
 {
     struct edu *edu = container_of(c, struct edu, completion);
     uint32_t requests = readl(edu->regs + REG_IRQ_STATUS);
 
-    if (requests)
+    if (has_fallen_off(edu)) {
+        c->done = true;
+        return false;
+    }
+    if (requests && edu->fault != EDU_STUCK && !inject(edu_skip_acknowledge, irq))
         writel(requests, edu->regs + REG_IRQ_ACKNOWLEDGE);
-    c->done = !(readl(edu->regs + REG_DMA_COMMAND) & DMA_COMMAND_START);
+    /* On a shared line this may be another's interrupt, before our transfer. */
+    if (edu->started || inject(edu_done_before_start, irq))
+        c->done = !(readl(edu->regs + REG_DMA_COMMAND) & DMA_COMMAND_START);
     return requests != 0;
+}
+
+static uint32_t limit_ms(const struct edu *edu)
+{
+    return edu->fault == EDU_SILENT || inject(edu_hangs, dma_bounce) ? SHORT_LIMIT_MS
+                                                                     : TRANSFER_LIMIT_MS;
+}
+
+static void start(struct edu *edu, uint32_t command)
+{
+    uint32_t flags = irq_save();
+
+    edu->started = !inject(edu_hangs, dma_bounce);
+    if (edu->started)
+        writel(command, edu->regs + REG_DMA_COMMAND);
+    if (edu->fault == EDU_GONE)
+        pci_write_config16(edu->pdev, PCI_COMMAND, PCI_COMMAND_MASTER);
+    irq_restore(flags);
 }
 
 /* Moves `bytes` between `offset` of the device memory and the bus address `addr`. */
@@ -75,30 +164,31 @@ static int run_engine(struct edu *edu, uint32_t offset, dma_addr_t addr, uint32_
     bool to_ram = dir == DMA_FROM_DEVICE;
     int err;
 
-    if (addr + bytes - 1 > edu->client.dev->dma_mask)
-        return client_error(&edu->client, -ERANGE, "address 0x%llx+%u has more than %u bits",
-                            addr_number(addr), bytes, EDU_MASK_BITS);
+    edu->started = false;
     completion_begin(c);
-    writel(to_ram ? inside : (uint32_t)addr_number(addr), edu->regs + REG_DMA_SOURCE);
-    writel(to_ram ? (uint32_t)addr_number(addr) : inside, edu->regs + REG_DMA_DESTINATION);
+    write_address(to_ram ? inside : addr_number(addr), edu->regs + REG_DMA_SOURCE);
+    write_address(to_ram ? addr_number(addr) : inside, edu->regs + REG_DMA_DESTINATION);
     writel(bytes > 1 && inject(edu_short_count, dma_bounce) ? bytes - 1 : bytes,
            edu->regs + REG_DMA_COUNT);
-    writel(DMA_COMMAND_START | (to_ram ? DMA_COMMAND_TO_RAM : 0) |
-               (c->requested ? DMA_COMMAND_INTERRUPT : 0),
-           edu->regs + REG_DMA_COMMAND);
-    err = completion_wait(c, TRANSFER_LIMIT_MS);
+    start(edu, DMA_COMMAND_START | (to_ram ? DMA_COMMAND_TO_RAM : 0) |
+                   (c->requested && edu->fault != EDU_SILENT ? DMA_COMMAND_INTERRUPT : 0));
+    err = completion_wait(c, limit_ms(edu));
     completion_end(c);
+    edu->started = false;
+    if (has_fallen_off(edu))
+        return client_quarantine(&edu->client, -EIO, "registers read 0x%x: off the bus",
+                                 readl(edu->regs + REG_ID));
     if (err)
-        client_error(&edu->client, err, "DMA of %u bytes: %s after %u ms, command 0x%x", bytes,
-                     c->interrupt_lost ? "no interrupt" : "not done", TRANSFER_LIMIT_MS,
-                     readl(edu->regs + REG_DMA_COMMAND));
+        client_error(&edu->client, err, "%u bytes: %s in %u ms, command 0x%x, status 0x%x", bytes,
+                     c->interrupt_lost ? "no interrupt" : "not done", limit_ms(edu),
+                     readl(edu->regs + REG_DMA_COMMAND), readl(edu->regs + REG_IRQ_STATUS));
     return err;
 }
 
 static int transfer(struct dma_client *client, uint64_t dev_offset, struct page *page,
                     uint32_t offset, uint32_t bytes, enum dma_data_direction dir)
 {
-    struct edu *edu = container_of(client, struct edu, client);
+    struct edu *edu = edu_of(client);
     uint16_t command;
     dma_addr_t addr;
     int err;
@@ -109,9 +199,17 @@ static int transfer(struct dma_client *client, uint64_t dev_offset, struct page 
     addr = dma_map_page(client->dev, page, offset, bytes, dir);
     if (dma_mapping_error(client->dev, addr))
         return client_error(client, -ENOMEM, "mapping of %u bytes failed", bytes);
-    command = pci_enable(edu->pdev, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    err = run_engine(edu, (uint32_t)dev_offset, addr, bytes, dir);
-    pci_restore_command(edu->pdev, command);
+    if (addr + bytes - 1 > client->dev->dma_mask) {
+        err = client_error(client, -ERANGE, "address 0x%llx+%u has more than %u bits",
+                           addr_number(addr), bytes, edu->bits);
+    } else if (!yield_lock_take(&edu->lock, LOCK_LIMIT_MS)) {
+        err = client_error(client, -EBUSY, "another transfer does not end");
+    } else {
+        command = pci_enable(edu->pdev, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+        err = run_engine(edu, (uint32_t)dev_offset, addr, bytes, dir);
+        pci_restore_command(edu->pdev, command);
+        yield_lock_release(&edu->lock);
+    }
     dma_unmap_page(client->dev, addr, bytes, dir);
     return err;
 }
@@ -128,24 +226,157 @@ static int edu_write(struct dma_client *client, uint64_t dev_offset, struct page
     return transfer(client, dev_offset, page, offset, bytes, DMA_TO_DEVICE);
 }
 
+/* A transfer that a fault ended goes on for no longer than it would have. */
+static void edu_quiet(struct dma_client *client)
+{
+    pci_set_master(edu_of(client)->pdev, false);
+    yield_lock_release(&edu_of(client)->lock);
+}
+
+static void write_register(struct edu *edu, uint32_t value, uint32_t reg)
+{
+    uint16_t command = pci_enable(edu->pdev, PCI_COMMAND_MEMORY);
+
+    writel(value, edu->regs + reg);
+    pci_restore_command(edu->pdev, command);
+}
+
+void edu_raise(struct dma_client *client)
+{
+    write_register(edu_of(client), IRQ_OF_TEST, REG_IRQ_RAISE);
+}
+
+void edu_withdraw(struct dma_client *client)
+{
+    write_register(edu_of(client), UINT32_MAX, REG_IRQ_ACKNOWLEDGE);
+}
+
+void edu_set_fault(struct dma_client *client, enum edu_fault fault)
+{
+    edu_of(client)->fault = fault;
+    if (fault == EDU_WORKS)
+        edu_withdraw(client);
+}
+
 static bool is_alive(const struct edu *edu)
 {
     writel(LIVENESS_PROBE, edu->regs + REG_LIVENESS);
-    return (readl(edu->regs + REG_ID) & ID_MASK) == ID_VALUE &&
-           readl(edu->regs + REG_LIVENESS) == ~LIVENESS_PROBE;
+    return !has_fallen_off(edu) && readl(edu->regs + REG_LIVENESS) == ~LIVENESS_PROBE;
+}
+
+/* Two free pages, at `low` and at the same place above `bit`; the first fit. */
+static bool take_pair(unsigned bit, struct page **low, struct page **high)
+{
+    for (uint64_t at = TRIAL_FIRST; at < TRIAL_LAST; at += MIB64(1)) {
+        phys_addr_t alias = phys_make(at), addr = alias + (UINT64_C(1) << bit);
+
+        *low = alloc_pages_in(0, alias, alias + PAGE_SIZE);
+        *high = *low ? alloc_pages_in(0, addr, addr + PAGE_SIZE) : NULL;
+        if (*high)
+            return true;
+        if (*low)
+            __free_page(*low);
+    }
+    return false;
+}
+
+static bool shows(struct page *page, const uint8_t *pattern)
+{
+    uint8_t bytes[TRIAL_BYTES];
+
+    memcpy_from_page(bytes, page, 0, TRIAL_BYTES);
+    return memcmp(bytes, pattern, TRIAL_BYTES) == 0;
+}
+
+/*
+ * Whether address bit `bit` comes out of the device: 1 or 0, or -ENODEV if there is no memory to
+ * try it with, or what went wrong. Device memory is what it is; it just isn't the pattern.
+ */
+static int try_bit(struct edu *edu, unsigned bit)
+{
+    const uint64_t noise[] = {hash64(rdtsc()), hash64(~rdtsc())};
+    uint8_t pattern[TRIAL_BYTES];
+    struct page *low, *high;
+    bool low_hit, high_hit;
+    uint16_t command;
+    int err;
+
+    if (!take_pair(bit, &low, &high))
+        return -ENODEV;
+    memcpy(pattern, noise, TRIAL_BYTES);
+    memcpy_to_page(low, 0, pattern, TRIAL_BYTES);
+    memcpy_to_page(high, 0, pattern, TRIAL_BYTES);
+    command = pci_enable(edu->pdev, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    err = run_engine(edu, 0, phys_to_dma(page_to_phys(high)), TRIAL_BYTES, DMA_FROM_DEVICE);
+    pci_restore_command(edu->pdev, command);
+    low_hit = !shows(low, pattern);
+    high_hit = !shows(high, pattern);
+    __free_page(low);
+    __free_page(high);
+    if (!err && low_hit == high_hit)
+        err = client_error(&edu->client, -EIO, "bytes for 0x%llx came to %s",
+                           addr_number(page_to_phys(high)), low_hit ? "two places" : "no place");
+    return err ? err : high_hit;
+}
+
+/* The highest bit that an address of RAM has. */
+static unsigned top_bit(void)
+{
+    unsigned bit = 0;
+
+    while (phys_make(UINT64_C(2) << bit) < pfn_to_phys(max_pfn))
+        bit++;
+    return bit;
+}
+
+/*
+ * Sets the mask to what the device showed that it can: all of RAM (64 bits), 32 bits, or 28.
+ * Returns 0 or a negative errno, with a reason.
+ */
+static int find_mask(struct edu *edu)
+{
+    unsigned top = top_bit();
+    int kept = -ENODEV;
+
+    edu->bits = EDU_LEAST_BITS;
+    if (top >= 32)
+        kept = try_bit(edu, top);
+    if (kept == 1) {
+        edu->bits = 64;
+    } else if (kept == 0 || kept == -ENODEV) {
+        for (unsigned bit = MIN(top, 31u); bit >= EDU_LEAST_BITS; bit--) {
+            kept = try_bit(edu, bit);
+            if (kept == -ENODEV)
+                continue;
+            if (kept == 1)
+                edu->bits = 32;
+            break;
+        }
+    }
+    edu->pdev->dma.dma_mask = DMA_BIT_MASK(edu->bits);
+    return kept < 0 && kept != -ENODEV ? kept : 0;
+}
+
+static int give_up(struct edu *edu, int err)
+{
+    iounmap(edu->regs);
+    return err;
 }
 
 static int edu_probe(struct pci_device *pdev)
 {
-    struct edu *edu = &the_edu;
+    struct edu *edu = &edus[nr_edus];
     struct pci_bar bar;
     uint16_t command;
     bool alive;
+    int err;
 
-    if (edu->pdev) {
-        probe_report("edu", -EBUSY, "%s: a second edu device is left alone", pdev->name);
+    if (nr_edus == MAX_EDUS) {
+        probe_report("edu", -EBUSY, "%s: edu device beyond the first %u is left alone", pdev->name,
+                     MAX_EDUS);
         return -EBUSY;
     }
+    *edu = (struct edu){.pdev = pdev};
     if (pci_read_bar(pdev, EDU_BAR, &bar) < 0 || bar.kind != PCI_BAR_MEMORY) {
         probe_report("edu", -ENODEV, "%s: BAR 0 is not assigned", pdev->name);
         return -ENODEV;
@@ -159,20 +390,17 @@ static int edu_probe(struct pci_device *pdev)
     alive = is_alive(edu);
     pci_restore_command(pdev, command);
     if (!alive) {
-        iounmap(edu->regs);
         probe_report("edu", -EIO, "%s: identification or liveness register is wrong", pdev->name);
-        return -EIO;
+        return give_up(edu, -EIO);
     }
-    edu->pdev = pdev;
+    format(edu->name, sizeof(edu->name), nr_edus ? "edu%u" : "edu", nr_edus);
     edu->completion = (struct completion){
         .service = edu_service,
-        .name = "edu",
+        .name = edu->name,
         .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
-        .by_interrupt = true,
     };
-    pdev->dma.dma_mask = DMA_BIT_MASK(EDU_MASK_BITS);
     edu->client = (struct dma_client){
-        .name = "edu",
+        .name = edu->name,
         .dev = &pdev->dma,
         .size_bytes = EDU_MEMORY_BYTES,
         .granule_bytes = 1,
@@ -182,10 +410,18 @@ static int edu_probe(struct pci_device *pdev)
         .read = edu_read,
         .write = edu_write,
         .completion = &edu->completion,
+        .quiet = edu_quiet,
     };
+    err = find_mask(edu);
+    if (err) {
+        probe_report("edu", err, "%s: trial transfer: %s", pdev->name, edu->client.reason);
+        return give_up(edu, err);
+    }
+    edu->completion.by_interrupt = true;
+    nr_edus++;
     dma_client_register(&edu->client);
-    probe_report("edu", 0, "%s: edu device, %u address bits, %u bytes of memory", pdev->name,
-                 EDU_MASK_BITS, EDU_MEMORY_BYTES);
+    probe_report("edu", 0, "%s: %s, %u address bits, %u bytes of memory, line %u", pdev->name,
+                 edu->name, edu->bits, EDU_MEMORY_BYTES, edu->completion.line);
     return 0;
 }
 

@@ -15,6 +15,9 @@ static const struct {
      "floppya: type=1_44, status=ejected"},
     {"ide", DEVICE_IDE, NULL, NULL},
     {"edu", DEVICE_EDU, "-device edu", NULL},
+    {"edu28", DEVICE_EDU28, "-device edu,dma_mask=0xfffffff", NULL},
+    {"edu32", DEVICE_EDU32, "-device edu,dma_mask=0xffffffff", NULL},
+    {"edu64", DEVICE_EDU64, "-device edu,dma_mask=0xffffffffffffffff", NULL},
     {"rtl8139", DEVICE_RTL8139, "-device rtl8139,romfile=", NULL},
     /* A slot, and a network that nothing is connected to. */
     {"e1000", DEVICE_E1000, "-device e1000,romfile=",

@@ -27,6 +27,9 @@ enum machine_device {
     DEVICE_LSI = 1 << 12,
     DEVICE_TULIP = 1 << 13,
     DEVICE_EMPTY_FLOPPY = 1 << 14,
+    DEVICE_EDU28 = 1 << 15,
+    DEVICE_EDU32 = 1 << 16,
+    DEVICE_EDU64 = 1 << 17,
 };
 
 /* What a machine has if nothing is asked for. */
