@@ -7,11 +7,14 @@
 
 #define MEMORY_ORDER 5u
 #define MEMORY_BYTES (PAGE_SIZE << MEMORY_ORDER)
+#define FIFO_ORDER 2u
+#define FIFO_BYTES (PAGE_SIZE << FIFO_ORDER)
 
 struct model {
     struct dma_client client;
     struct device dev;
     uint8_t *memory;
+    uint8_t *fifo; /* between the two halves of a loop, and where what is sent ends */
 };
 
 struct limits {
@@ -109,6 +112,39 @@ static int model_read_pio(struct dma_client *client, uint64_t dev_offset, void *
     return 0;
 }
 
+/* The model has room for so much at once. */
+static int check_fifo(struct dma_client *client, uint32_t bytes)
+{
+    if (bytes == 0 || bytes > FIFO_BYTES)
+        return client_error(client, -EINVAL, "%u bytes are no frame", bytes);
+    return 0;
+}
+
+static int model_send(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes)
+{
+    struct model *model = container_of(client, struct model, client);
+    int err = check_fifo(client, bytes);
+
+    return err ? err : transfer_piece(model, model->fifo, page, offset, bytes, DMA_TO_DEVICE);
+}
+
+static int model_capture(struct dma_client *client, struct page *page, uint32_t offset,
+                         uint32_t bytes)
+{
+    struct model *model = container_of(client, struct model, client);
+    int err = check_fifo(client, bytes);
+
+    return err ? err : transfer_piece(model, model->fifo, page, offset, bytes, DMA_FROM_DEVICE);
+}
+
+static int model_loop(struct dma_client *client, struct page *from, uint32_t from_offset,
+                      struct page *to, uint32_t to_offset, uint32_t bytes)
+{
+    int err = model_send(client, from, from_offset, bytes);
+
+    return err ? err : model_capture(client, to, to_offset, bytes);
+}
+
 struct dma_client *dma_model_open(unsigned index)
 {
     struct model *model = &models[index];
@@ -116,8 +152,12 @@ struct dma_client *dma_model_open(unsigned index)
 
     if (!model->memory)
         model->memory = __get_free_pages(GFP_KERNEL | __GFP_ZERO, MEMORY_ORDER);
-    if (!model->memory)
+    if (!model->fifo)
+        model->fifo = __get_free_pages(GFP_KERNEL | __GFP_ZERO, FIFO_ORDER);
+    if (!model->memory || !model->fifo) {
+        dma_model_close(&model->client);
         return NULL;
+    }
     model->dev = (struct device){
         .name = l->name,
         .dma_mask = l->mask,
@@ -134,6 +174,11 @@ struct dma_client *dma_model_open(unsigned index)
         .read = model_read,
         .write = model_write,
         .read_pio = model_read_pio,
+        .loop = model_loop,
+        .loop_min = 1,
+        .loop_max = FIFO_BYTES,
+        .send = model_send,
+        .capture = model_capture,
     };
     return &model->client;
 }
@@ -142,8 +187,11 @@ void dma_model_close(struct dma_client *client)
 {
     struct model *model = container_of(client, struct model, client);
 
-    free_pages(model->memory, MEMORY_ORDER);
-    model->memory = NULL;
+    if (model->memory)
+        free_pages(model->memory, MEMORY_ORDER);
+    if (model->fifo)
+        free_pages(model->fifo, FIFO_ORDER);
+    model->memory = model->fifo = NULL;
 }
 
 const char *dma_model_name(unsigned index)
