@@ -21,6 +21,7 @@ void edu_withdraw(struct dma_client *client);
 enum edu_fault {
     EDU_WORKS,
     EDU_SILENT, /* done without an interrupt; limits are short, so that it is soon noticed */
+    EDU_HANGS,  /* is never started; limits are short */
     EDU_STUCK,  /* its request is not taken back when it is served */
     EDU_GONE,   /* falls off the bus in the middle of a transfer */
 };

@@ -17,36 +17,18 @@
 #include "lib/string.h"
 #include "paging/page_alloc.h"
 #include "payload/suite.h"
+#include "payload/tests/lowmem_blocks.h"
 
 #define HEAD_BYTES 128u
 #define HEADS_PER_PAGE (PAGE_SIZE / HEAD_BYTES)
 #define HEADS_FREED_PERCENT 90u
 #define PAGES_KEPT_PERCENT 94u
 #define FREED_PERMILLE_STEP 60u
-#define ORDER_SHIFT 28u
-#define PFN_MASK (BIT(ORDER_SHIFT) - 1)
 #define TORTURE_OPS 40000u
 #define TORTURE_CHECK_EVERY 4096u
 #define TORTURE_HELD 4096u
 
-/* What lies in lowmem. The order says what it costs to get, the weight how often it is wanted. */
-struct kind {
-    const char *name;
-    unsigned order;
-    unsigned weight;
-};
-
-static const struct kind mix[] = {
-    {"heads", 0, 40}, {"page tables", 0, 20}, {"stacks", 1, 20},
-    {"slab", 0, 10},  {"slab-1", 1, 6},       {"slab-3", 3, 4},
-};
-
-/* Every block that is held, as frame and order in a word. The table itself is lowmem too. */
-static struct {
-    uint32_t *entry;
-    unsigned table_order;
-    uint32_t count, max;
-} held;
+static struct lowmem_blocks held;
 
 struct zone_state {
     uint32_t free_pages;
@@ -93,120 +75,48 @@ static void check_merged(struct test *t)
     }
 }
 
-static uint32_t lowmem_free(void)
-{
-    return nr_free_pages(ZONE_DMA) + nr_free_pages(ZONE_NORMAL);
-}
-
-/* Each page of a block is stamped at both ends with a word that only its owner would write. */
-static uint32_t stamp_of(pfn_t pfn)
-{
-    return hash32(pfn ^ 0x66726167);
-}
-
-static void stamp(struct page *page, unsigned order)
-{
-    for (pfn_t i = 0; i < 1u << order; i++) {
-        volatile uint32_t *words = lowmem_page_address(page + i);
-
-        words[0] = stamp_of(page_to_pfn(page) + i);
-        words[PAGE_SIZE / sizeof(uint32_t) - 1] = ~words[0];
-    }
-}
-
-static void check_stamp(struct test *t, struct page *page, unsigned order)
-{
-    for (pfn_t i = 0; i < 1u << order; i++) {
-        volatile uint32_t *words = lowmem_page_address(page + i);
-        uint32_t wanted = stamp_of(page_to_pfn(page) + i);
-
-        TEST_CHECK(t, words[0] == wanted && words[PAGE_SIZE / sizeof(uint32_t) - 1] == ~wanted,
-                   "stamp of physical 0x%llx: 0x%08x and 0x%08x, 0x%08x and 0x%08x wanted",
-                   addr_number(page_to_phys(page + i)), words[0],
-                   words[PAGE_SIZE / sizeof(uint32_t) - 1], wanted, ~wanted);
-    }
-}
-
 static bool table_begin(struct test *t)
 {
-    uint32_t wanted = lowmem_free();
-
-    held.table_order = 0;
-    held.count = 0;
-    while ((PAGE_SIZE << held.table_order) / sizeof(uint32_t) < wanted &&
-           held.table_order < MAX_ORDER)
-        held.table_order++;
-    held.max = (PAGE_SIZE << held.table_order) / sizeof(uint32_t);
-    held.entry = __get_free_pages(GFP_KERNEL, held.table_order);
-    if (!held.entry)
-        test_error(t, "no lowmem block of order %u for the table", held.table_order);
-    return held.entry != NULL;
+    if (lowmem_blocks_open(&held, lowmem_free_pages()))
+        return true;
+    test_error(t, "no lowmem block of order %u for the table", held.table_order);
+    return false;
 }
 
 static bool take(unsigned order)
 {
-    struct page *page = held.count < held.max ? alloc_pages(GFP_KERNEL, order) : NULL;
-
-    if (!page)
-        return false;
-    stamp(page, order);
-    held.entry[held.count++] = page_to_pfn(page) | order << ORDER_SHIFT;
-    return true;
+    return lowmem_blocks_take(&held, order);
 }
 
 static void give_back(struct test *t, uint32_t index)
 {
-    uint32_t entry = held.entry[index];
-    struct page *page = pfn_to_page(entry & PFN_MASK);
-    unsigned order = entry >> ORDER_SHIFT;
+    struct lowmem_damage d;
 
-    check_stamp(t, page, order);
-    held.entry[index] = held.entry[--held.count];
-    __free_pages(page, order);
+    TEST_CHECK(t, lowmem_blocks_give(&held, index, &d),
+               "stamp of physical 0x%llx: 0x%08x and 0x%08x, 0x%08x and 0x%08x wanted",
+               addr_number(d.phys), d.found[0], d.found[1], d.wanted, ~d.wanted);
 }
 
 /* After a fault there is no case to tell about stamps. */
 static void abandon(void)
 {
-    while (held.count) {
-        uint32_t entry = held.entry[--held.count];
-
-        __free_pages(pfn_to_page(entry & PFN_MASK), entry >> ORDER_SHIFT);
-    }
-    free_pages(held.entry, held.table_order);
-    held.entry = NULL;
+    lowmem_blocks_close(&held);
 }
 
 static void table_end(struct test *t)
 {
     while (held.count)
         give_back(t, prng_below(test_prng(t), held.count));
-    free_pages(held.entry, held.table_order);
-    held.entry = NULL;
-}
-
-static const struct kind *pick(struct test *t)
-{
-    unsigned total = 0, draw;
-
-    for (unsigned i = 0; i < ARRAY_SIZE(mix); i++)
-        total += mix[i].weight;
-    draw = prng_below(test_prng(t), total);
-    for (unsigned i = 0; i < ARRAY_SIZE(mix); i++) {
-        if (draw < mix[i].weight)
-            return &mix[i];
-        draw -= mix[i].weight;
-    }
-    return &mix[0];
+    lowmem_blocks_close(&held);
 }
 
 /* Fills lowmem with the mix until not even a page is left. */
 static void fill(struct test *t)
 {
-    uint32_t start = lowmem_free();
+    uint32_t start = lowmem_free_pages();
 
     for (;;) {
-        unsigned order = pick(t)->order;
+        unsigned order = lowmem_mix_order(test_prng(t));
 
         while (!take(order)) {
             if (order == 0)
@@ -214,7 +124,7 @@ static void fill(struct test *t)
             order--;
         }
         if (held.count % 1024 == 0)
-            test_progress(t, start - lowmem_free(), start);
+            test_progress(t, start - lowmem_free_pages(), start);
     }
 }
 
@@ -238,7 +148,7 @@ static void free_singles(struct test *t, uint32_t count)
     for (uint32_t tries = 0; count && held.count && tries < 64 * held.max; tries++) {
         uint32_t index = prng_below(test_prng(t), held.count);
 
-        if (held.entry[index] >> ORDER_SHIFT)
+        if (lowmem_block_order(&held, index))
             continue;
         give_back(t, index);
         count--;
@@ -263,7 +173,7 @@ static void fragment(struct test *t, unsigned order, const char *metric)
     log_zones(t, "freed");
     while (take(order))
         got++;
-    left = lowmem_free();
+    left = lowmem_free_pages();
     log_zones(t, "wedged");
     test_log(t,
              "%u pages freed one by one gave %u blocks of order %u; then none, with %u pages free",
@@ -298,7 +208,7 @@ static void case_order3_fails(struct test *t)
  */
 static uint32_t *head_word(uint32_t page_index, unsigned head)
 {
-    struct page *page = pfn_to_page(held.entry[page_index] & PFN_MASK);
+    struct page *page = lowmem_block_page(&held, page_index);
 
     return (uint32_t *)((char *)lowmem_page_address(page) + head * HEAD_BYTES);
 }
@@ -342,7 +252,7 @@ static void give_back_empty(struct test *t)
             used += *head_word(i - 1, head) != 0;
         if (used)
             continue;
-        stamp(pfn_to_page(held.entry[i - 1] & PFN_MASK), 0);
+        lowmem_block_stamp(&held, i - 1);
         give_back(t, i - 1);
     }
 }
@@ -358,7 +268,7 @@ static void case_heads_pin_pages(struct test *t)
     remember();
     if (!table_begin(t))
         return;
-    pages = take_heads(lowmem_free() / 4);
+    pages = take_heads(lowmem_free_pages() / 4);
     if (free_heads(t, pages))
         give_back_empty(t);
     log_zones(t, "heads");
@@ -370,7 +280,7 @@ static void case_heads_pin_pages(struct test *t)
                held.count, pages, wanted_least);
     test_metric(t, "pages_kept_by_heads", held.count, "pages");
     for (uint32_t i = 0; i < held.count; i++)
-        stamp(pfn_to_page(held.entry[i] & PFN_MASK), 0);
+        lowmem_block_stamp(&held, i);
     table_end(t);
     check_merged(t);
 }
