@@ -59,6 +59,13 @@ struct dma_client {
     /* From there to memory (sound that is recorded): all bytes are written, with what is unknown.
      */
     int (*capture)(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes);
+    /*
+     * What send() takes, for those who listen on the far side (ci/runner/wav.h): "s16x2" is samples
+     * of 16 bits, little-endian, of two channels; "u8x1" of 8 bits, 128 being silence; then "loops"
+     * for a device that may begin the same anew before it is stopped.
+     */
+    const char *stream;
+    bool muted; /* nobody hears it, and it may not come out on the far side */
     /* How ends of transfers are learned: by interrupt, if there is a line. NULL: by asking only. */
     struct completion *completion;
     /* Motor off, bus mastering off: the client is not needed for a while. NULL if nothing to do. */

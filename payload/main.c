@@ -6,6 +6,7 @@
 #include "drivers/destructive.h"
 #include "drivers/dma.h"
 #include "drivers/irq.h"
+#include "drivers/sound.h"
 #include "drivers/transfer.h"
 #include "lib/prng.h"
 #include "lib/x86/cpu.h"
@@ -113,6 +114,7 @@ void paged_main(void)
     init_dma();
     probe_set_hook(say_probe);
     destructive_init(setup.options.destructive);
+    sound_set_audible(setup.options.audible);
     guarded("the search for devices", devices_probe);
     say_unknown_media();
     irq_tell_stuck(0);

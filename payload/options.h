@@ -40,6 +40,7 @@ struct options {
     char inject[OPTION_INJECT_MAX][OPTION_TEXT_MAX / 4];
     unsigned nr_injects;
     char destructive[OPTION_TEXT_MAX];
+    char audible[OPTION_TEXT_MAX]; /* sound devices that need not be muted; empty: none */
     bool trace;
     bool oracle;                         /* marked points print what is believed, and stop */
     char oracle_points[OPTION_TEXT_MAX]; /* comma-separated globs; empty: all */

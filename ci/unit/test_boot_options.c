@@ -39,6 +39,7 @@ static void assert_defaults(const struct options *options)
     assert_int_equal(options->exit, POWER_HALT);
     assert_int_equal(options->nr_injects, 0);
     assert_string_equal(options->destructive, "");
+    assert_string_equal(options->audible, "");
     assert_false(options->trace);
     assert_false(options->oracle);
     assert_string_equal(options->oracle_points, "");
@@ -59,10 +60,10 @@ static void nothing_said(void **state)
 
 static void every_option(void **state)
 {
-    struct options o = parse(
-        "tests=kmap,dma_* split=2g mem=6G passes=0 time=3600 seed=DeadBeef01 "
-        "console=ttyS1,9600 console=0x2e8 report=lava exit=qemu "
-        "inject=kmap_skip_flush inject=other destructive=hda trace oracle=kmap_*,basic depth=full");
+    struct options o = parse("tests=kmap,dma_* split=2g mem=6G passes=0 time=3600 seed=DeadBeef01 "
+                             "console=ttyS1,9600 console=0x2e8 report=lava exit=qemu "
+                             "inject=kmap_skip_flush inject=other destructive=hda audible=sb16,es* "
+                             "trace oracle=kmap_*,basic depth=full");
 
     assert_int_equal(notes, 0);
     assert_string_equal(o.tests, "kmap,dma_*");
@@ -81,6 +82,7 @@ static void every_option(void **state)
     assert_string_equal(o.inject[0], "kmap_skip_flush");
     assert_string_equal(o.inject[1], "other");
     assert_string_equal(o.destructive, "hda");
+    assert_string_equal(o.audible, "sb16,es*");
     assert_true(o.oracle);
     assert_string_equal(o.oracle_points, "kmap_*,basic");
     assert_true(o.trace);
@@ -136,6 +138,7 @@ static void bad_values(void **state)
         "inject=",
         "inject",
         "destructive=",
+        "audible=",
         "trace=",
         "oracle=",
         "depth=deep",

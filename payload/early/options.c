@@ -161,6 +161,11 @@ static int take_destructive(struct options *options, const struct option_word *w
     return take_text(options->destructive, sizeof(options->destructive), word);
 }
 
+static int take_audible(struct options *options, const struct option_word *word)
+{
+    return take_text(options->audible, sizeof(options->audible), word);
+}
+
 static int take_trace(struct options *options, const struct option_word *word)
 {
     int error =
@@ -206,6 +211,7 @@ static const struct option_rule rules[] = {
     {"exit", take_exit, "halt, reboot, poweroff or qemu"},
     {"inject", take_inject, "at most 4 names of mutations"},
     {"destructive", take_destructive, "names of devices"},
+    {"audible", take_audible, "comma-separated globs of sound devices"},
     {"oracle", take_oracle, "no value, or comma-separated globs of at most 159 characters"},
     {"trace", take_trace, "no value, or comma-separated globs of at most 159 characters"},
     {"depth", take_depth, "sparse, smoke or full"},

@@ -237,6 +237,10 @@ bool dma_bench_choose_reference(struct dma_bench *b)
     const struct sector_pattern *first = (const struct sector_pattern *)b->wanted;
     int err;
 
+    if (!client->read) {
+        test_skip(b->t, "%s is not read from", client->name);
+        return false;
+    }
     if (client->write && client->size_bytes <= DMA_BENCH_BYTES) {
         b->reference = DMA_REFERENCE_SHADOW;
         dma_bench_randomise(test_prng(b->t), b->shadow, (uint32_t)client->size_bytes);

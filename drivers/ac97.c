@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Intel's AC'97 controllers (82801AA "ICH" data sheet, "AC'97 Audio Controller Registers"; AC'97
+ * 2.3 for the codec behind it).
+ *
+ * Playback is the PCM out engine, recording the PCM in engine, both 16 bits and stereo at the
+ * codec's fixed 48 kHz. An engine works through a ring of 32 descriptors (address and number of
+ * samples) and halts at the one named last, so that each transfer is exact. The ring starts again
+ * at its first entry after a reset of the engine.
+ */
+#include "drivers/clock.h"
+#include "drivers/pci.h"
+#include "drivers/sound.h"
+#include "drivers/transfer.h"
+#include "lib/errno.h"
+#include "lib/inject.h"
+#include "lib/string.h"
+#include "lib/x86/io.h"
+#include "paging/page_alloc.h"
+
+#define INTEL_VENDOR 0x8086u
+#define CLASS_AUDIO 0x040100u
+#define CLASS_AUDIO_MASK 0xffff00u
+
+/* The codec's mixer, from BAR 0 (AC'97 2.3, 5.7) */
+#define MIXER_BAR 0u
+#define MIXER_MASTER 0x02u
+#define MIXER_PCM_OUT 0x18u
+#define MIXER_RECORD_GAIN 0x1cu
+#define MIXER_MUTE 0x8000u
+#define MIXER_LOUDEST 0x0000u
+
+/* Bus master registers, from BAR 1 */
+#define MASTER_BAR 1u
+#define GLOBAL_CONTROL 0x2cu
+#define CONTROL_RUNNING BIT(1) /* 0 is cold reset */
+#define GLOBAL_STATUS 0x30u
+#define STATUS_PRIMARY_READY BIT(8)
+
+/* Those of an engine, from the engine's base */
+#define ENGINE_IN 0x00u
+#define ENGINE_OUT 0x10u
+#define ENGINE_LIST 0x00u
+#define ENGINE_CURRENT 0x04u
+#define ENGINE_LAST 0x05u
+#define ENGINE_STATUS 0x06u
+#define STATUS_HALTED BIT(0)
+#define STATUS_AT_LAST BIT(1)
+#define STATUS_LAST_DONE BIT(2) /* write 1 to clear this and the next two */
+#define STATUS_COMPLETE BIT(3)
+#define STATUS_FIFO_ERROR BIT(4)
+#define STATUS_EVENTS (STATUS_LAST_DONE | STATUS_COMPLETE | STATUS_FIFO_ERROR)
+#define ENGINE_SAMPLES_LEFT 0x08u /* of the current descriptor */
+#define ENGINE_CONTROL 0x0bu
+#define CONTROL_RUN BIT(0)
+#define CONTROL_RESET BIT(1)
+#define CONTROL_LAST_INTERRUPT BIT(2)
+
+struct descriptor {
+    uint32_t address; /* even */
+    uint32_t samples; /* of one channel each, at most 65534; flags in the upper half */
+};
+#define RING_ENTRIES 32u
+#define RING_BYTES (RING_ENTRIES * (uint32_t)sizeof(struct descriptor))
+#define SAMPLE_BYTES 2u
+
+/* Pieces small enough that an ordinary transfer has several. */
+#define PIECE_BYTES KIB(1)
+#define FRAME_BYTES 4u /* a sample of both channels; where a buffer may begin, QEMU says */
+#define TRANSFER_BYTES_MAX KIB(128)
+
+#define RESET_LIMIT_MS 10u
+#define READY_LIMIT_MS 1000u
+#define TRANSFER_LIMIT_MS 5000u
+#define PROBE_LIMIT_MS 500u
+#define TRANSFER_COST_MS 60u
+
+struct ac97 {
+    struct dma_client client;
+    struct completion completion;
+    struct pci_device *pdev;
+    uint16_t mixer, master;
+    uint16_t engine; /* port of the one in use */
+    struct descriptor *ring;
+    dma_addr_t ring_addr;
+    uint8_t last; /* entry of the ring */
+    bool moved;   /* at all, in the last transfer */
+    bool busy;
+};
+
+#define MAX_CARDS 2u
+static struct ac97 cards[MAX_CARDS];
+static const char *const card_names[MAX_CARDS] = {"ac97", "ac97_2"};
+
+static uint16_t port(const struct ac97 *card, uint32_t offset)
+{
+    return (uint16_t)(card->engine + offset);
+}
+
+/* Stops both engines and takes back what they requested. Returns false if one does not reset. */
+static bool stop(const struct ac97 *card)
+{
+    static const uint8_t engines[] = {ENGINE_IN, ENGINE_OUT};
+    bool ok = true;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(engines); i++) {
+        uint16_t control = (uint16_t)(card->master + engines[i] + ENGINE_CONTROL);
+        deadline_t deadline = deadline_in_ms(RESET_LIMIT_MS);
+
+        outb(control, 0);
+        outb(control, CONTROL_RESET);
+        while ((inb(control) & CONTROL_RESET) && !deadline_passed(deadline))
+            continue;
+        ok &= !(inb(control) & CONTROL_RESET);
+        outw((uint16_t)(card->master + engines[i] + ENGINE_STATUS), STATUS_EVENTS);
+    }
+    return ok;
+}
+
+static bool ac97_service(struct completion *c)
+{
+    struct ac97 *card = container_of(c, struct ac97, completion);
+    uint16_t status = inw(port(card, ENGINE_STATUS));
+
+    if (status & STATUS_EVENTS)
+        outw(port(card, ENGINE_STATUS), (uint16_t)(status & STATUS_EVENTS));
+    if (status & STATUS_HALTED)
+        c->done = true;
+    return (status & STATUS_EVENTS) != 0;
+}
+
+/* Describes the buffer in pieces: as many as the ring has, at most. */
+static void make_ring(struct ac97 *card, dma_addr_t addr, uint32_t bytes)
+{
+    uint32_t piece =
+        MAX(ALIGN_UP((bytes + RING_ENTRIES - 1) / RING_ENTRIES, FRAME_BYTES), PIECE_BYTES);
+    unsigned n = 0;
+
+    for (uint32_t at = 0; at < bytes; at += piece) {
+        uint32_t part = MIN(piece, bytes - at);
+        uint32_t from = n > 0 && inject(ac97_repeat_entry, sound) ? at - piece : at;
+
+        card->ring[n].address = (uint32_t)addr_number(addr + from);
+        card->ring[n].samples = part / SAMPLE_BYTES;
+        n++;
+    }
+    card->last = (uint8_t)(n - 1);
+}
+
+/* Halted at the end of the last descriptor, with nothing of it left. */
+static int check_position(struct ac97 *card)
+{
+    uint8_t current = inb(port(card, ENGINE_CURRENT));
+    uint16_t left = inw(port(card, ENGINE_SAMPLES_LEFT));
+    uint16_t status = inw(port(card, ENGINE_STATUS));
+
+    if (current == card->last && left == 0 && (status & STATUS_AT_LAST))
+        return 0;
+    return client_error(&card->client, -EIO,
+                        "halted at entry %u of %u, %u samples left, status 0x%x", current,
+                        card->last, left, status);
+}
+
+static int run(struct ac97 *card, dma_addr_t addr, uint32_t bytes, uint32_t limit_ms)
+{
+    struct completion *c = &card->completion;
+    struct dma_client *client = &card->client;
+    int err;
+
+    if (addr + bytes - 1 > client->dev->dma_mask)
+        return client_error(client, -ERANGE, "address 0x%llx+%u has more than 32 bits",
+                            addr_number(addr), bytes);
+    if (!stop(card))
+        return client_error(client, -EIO, "an engine stays in reset");
+    make_ring(card, addr, bytes);
+    outl(port(card, ENGINE_LIST), (uint32_t)addr_number(card->ring_addr));
+    outb(port(card, ENGINE_LAST), card->last);
+    completion_begin(c);
+    outb(port(card, ENGINE_CONTROL), CONTROL_RUN | (c->requested ? CONTROL_LAST_INTERRUPT : 0));
+    err = completion_wait(c, limit_ms);
+    card->moved = inb(port(card, ENGINE_CURRENT)) > 0 ||
+                  inw(port(card, ENGINE_SAMPLES_LEFT)) != (card->ring[0].samples & UINT16_MAX);
+    if (err)
+        client_error(client, err, "%s after %u ms, status 0x%x entry %u of %u left %u",
+                     c->interrupt_lost ? "no interrupt" : "not done", limit_ms,
+                     inw(port(card, ENGINE_STATUS)), inb(port(card, ENGINE_CURRENT)), card->last,
+                     inw(port(card, ENGINE_SAMPLES_LEFT)));
+    else
+        err = check_position(card);
+    stop(card);
+    completion_end(c);
+    return err;
+}
+
+static int transfer(struct ac97 *card, uint16_t engine, struct page *page, uint32_t offset,
+                    uint32_t bytes, uint32_t limit_ms)
+{
+    enum dma_data_direction dir = engine == ENGINE_OUT ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
+    struct dma_client *client = &card->client;
+    uint16_t command;
+    dma_addr_t addr;
+    int err = sound_check_request(client, offset, bytes);
+
+    if (!err)
+        err = sound_claim(client, &card->busy);
+    if (err)
+        return err;
+    addr = dma_map_page(client->dev, page, offset, bytes, dir);
+    if (dma_mapping_error(client->dev, addr)) {
+        err = client_error(client, -ENOMEM, "mapping of %u bytes failed", bytes);
+    } else {
+        if (inject(ac97_wrong_engine, dma_sound))
+            engine = ENGINE_OUT;
+        card->engine = (uint16_t)(card->master + engine);
+        command = pci_enable(card->pdev, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+        err = run(card, addr, bytes, limit_ms);
+        pci_restore_command(card->pdev, command);
+        sound_unmap(client->dev, addr, bytes, err ? 0 : bytes, dir);
+    }
+    sound_release(&card->busy);
+    return err;
+}
+
+static int ac97_send(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes)
+{
+    return transfer(container_of(client, struct ac97, client), ENGINE_OUT, page, offset, bytes,
+                    TRANSFER_LIMIT_MS);
+}
+
+static int ac97_capture(struct dma_client *client, struct page *page, uint32_t offset,
+                        uint32_t bytes)
+{
+    return transfer(container_of(client, struct ac97, client), ENGINE_IN, page, offset, bytes,
+                    TRANSFER_LIMIT_MS);
+}
+
+static void ac97_quiet(struct dma_client *client)
+{
+    struct ac97 *card = container_of(client, struct ac97, client);
+    uint16_t command = pci_enable(card->pdev, PCI_COMMAND_IO);
+
+    stop(card);
+    pci_restore_command(card->pdev, (uint16_t)(command & ~PCI_COMMAND_MASTER));
+    card->busy = false; /* whoever a fault took away does not come back */
+}
+
+/*
+ * An emulator without a source of sound has an engine that never moves. Whatever else goes wrong is
+ * for those who record.
+ */
+static bool can_record(struct ac97 *card)
+{
+    struct page *page = alloc_pages(GFP_KERNEL, 0);
+    int err = -ENOMEM;
+
+    if (page) {
+        err = transfer(card, ENGINE_IN, page, 0, PAGE_SIZE, PROBE_LIMIT_MS);
+        __free_pages(page, 0);
+    }
+    return err != -ETIMEDOUT || card->moved;
+}
+
+/* Out of reset; a codec that is there says so, and keeps what is written to it. */
+static const char *start_card(struct ac97 *card, bool audible)
+{
+    deadline_t deadline = deadline_in_ms(READY_LIMIT_MS);
+    uint16_t volume = audible ? MIXER_LOUDEST : MIXER_MUTE;
+
+    outl((uint16_t)(card->master + GLOBAL_CONTROL), CONTROL_RUNNING);
+    while (!(inl((uint16_t)(card->master + GLOBAL_STATUS)) & STATUS_PRIMARY_READY)) {
+        if (deadline_passed(deadline))
+            return "the codec is not ready";
+    }
+    if (!stop(card))
+        return "an engine stays in reset";
+    outw((uint16_t)(card->mixer + MIXER_RECORD_GAIN), MIXER_MUTE);
+    outw((uint16_t)(card->mixer + MIXER_PCM_OUT), volume);
+    outw((uint16_t)(card->mixer + MIXER_MASTER), volume);
+    if ((inw((uint16_t)(card->mixer + MIXER_MASTER)) & MIXER_MUTE) != (volume & MIXER_MUTE))
+        return "the mixer does not keep its volume";
+    return NULL;
+}
+
+static const char *find_registers(struct ac97 *card, struct pci_device *pdev)
+{
+    struct pci_bar mixer, master;
+
+    if (pci_read_bar(pdev, MIXER_BAR, &mixer) < 0 || mixer.kind != PCI_BAR_IO ||
+        pci_read_bar(pdev, MASTER_BAR, &master) < 0 || master.kind != PCI_BAR_IO)
+        return "BAR 0 or 1 is not assigned";
+    *card =
+        (struct ac97){.mixer = (uint16_t)mixer.base, .master = (uint16_t)master.base, .pdev = pdev};
+    card->ring = dma_alloc_coherent(&pdev->dma, RING_BYTES, &card->ring_addr);
+    return card->ring ? NULL : "no memory for its descriptors";
+}
+
+/* Returns what is wrong, or NULL. */
+static const char *set_up(struct ac97 *card, struct pci_device *pdev, bool audible)
+{
+    const char *wrong = find_registers(card, pdev);
+    uint16_t command;
+
+    if (wrong)
+        return wrong;
+    command = pci_enable(pdev, PCI_COMMAND_IO);
+    wrong = start_card(card, audible);
+    pci_restore_command(pdev, command);
+    if (wrong)
+        dma_free_coherent(&pdev->dma, RING_BYTES, card->ring, card->ring_addr);
+    return wrong;
+}
+
+static void fill_client(struct ac97 *card, bool audible)
+{
+    struct pci_device *pdev = card->pdev;
+
+    card->completion = (struct completion){
+        .service = ac97_service,
+        .name = "ac97",
+        .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
+    };
+    card->client = (struct dma_client){
+        .name = card_names[card - cards],
+        .dev = &pdev->dma,
+        .granule_bytes = FRAME_BYTES,
+        .max_bytes = TRANSFER_BYTES_MAX,
+        .align_bytes = FRAME_BYTES,
+        .cost_ms = TRANSFER_COST_MS,
+        .stream = SOUND_STREAM_S16_STEREO,
+        .muted = !audible,
+        .send = ac97_send,
+        .completion = &card->completion,
+        .quiet = ac97_quiet,
+    };
+}
+
+static int ac97_probe(struct pci_device *pdev)
+{
+    bool audible = sound_is_audible("ac97");
+    struct ac97 *card = NULL;
+    const char *wrong;
+
+    for (unsigned i = 0; i < MAX_CARDS && !card; i++)
+        card = cards[i].pdev ? NULL : &cards[i];
+    if (!card) {
+        probe_report("ac97", -EBUSY, "%s: a third card is left alone", pdev->name);
+        return -EBUSY;
+    }
+    wrong = set_up(card, pdev, audible);
+    if (wrong) {
+        card->pdev = NULL;
+        probe_report("ac97", -EIO, "%s: %s", pdev->name, wrong);
+        return -EIO;
+    }
+    fill_client(card, audible);
+    if (can_record(card))
+        card->client.capture = ac97_capture;
+    card->completion.by_interrupt = true;
+    dma_client_register(&card->client);
+    probe_report("ac97", 0, "%s: %s, %s%s%s", pdev->name, card->client.name,
+                 audible ? "audible" : "muted", card->client.capture ? "" : ", no recording: ",
+                 card->client.capture ? "" : card->client.reason);
+    return 0;
+}
+
+static const struct pci_match ac97_ids[] = {{INTEL_VENDOR, PCI_ANY, CLASS_AUDIO, CLASS_AUDIO_MASK}};
+
+TABLE_ENTRY(pci_driver, struct pci_driver) = {
+    .name = "ac97",
+    .match = ac97_ids,
+    .nr_match = ARRAY_SIZE(ac97_ids),
+    .probe = ac97_probe,
+};

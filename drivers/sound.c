@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "drivers/sound.h"
+#include "drivers/transfer.h"
+#include "lib/errno.h"
+#include "lib/option.h"
+#include "lib/string.h"
+
+static const char *audible = "";
+
+void sound_set_audible(const char *names)
+{
+    audible = names;
+}
+
+bool sound_is_audible(const char *name)
+{
+    return list_match(audible, strlen(audible), name);
+}
+
+int sound_check_request(struct dma_client *client, uint32_t offset, uint32_t bytes)
+{
+    if (bytes == 0 || bytes > client->max_bytes || bytes % client->granule_bytes ||
+        offset % client->align_bytes)
+        return client_error(client, -EINVAL, "%u bytes at offset 0x%x: not %u to %u by %u", bytes,
+                            offset, client->granule_bytes, client->max_bytes,
+                            client->granule_bytes);
+    return 0;
+}
+
+int sound_claim(struct dma_client *client, bool *busy)
+{
+    if (__atomic_exchange_n(busy, true, __ATOMIC_ACQUIRE))
+        return client_error(client, -EBUSY, "the device is in use");
+    return 0;
+}
+
+void sound_release(bool *busy)
+{
+    __atomic_store_n(busy, false, __ATOMIC_RELEASE);
+}
+
+void sound_unmap(struct device *dev, dma_addr_t addr, uint32_t bytes, uint32_t arrived,
+                 enum dma_data_direction dir)
+{
+    (void)arrived;
+    dma_unmap_page(dev, addr, bytes, dir);
+}

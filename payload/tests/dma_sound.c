@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * DMA of sound devices: what they play is read from memory, what they record is written there.
+ *
+ * What can break on a real machine: all that dma_bounce names, and what is peculiar to these: a
+ * bus that is slow and always in use, a chip that works in bursts and loses the last one, or that
+ * goes on beyond its frame. On a PC nobody hears what was played, so there it shows only that the
+ * device fetched as much as it should, when it should, and that it said so by its interrupt. In an
+ * emulator that plays into a file the runner compares each byte (ci/runner/wav.h); each block is
+ * named in the log for it.
+ *
+ * How: for each kind of memory, blocks of several sizes, within a page, across pages and across
+ * 64 KiB, waited for by interrupt and by asking in turn. What is played is a stream that the runner
+ * knows. Before a recording the buffer is filled with loud noise: what of it is still there was not
+ * written. Around each buffer lies a pattern that must survive. The counters of the API tell
+ * whether a transfer was bounced, and the addresses whether it had to be.
+ *
+ * How a break shows: the buffer's physical address and the byte, or the block in the runner's
+ * words.
+ */
+#include "drivers/transfer.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "paging/highmem.h"
+#include "paging/page_alloc.h"
+#include "payload/suite.h"
+#include "payload/tests/dma_arena.h"
+#include "payload/tests/sound_stream.h"
+
+#define BUFFER_ORDER 5u
+#define BUFFER_BYTES (PAGE_SIZE << BUFFER_ORDER)
+#define BOUNDARY KIB(64)
+#define FIRST_OFFSET PAGE_SIZE /* room for the guard */
+
+/*
+ * Noise that has no neighbours of silence in any format: bytes from 0x20 to 0x5f. A sound that is
+ * recorded may hold some of them by chance, but not that many in a row.
+ */
+#define NOISE_BASE 0x20u
+#define NOISE_MASK 0x3fu
+#define UNCHANGED_RUN 4u
+#define SILENCE_16BIT 0x00u
+#define SILENCE_8BIT 0x80u
+
+enum place { PLACE_IN_PAGE, PLACE_CROSS_PAGE, PLACE_CROSS_64K };
+
+struct shape {
+    uint32_t bytes;
+    enum place place;
+    enum depth depth; /* from which on */
+};
+
+/* Short ones: 176 KB take a second. */
+static const struct shape shapes[] = {
+    {64, PLACE_IN_PAGE, DEPTH_SPARSE},
+    {1020, PLACE_CROSS_PAGE, DEPTH_SPARSE},
+    {2052, PLACE_CROSS_64K, DEPTH_SPARSE},
+    {5 * 1024, PLACE_CROSS_PAGE, DEPTH_SPARSE},
+    {4, PLACE_IN_PAGE, DEPTH_FULL},
+    {20 * 1024, PLACE_CROSS_64K, DEPTH_FULL},
+    {BUFFER_BYTES, PLACE_CROSS_64K, DEPTH_FULL},
+};
+
+/* Static, so that abandon finds it. */
+static struct sound_bench {
+    struct test *t;
+    struct dma_client *client;
+    struct dma_arena arena[DMA_NR_ARENAS];
+    uint8_t *wanted; /* what the buffer was filled with */
+    uint32_t played, bytes;
+    struct dma_counters before;
+} bench;
+
+static uint32_t next_block; /* numbers all blocks of a run */
+
+struct buffer {
+    struct dma_arena *arena;
+    unsigned kind;
+    uint32_t offset, bytes;
+};
+
+/* The index-th client that plays or records, or NULL. */
+static struct dma_client *client_at(unsigned index)
+{
+    for (unsigned i = 0; i < dma_client_count(); i++) {
+        struct dma_client *client = dma_client_at(i);
+
+        if ((client->send || client->capture) && index-- == 0)
+            return client;
+    }
+    return NULL;
+}
+
+static unsigned nr_clients(void)
+{
+    unsigned count = 0;
+
+    while (client_at(count))
+        count++;
+    return count;
+}
+
+static const char *client_name(unsigned index)
+{
+    return client_at(index)->name;
+}
+
+static void close_bench(struct sound_bench *b)
+{
+    if (b->client && b->client->quiet)
+        b->client->quiet(b->client);
+    dma_arenas_close(b->arena);
+    if (b->wanted)
+        free_pages(b->wanted, BUFFER_ORDER);
+    b->wanted = NULL;
+    b->client = NULL;
+}
+
+static void abandon(void)
+{
+    devices_quiet();
+    dma_check_leaks(NULL);
+    close_bench(&bench);
+}
+
+static struct sound_bench *open_bench(struct test *t)
+{
+    struct sound_bench *b = &bench;
+
+    memset(b, 0, sizeof(*b));
+    b->t = t;
+    b->client = client_at(test_instance(t));
+    b->before = b->client->dev->counters;
+    b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
+    if (!b->wanted || dma_arenas_open(b->arena, test_prng(t)) == 0) {
+        test_error(t, "no memory for buffers of %lu bytes", (unsigned long)BUFFER_BYTES);
+        close_bench(b);
+        return NULL;
+    }
+    return b;
+}
+
+static void place_buffer(struct sound_bench *b, const struct shape *shape, struct buffer *buf)
+{
+    const struct dma_client *client = b->client;
+    struct prng *prng = test_prng(b->t);
+    uint32_t bytes = MAX(ALIGN_DOWN(MIN(shape->bytes, client->max_bytes), client->granule_bytes),
+                         client->granule_bytes);
+    uint32_t before = 1 + prng_below(prng, MIN(bytes - 1, BOUNDARY - 2 * FIRST_OFFSET));
+    uint32_t pages = (DMA_ARENA_BYTES - bytes) / PAGE_SIZE - 2;
+    uint32_t page = FIRST_OFFSET + prng_below(prng, pages) * PAGE_SIZE;
+
+    switch (shape->place) {
+    case PLACE_IN_PAGE:
+        buf->offset = page + prng_below(prng, PAGE_SIZE - bytes);
+        break;
+    case PLACE_CROSS_PAGE:
+        buf->offset = page + PAGE_SIZE - MIN(before, PAGE_SIZE);
+        break;
+    case PLACE_CROSS_64K:
+        buf->offset = BOUNDARY - before;
+        break;
+    }
+    buf->offset = ALIGN_DOWN(buf->offset, client->align_bytes);
+    buf->bytes = bytes;
+}
+
+static phys_addr_t phys_of(const struct buffer *buf)
+{
+    return buf->arena->phys + buf->offset;
+}
+
+static void check_guards(struct sound_bench *b, const struct buffer *buf)
+{
+    int32_t damage =
+        dma_arena_find_damage(buf->arena, buf->offset - DMA_ARENA_GUARD, DMA_ARENA_GUARD);
+
+    if (damage < 0)
+        damage = dma_arena_find_damage(buf->arena, buf->offset + buf->bytes, DMA_ARENA_GUARD);
+    TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, outside of the buffer 0x%llx+%u, was overwritten",
+               dma_arena_name(buf->kind), addr_number(buf->arena->phys + (uint32_t)damage),
+               addr_number(phys_of(buf)), buf->bytes);
+}
+
+/* Bounced exactly where the device can't reach. */
+static void check_counters(struct sound_bench *b, const struct buffer *buf,
+                           const struct dma_counters *was)
+{
+    struct device *dev = b->client->dev;
+    dma_addr_t first = phys_to_dma(phys_of(buf)), last = first + buf->bytes - 1;
+    uint64_t boundary = dev->segment_boundary_mask;
+    bool crosses = boundary && (addr_number(first) & ~boundary) != (addr_number(last) & ~boundary);
+    bool must = last > dev->dma_mask || (crosses && !b->client->splits_boundary);
+    uint32_t bounced = dev->counters.bounced - was->bounced;
+    uint32_t direct = dev->counters.direct - was->direct;
+
+    TEST_CHECK(b->t, (bounced > 0) == must && (direct > 0) == !must,
+               "0x%llx+%u, mask 0x%llx: %u maps bounced, %u direct", addr_number(phys_of(buf)),
+               buf->bytes, addr_number(dev->dma_mask), bounced, direct);
+    TEST_CHECK(b->t, dma_live_mappings(dev) == 0, "0x%llx+%u: %u mappings left after it",
+               addr_number(phys_of(buf)), buf->bytes, dma_live_mappings(dev));
+}
+
+static void fail_call(struct sound_bench *b, const struct buffer *buf, const char *what, int err)
+{
+    test_fail(b->t, "%s %u bytes, %s 0x%llx: error %d: %s", what, buf->bytes,
+              dma_arena_name(buf->kind), addr_number(phys_of(buf)), -err, b->client->reason);
+}
+
+static void play(struct sound_bench *b, const struct buffer *buf)
+{
+    struct dma_client *client = b->client;
+    struct dma_counters was = client->dev->counters;
+    uint32_t block = next_block++;
+    int32_t at;
+    int err;
+
+    sound_stream_make(b->wanted, block, buf->bytes);
+    memcpy_to_page(buf->arena->page, buf->offset, b->wanted, buf->bytes);
+    test_log(b->t, "sound %s %s block %u bytes %u%s", client->name, client->stream, block,
+             buf->bytes, client->muted ? " muted" : "");
+    err = client_send(client, buf->arena->page, buf->offset, buf->bytes);
+    if (err) {
+        fail_call(b, buf, "playing", err);
+        return;
+    }
+    check_counters(b, buf, &was);
+    at = dma_arena_find_difference(buf->arena, buf->offset, b->wanted, buf->bytes);
+    TEST_CHECK(b->t, at < 0, "%s: 0x%llx was written to while it was played",
+               dma_arena_name(buf->kind), addr_number(buf->arena->phys + (uint32_t)at));
+}
+
+/*
+ * The first byte of the recording that was not written, or -1. A device without a source gives
+ * silence, and then each byte counts.
+ */
+static int32_t find_unwritten(const struct sound_bench *b, const uint8_t *found, uint32_t bytes)
+{
+    uint32_t silent = 0, unchanged = 0, run = 0;
+    int32_t first = -1;
+
+    for (uint32_t i = 0; i < bytes; i++) {
+        bool same = found[i] == b->wanted[i];
+
+        silent += found[i] == SILENCE_16BIT || found[i] == SILENCE_8BIT;
+        unchanged += same;
+        run = same ? run + 1 : 0;
+        if (same && first < 0)
+            first = (int32_t)i;
+        if (run >= UNCHANGED_RUN)
+            return (int32_t)(i + 1 - run);
+    }
+    return silent + unchanged == bytes ? first : -1;
+}
+
+static void check_written(struct sound_bench *b, const struct buffer *buf)
+{
+    int32_t at = -1;
+
+    for (uint32_t done = 0, part; done < buf->bytes && at < 0; done += part) {
+        static uint8_t found[PAGE_SIZE];
+        uint8_t *wanted = b->wanted;
+
+        part = MIN(buf->bytes - done, (uint32_t)sizeof(found));
+        memcpy_from_page(found, buf->arena->page, buf->offset + done, part);
+        b->wanted += done;
+        at = find_unwritten(b, found, part);
+        b->wanted = wanted;
+        if (at >= 0)
+            at += (int32_t)done;
+    }
+    TEST_CHECK(b->t, at < 0, "%s: recording to 0x%llx+%u: byte %d was not written",
+               dma_arena_name(buf->kind), addr_number(phys_of(buf)), buf->bytes, at);
+}
+
+static void record(struct sound_bench *b, const struct buffer *buf)
+{
+    struct dma_client *client = b->client;
+    struct dma_counters was = client->dev->counters;
+    int err;
+
+    for (uint32_t i = 0; i < buf->bytes; i++)
+        b->wanted[i] = (uint8_t)(NOISE_BASE + (prng_u32(test_prng(b->t)) >> 24 & NOISE_MASK));
+    memcpy_to_page(buf->arena->page, buf->offset, b->wanted, buf->bytes);
+    err = client_capture(client, buf->arena->page, buf->offset, buf->bytes);
+    if (err) {
+        fail_call(b, buf, "recording", err);
+        return;
+    }
+    check_counters(b, buf, &was);
+    check_written(b, buf);
+}
+
+static void metric(struct sound_bench *b, const char *what, uint64_t value, const char *unit)
+{
+    char name[40];
+
+    format(name, sizeof(name), "%s_%s", b->client->name, what);
+    test_metric(b->t, name, value, unit);
+}
+
+static void finish(struct sound_bench *b, const char *what)
+{
+    const struct dma_counters *now = &b->client->dev->counters;
+    char name[24];
+
+    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
+        int32_t damage =
+            b->arena[i].page ? dma_arena_find_damage(&b->arena[i], 0, DMA_ARENA_BYTES) : -1;
+
+        TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, in no buffer, was overwritten", dma_arena_name(i),
+                   addr_number(b->arena[i].phys + (uint32_t)damage));
+    }
+    TEST_CHECK(b->t, dma_check_leaks(b->client->dev) == 0, "%s: mappings were leaked",
+               b->client->name);
+    format(name, sizeof(name), "%s_direct", what);
+    metric(b, name, now->direct - b->before.direct, "count");
+    format(name, sizeof(name), "%s_bounced", what);
+    metric(b, name, now->bounced - b->before.bounced, "count");
+    format(name, sizeof(name), "%s_bytes", what);
+    metric(b, name, b->bytes, "bytes");
+}
+
+static void run(struct test *t, const char *what,
+                void (*transfer)(struct sound_bench *b, const struct buffer *buf))
+{
+    unsigned total = DMA_NR_ARENAS * ARRAY_SIZE(shapes);
+    struct sound_bench *b = &bench;
+    struct completion *c = b->client->completion;
+    struct buffer buf;
+
+    for (unsigned n = 0; n < total && !test_should_stop(t); n++) {
+        const struct shape *shape = &shapes[n / DMA_NR_ARENAS];
+
+        buf.kind = n % DMA_NR_ARENAS;
+        buf.arena = &b->arena[buf.kind];
+        test_progress(t, n, total);
+        if (!buf.arena->page || shape->depth > test_depth(t))
+            continue;
+        place_buffer(b, shape, &buf);
+        if (c)
+            c->by_interrupt = (buf.kind + n / DMA_NR_ARENAS) % 2 == 0;
+        transfer(b, &buf);
+        check_guards(b, &buf);
+        dma_arena_paint(buf.arena, buf.offset, buf.bytes);
+        b->bytes += buf.bytes;
+    }
+    if (c)
+        c->by_interrupt = true;
+    finish(b, what);
+}
+
+static void case_play(struct test *t)
+{
+    struct sound_bench *b = open_bench(t);
+
+    if (!b)
+        return;
+    if (b->client->send)
+        run(t, "play", play);
+    else
+        test_skip(t, "%s does not play", b->client->name);
+    close_bench(b);
+}
+
+static void case_record(struct test *t)
+{
+    struct sound_bench *b = open_bench(t);
+
+    if (!b)
+        return;
+    if (b->client->capture)
+        run(t, "record", record);
+    else
+        test_skip(t, "%s does not record", b->client->name);
+    close_bench(b);
+}
+
+static const struct test_case cases[] = {{"play", case_play}, {"record", case_record}};
+
+SUITE(dma_sound) = {
+    .name = "dma_sound",
+    .rank = SUITE_RANK_STRESS,
+    .about = "playing and recording from and to memory of every kind",
+    .cases = cases,
+    .nr_cases = ARRAY_SIZE(cases),
+    .abandon = abandon,
+    .nr_instances = nr_clients,
+    .instance_name = client_name,
+    .no_instance = "no sound device found",
+};
