@@ -117,8 +117,8 @@ static void add_drive(const struct machine *machine, unsigned device, const char
 void disks_qemu(const struct machine *machine, const struct run_files *files, bool q35,
                 struct words *argv)
 {
-    char *disk = option_value_escaped(files->disk);
-    char *sata = option_value_escaped(files->sata);
+    char *disk = qemu_value(files->disk);
+    char *sata = qemu_value(files->sata);
 
     if (machine->devices & DEVICE_IDE) {
         add_drive(machine, DEVICE_IDE, q35 ? "if=none,id=disk0" : "if=ide,id=disk0", disk, argv);

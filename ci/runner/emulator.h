@@ -32,7 +32,7 @@ bool qemu_command(const struct machine *machine, const struct run_files *files, 
                   struct words *argv);
 
 /* A value inside a QEMU option list: a comma is written twice. For free(). */
-char *option_value_escaped(const char *value);
+char *qemu_value(const char *value);
 
 /* Bochs' configuration for `machine`, for free(). The boot options are in the ISO. */
 char *bochs_config(const struct machine *machine, const struct run_files *files);

@@ -86,6 +86,15 @@ static void check_ending(const struct evidence *evidence, struct judgement *judg
                   verdict_name(evidence->ktap->verdict), evidence->status, wanted);
 }
 
+/* What others than the payload found. */
+static void add_findings(const struct words *findings, struct judgement *judgement)
+{
+    for (size_t i = 0; i < findings->count; i++)
+        words_add(&judgement->problems, "%s", findings->at[i]);
+    if (findings->count && judgement->result != RESULT_BROKEN)
+        judgement->result = RESULT_FAIL;
+}
+
 void judge(const struct evidence *evidence, struct judgement *judgement)
 {
     const struct ktap *ktap = evidence->ktap;
@@ -114,10 +123,8 @@ void judge(const struct evidence *evidence, struct judgement *judgement)
         if (judgement->result != RESULT_BROKEN)
             judgement->result = RESULT_FAIL;
     }
-    for (size_t i = 0; i < evidence->oracle.count; i++)
-        words_add(&judgement->problems, "%s", evidence->oracle.at[i]);
-    if (evidence->oracle.count && judgement->result != RESULT_BROKEN)
-        judgement->result = RESULT_FAIL;
+    add_findings(&evidence->oracle, judgement);
+    add_findings(&evidence->sound, judgement);
 }
 
 void judgement_free(struct judgement *judgement)

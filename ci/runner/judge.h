@@ -42,6 +42,7 @@ struct evidence {
     int status;                /* the emulator's exit status when it ended by itself */
     const char *media_changed; /* what files_check_media() found, or NULL */
     struct words oracle;       /* what the emulator sees otherwise than the payload believes */
+    struct words sound;        /* what was played otherwise than from memory */
 };
 
 struct judgement {

@@ -8,12 +8,13 @@
 #include "ci/runner/disks.h"
 #include "ci/runner/monitor.h"
 #include "ci/runner/oracle.h"
+#include "ci/runner/sound.h"
 
 #define OVMF_X64 "/usr/share/ovmf/OVMF.fd"
 #define OVMF_IA32_CODE "/usr/share/OVMF/OVMF32_CODE_4M.secboot.fd"
 #define OVMF_IA32_VARS "/usr/share/OVMF/OVMF32_VARS_4M.fd"
 
-char *option_value_escaped(const char *value)
+char *qemu_value(const char *value)
 {
     char *result = malloc(2 * strlen(value) + 1), *out = result;
 
@@ -79,7 +80,7 @@ static void add_firmware(const struct machine *machine, struct words *argv)
 static void add_devices(const struct machine *machine, const struct run_files *files,
                         struct words *argv)
 {
-    char *floppy = option_value_escaped(files->floppy);
+    char *floppy = qemu_value(files->floppy);
     bool q35 = is_q35(machine);
 
     if (machine->devices & DEVICE_FLOPPY) {
@@ -92,13 +93,14 @@ static void add_devices(const struct machine *machine, const struct run_files *f
     }
     disks_qemu(machine, files, q35, argv);
     devices_qemu(machine->devices, argv);
+    sound_qemu(machine, files, argv);
     free(floppy);
 }
 
 static void add_serial(const struct machine *machine, const struct run_files *files,
                        struct words *argv)
 {
-    char *path = option_value_escaped(files->serial);
+    char *path = qemu_value(files->serial);
 
     words_add(argv, "-chardev");
     words_add(argv, "file,id=report,path=%s", path);
@@ -120,7 +122,7 @@ static void add_serial(const struct machine *machine, const struct run_files *fi
 static void add_network(const struct run_files *files, const char *boot_file, const char *card,
                         struct words *argv)
 {
-    char *folder = option_value_escaped(files->tftp);
+    char *folder = qemu_value(files->tftp);
 
     words_add(argv, "-netdev");
     words_add(argv, "user,id=net,tftp=%s,bootfile=%s", folder, boot_file);
@@ -132,7 +134,7 @@ static void add_network(const struct run_files *files, const char *boot_file, co
 static void add_boot(const struct machine *machine, const struct run_files *files,
                      const char *options, struct words *argv)
 {
-    char *iso = option_value_escaped(files->iso);
+    char *iso = qemu_value(files->iso);
 
     switch (machine->firmware) {
     case FIRMWARE_OVMF_X64:

@@ -15,6 +15,7 @@
 #include "ci/runner/oracle.h"
 #include "ci/runner/process.h"
 #include "ci/runner/report.h"
+#include "ci/runner/sound.h"
 
 #define POLL_MS 50
 #define LEAVE_GRACE_S 10.0 /* from the verdict to the end of the emulator */
@@ -273,6 +274,7 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
         result->judgement.result = RESULT_CANT;
     } else {
         files_check_media(&files, machine, &media_changed);
+        sound_check(machine, &files, &evidence.sound);
         evidence.media_changed = media_changed;
         judge(&evidence, &result->judgement);
         write_reports(machine, &files, result);
@@ -282,13 +284,16 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
         result->dir = text_copy(files.dir);
         result->serial = text_copy(files.serial);
         /* A run that went wrong may be looked into by hand; its media stay. */
-        if (result->result == RESULT_PASS)
+        if (result->result == RESULT_PASS) {
             files_drop_media(&files);
+            sound_drop(machine, &files);
+        }
     }
     files_close(&files);
     free(message);
     free(media_changed);
     words_free(&evidence.oracle);
+    words_free(&evidence.sound);
 }
 
 /* Shows the last lines of a file, without what could upset a terminal. */
