@@ -76,6 +76,7 @@ static const struct rule {
     {"payload/tests/*", "drivers/bounce.h", FORBIDDEN, "a suite sees drivers/dma.h"},
     {"payload/tests/*", "drivers/dma_track.h", FORBIDDEN, "a suite sees drivers/dma.h"},
     {"payload/tests/*", "drivers/dma_lock.h", FORBIDDEN, "a suite sees drivers/dma.h"},
+    {"payload/tests/*", "drivers/dma_internal.h", FORBIDDEN, "a suite sees drivers/dma.h"},
     {"payload/tests/*", "payload/tests/*", ALLOWED, NULL},
     {"payload/tests/*", "payload/suite.h", ALLOWED, NULL},
     {"payload/tests/*", "payload/page_set.h", ALLOWED, NULL},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/dma.h"
 #include "drivers/bounce.h"
+#include "drivers/dma_internal.h"
 #include "drivers/dma_track.h"
 #include "lib/crc32c.h"
 #include "lib/errno.h"
@@ -126,8 +127,8 @@ static int bounce(struct dma_mapping *m)
     return 0;
 }
 
-static dma_addr_t map(struct device *dev, phys_addr_t phys, uint32_t size,
-                      enum dma_data_direction dir, const void *caller)
+dma_addr_t dma_map_one(struct device *dev, phys_addr_t phys, uint32_t size,
+                       enum dma_data_direction dir, unsigned long attrs, const void *caller)
 {
     struct dma_mapping m = {
         .dev = dev,
@@ -164,8 +165,8 @@ static dma_addr_t map(struct device *dev, phys_addr_t phys, uint32_t size,
     return m.dma;
 }
 
-static void unmap(struct device *dev, dma_addr_t addr, uint32_t size, enum dma_data_direction dir,
-                  const void *caller)
+void dma_unmap_one(struct device *dev, dma_addr_t addr, uint32_t size, enum dma_data_direction dir,
+                   unsigned long attrs, const void *caller)
 {
     struct dma_mapping m;
 
@@ -190,24 +191,24 @@ static void unmap(struct device *dev, dma_addr_t addr, uint32_t size, enum dma_d
 dma_addr_t dma_map_page(struct device *dev, struct page *page, uint32_t offset, uint32_t size,
                         enum dma_data_direction dir)
 {
-    return map(dev, page_to_phys(page) + offset, size, dir, CALLER());
+    return dma_map_one(dev, page_to_phys(page) + offset, size, dir, 0, CALLER());
 }
 
 dma_addr_t dma_map_single(struct device *dev, const void *ptr, uint32_t size,
                           enum dma_data_direction dir)
 {
-    return map(dev, virt_to_phys(ptr), size, dir, CALLER());
+    return dma_map_one(dev, virt_to_phys(ptr), size, dir, 0, CALLER());
 }
 
 void dma_unmap_page(struct device *dev, dma_addr_t addr, uint32_t size, enum dma_data_direction dir)
 {
-    unmap(dev, addr, size, dir, CALLER());
+    dma_unmap_one(dev, addr, size, dir, 0, CALLER());
 }
 
 void dma_unmap_single(struct device *dev, dma_addr_t addr, uint32_t size,
                       enum dma_data_direction dir)
 {
-    unmap(dev, addr, size, dir, CALLER());
+    dma_unmap_one(dev, addr, size, dir, 0, CALLER());
 }
 
 /* The mapping that a sync names, or NULL after a finding. */
@@ -261,59 +262,6 @@ void dma_sync_single_for_device(struct device *dev, dma_addr_t addr, uint32_t si
     m->cpu_owns = false;
     if (dev->check_ownership)
         m->checksum = checksum_of(m->phys, m->size);
-}
-
-unsigned dma_map_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
-                    enum dma_data_direction dir)
-{
-    const void *caller = CALLER();
-
-    for (unsigned i = 0; i < nents; i++) {
-        phys_addr_t phys = page_to_phys(sg[i].page) + sg[i].offset;
-
-        sg[i].dma_address = map(dev, phys, sg[i].length, dir, caller);
-        sg[i].dma_length = sg[i].length;
-        if (!dma_mapping_error(dev, sg[i].dma_address))
-            continue;
-        while (i-- > 0)
-            unmap(dev, sg[i].dma_address, sg[i].length, dir, caller);
-        return 0;
-    }
-    return nents;
-}
-
-void dma_unmap_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
-                  enum dma_data_direction dir)
-{
-    const void *caller = CALLER();
-
-    for (unsigned i = 0; i < nents; i++)
-        unmap(dev, sg[i].dma_address, sg[i].dma_length, dir, caller);
-}
-
-unsigned dma_split_sg(const struct device *dev, struct scatterlist *sg, unsigned max_entries,
-                      struct page *page, uint32_t offset, uint32_t size)
-{
-    phys_addr_t phys = page_to_phys(page) + offset;
-    unsigned used = 0;
-
-    while (size > 0) {
-        uint32_t bytes = dev->max_segment_bytes ? MIN(size, dev->max_segment_bytes) : size;
-
-        if (used == max_entries)
-            return 0;
-        if (dma_crosses_boundary(dev, phys_to_dma(phys), bytes))
-            bytes = dev->segment_boundary_mask -
-                    ((uint32_t)addr_number(phys) & dev->segment_boundary_mask) + 1;
-        sg[used].page = page;
-        sg[used].offset = offset;
-        sg[used].length = bytes;
-        used++;
-        offset += bytes;
-        phys += bytes;
-        size -= bytes;
-    }
-    return used;
 }
 
 /* The order of the block that coherent memory of `size` bytes is given, or more than MAX_ORDER. */

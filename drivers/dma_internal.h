@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DRIVERS_DMA_INTERNAL_H
+#define DRIVERS_DMA_INTERNAL_H
+
+/*
+ * Between the files that make up the DMA mapping API: one mapping, made and ended for `caller`, the
+ * address in the driver that findings name. Rules and results are those of dma_map_page_attrs() and
+ * dma_unmap_page_attrs() in drivers/dma.h.
+ */
+
+#include "drivers/dma.h"
+
+dma_addr_t dma_map_one(struct device *dev, phys_addr_t phys, uint32_t size,
+                       enum dma_data_direction dir, unsigned long attrs, const void *caller);
+void dma_unmap_one(struct device *dev, dma_addr_t addr, uint32_t size, enum dma_data_direction dir,
+                   unsigned long attrs, const void *caller);
+
+#endif
