@@ -54,8 +54,8 @@ static int fill_regions(struct ahci_client *ac, const struct scatterlist *sg, un
     dma_addr_t mask = client->dev->dma_mask;
 
     for (unsigned i = 0; i < nents; i++) {
-        dma_addr_t addr = sg[i].dma_address;
-        uint32_t bytes = sg[i].dma_length;
+        dma_addr_t addr = sg_dma_address(&sg[i]);
+        uint32_t bytes = sg_dma_len(&sg[i]);
 
         if (addr + bytes - 1 > mask)
             return client_error(client, -ERANGE, "region 0x%llx+%u is beyond mask 0x%llx",

@@ -111,7 +111,10 @@ struct device {
     struct dma_counters counters;
 };
 
-/* One piece of a scattered buffer. `page` to `length` are the caller's, the rest is filled in. */
+/*
+ * One piece of a scattered buffer: `page` to `length` are the caller's. In the rest dma_map_sg()
+ * notes its segments, the first ones in the first entries.
+ */
 struct scatterlist {
     struct page *page;
     uint32_t offset; /* from the start of `page`; may be larger than a page in an order > 0 block */
@@ -119,6 +122,9 @@ struct scatterlist {
     dma_addr_t dma_address;
     uint32_t dma_length;
 };
+
+#define sg_dma_address(sg) ((sg)->dma_address)
+#define sg_dma_len(sg) ((sg)->dma_length)
 
 /*
  * Makes the bounce pools: one below 16 MiB, one as low as possible (below 256 MiB) for wider masks.
@@ -165,19 +171,35 @@ void dma_sync_single_for_device(struct device *dev, dma_addr_t addr, uint32_t si
                                 enum dma_data_direction dir);
 
 /*
- * Maps every entry by itself. Returns the number of entries mapped (`nents`), or 0, with nothing
- * mapped, if one of them could not be.
+ * Maps a list: neighbours that follow each other in memory become one segment as far as the
+ * device's largest segment and its boundary allow, and as long as it reaches them; what has to
+ * bounce stays entry by entry. Returns the number of segments, which is at most `nents`, or 0, with
+ * nothing mapped, if one of them could not be. The device's list is sg_dma_address() and
+ * sg_dma_len() of the first entries, as many as there are segments; all entries stay the caller's
+ * in the rest.
+ *
+ * The other functions get `nents` as it was mapped, not the number of segments.
  */
 unsigned dma_map_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
                     enum dma_data_direction dir);
 void dma_unmap_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
                   enum dma_data_direction dir);
+void dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sg, unsigned nents,
+                         enum dma_data_direction dir);
+void dma_sync_sg_for_device(struct device *dev, struct scatterlist *sg, unsigned nents,
+                            enum dma_data_direction dir);
 
 /*
- * Describes one contiguous buffer by entries that each respect the device's boundary and largest
- * segment, so that a device with a gather list need not bounce a buffer that crosses a boundary.
- * Returns the number of entries used, or 0 if `max_entries` are too few.
+ * Cuts the list `in` anew for a device with a gather list, into at most `max_entries` of `out`, so
+ * that no entry needs to bounce for its size or its place, and none is smaller than it has to be:
+ * each respects the device's boundary and largest segment, ends at the last byte that the device
+ * reaches, and takes in what follows it in memory. Returns the number of entries used, or 0 if
+ * max_entries are too few. `out` is another array than `in`.
  */
+unsigned dma_fit_sg(const struct device *dev, const struct scatterlist *in, unsigned nents,
+                    struct scatterlist *out, unsigned max_entries);
+
+/* The same for one contiguous buffer. */
 unsigned dma_split_sg(const struct device *dev, struct scatterlist *sg, unsigned max_entries,
                       struct page *page, uint32_t offset, uint32_t size);
 

@@ -15,4 +15,9 @@ dma_addr_t dma_map_one(struct device *dev, phys_addr_t phys, uint32_t size,
 void dma_unmap_one(struct device *dev, dma_addr_t addr, uint32_t size, enum dma_data_direction dir,
                    unsigned long attrs, const void *caller);
 
+void dma_sync_one_for_cpu(struct device *dev, dma_addr_t addr, uint32_t size,
+                          enum dma_data_direction dir, const void *caller);
+void dma_sync_one_for_device(struct device *dev, dma_addr_t addr, uint32_t size,
+                             enum dma_data_direction dir, const void *caller);
+
 #endif

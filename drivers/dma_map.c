@@ -232,10 +232,9 @@ static struct dma_mapping *sync_target(struct device *dev, dma_addr_t addr, uint
     return m;
 }
 
-void dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr, uint32_t size,
-                             enum dma_data_direction dir)
+void dma_sync_one_for_cpu(struct device *dev, dma_addr_t addr, uint32_t size,
+                          enum dma_data_direction dir, const void *caller)
 {
-    const void *caller = CALLER();
     struct dma_mapping *m = sync_target(dev, addr, size, dir, caller);
 
     if (!m || !m->bounced)
@@ -250,10 +249,10 @@ void dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr, uint32_t size,
         m->checksum = checksum_of(m->phys, m->size);
 }
 
-void dma_sync_single_for_device(struct device *dev, dma_addr_t addr, uint32_t size,
-                                enum dma_data_direction dir)
+void dma_sync_one_for_device(struct device *dev, dma_addr_t addr, uint32_t size,
+                             enum dma_data_direction dir, const void *caller)
 {
-    struct dma_mapping *m = sync_target(dev, addr, size, dir, CALLER());
+    struct dma_mapping *m = sync_target(dev, addr, size, dir, caller);
 
     if (!m || !m->bounced)
         return;
@@ -262,6 +261,18 @@ void dma_sync_single_for_device(struct device *dev, dma_addr_t addr, uint32_t si
     m->cpu_owns = false;
     if (dev->check_ownership)
         m->checksum = checksum_of(m->phys, m->size);
+}
+
+void dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr, uint32_t size,
+                             enum dma_data_direction dir)
+{
+    dma_sync_one_for_cpu(dev, addr, size, dir, CALLER());
+}
+
+void dma_sync_single_for_device(struct device *dev, dma_addr_t addr, uint32_t size,
+                                enum dma_data_direction dir)
+{
+    dma_sync_one_for_device(dev, addr, size, dir, CALLER());
 }
 
 /* The order of the block that coherent memory of `size` bytes is given, or more than MAX_ORDER. */

@@ -30,8 +30,8 @@ static int fill_table(struct ide_drive *drive, const struct scatterlist *sg, uns
     for (unsigned i = 0; i < nents; i++) {
         const struct scatterlist *s = inject(ide_repeat_region, dma_bounce) ? sg : &sg[i];
         bool is_last = i == nents - 1 && !(i > 0 && inject(ide_no_last_mark, dma_bounce));
-        dma_addr_t addr = s->dma_address;
-        uint32_t bytes = sg[i].dma_length;
+        dma_addr_t addr = sg_dma_address(s);
+        uint32_t bytes = sg_dma_len(&sg[i]);
 
         if (addr + bytes > dma_make(GIB64(4)))
             return client_error(client, -ERANGE, "region 0x%llx+%u is beyond 4 GiB",
