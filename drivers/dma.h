@@ -83,6 +83,7 @@ enum dma_finding {
     DMA_FINDING_LEAK,            /* still mapped when dma_check_leaks() looked */
     DMA_FINDING_NOT_SYNCED,      /* the CPU changed a bounced buffer that the device owned */
     DMA_FINDING_OVERRUN,         /* the device wrote next to a bounced buffer */
+    DMA_FINDING_FREED_WRITTEN,   /* a block was written after it had gone back to its pool */
     DMA_NR_FINDINGS
 };
 

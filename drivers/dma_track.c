@@ -30,6 +30,7 @@ static const char *const finding_names[DMA_NR_FINDINGS] = {
     [DMA_FINDING_LEAK] = "leak",
     [DMA_FINDING_NOT_SYNCED] = "not synced",
     [DMA_FINDING_OVERRUN] = "overrun",
+    [DMA_FINDING_FREED_WRITTEN] = "freed block written",
 };
 
 const char *dma_finding_name(enum dma_finding kind)
