@@ -6,7 +6,7 @@
 #                    ci/runner/machine.h
 #   make test        everything, with "N passed, N failed" at the end
 #   make matrix      the machines of ci/matrix.cfg; ONLY="bios-* bochs" picks some
-#   make fuzz        looks for faults in kmap() for FUZZ_SECONDS (60)
+#   make fuzz        looks for faults in kmap() and in the DMA layer, FUZZ_SECONDS (60) each
 #   make mutations   the payload broken on purpose; ONLY="kmap" picks some
 
 # Packages. The stamp is a makefile that make brings up to date, and then reads, before it builds
@@ -133,7 +133,7 @@ test-trace:
 	$(TEST_RUNNER) check trace trace sh ci/trace/check $(BUILD) || :
 
 .PHONY: test test-build
-test-build: all netboot $(RUNNER) $(BENCH) $(UNIT_TESTS) $(FUZZ)
+test-build: all netboot $(RUNNER) $(BENCH) $(UNIT_TESTS) $(FUZZERS)
 
 test:
 	@mkdir -p $(BUILD)/test
@@ -143,7 +143,8 @@ test:
 	$(TEST_RUNNER) units $(UNIT_TESTS) || :
 	@echo 'checks'
 	$(TEST_RUNNER) check format clang-format $(MAKE) --no-print-directory static-format || :
-	$(TEST_RUNNER) check fuzz fuzz_kmap $(FUZZ_CHECK) || :
+	$(TEST_RUNNER) check fuzz fuzz_kmap $(call fuzz_check,kmap) || :
+	$(TEST_RUNNER) check fuzz fuzz_dma $(call fuzz_check,dma) || :
 	$(static_test)
 	@echo 'smoke boot, bench, instruction traces'
 	+@$(MAKE) --no-print-directory -k -Otarget -j$(shell nproc) test-smoke test-bench test-trace || :

@@ -1,60 +1,92 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# kmap() and kmap_local_page() against a model, at random and by a fuzzer (ci/model/, ci/fuzz/).
+# Code of the machine against models of it, at random and by a fuzzer (ci/model/, ci/fuzz/): kmap()
+# and kmap_local_page(), and the DMA mapping layer.
 #
-#   build/host/kmap_model [seed=N] [ops=N] [broken=MUTATION] [replay=FILE]
+#   build/host/kmap_model, dma_model [seed=N] [ops=N] [broken=MUTATION] [replay=FILE]
+#
+# A model M is ci/model/M_model.h and the files of M_MODEL_SRCS; the code under test is in the units of
+# M_MODEL_UNDER_TEST, which alone are compiled with a call before each access to memory.
+
+MODELS := kmap dma
+
+kmap_MODEL_UNDER_TEST := ci/model/under_test.c
+kmap_MODEL_SRCS := ci/model/kmap_model.c ci/model/kmap_ops.c ci/model/processor.c ci/model/access.c \
+	$(kmap_MODEL_UNDER_TEST) paging/layout.c
+kmap_MODEL_CFLAGS := -DLAST_PKMAP=4u -DKMAP_LOCAL_DEPTH=4u -DKMAP_LOCAL_UNDER_TEST \
+	-DPREEMPT_UNDER_TEST
+kmap_MODEL_OPS := 8000000u
+
+dma_MODEL_UNDER_TEST := drivers/bounce.c drivers/dma_map.c drivers/dma_pool.c drivers/dma_sg.c \
+	drivers/dma_track.c
+dma_MODEL_SRCS := ci/model/dma_model.c ci/model/dma_maps.c ci/model/dma_lists.c \
+	ci/model/dma_blocks.c ci/model/dma_ops.c ci/model/dma_machine.c \
+	ci/model/access.c $(dma_MODEL_UNDER_TEST) lib/crc32c.c lib/bitmap.c lib/format.c
+dma_MODEL_CFLAGS := -DDMA_MAX_MAPPINGS=16u -DBOUNCE_MODEL_ORDER=3u
+dma_MODEL_LAYER_CFLAGS := -include ci/model/dma_layer.h
+dma_MODEL_OPS := 2000000u
 
 MODEL_CC := clang
-MODEL_SIZES := -DLAST_PKMAP=4u -DKMAP_LOCAL_DEPTH=4u -DKMAP_LOCAL_UNDER_TEST -DPREEMPT_UNDER_TEST
 MODEL_CFLAGS := -std=gnu11 -g -I. -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter \
-	-Wno-sign-compare $(MODEL_SIZES)
-# A call before each access to memory, for the code under test alone.
+	-Wno-sign-compare
 MODEL_ACCESSES := -fsanitize-coverage=trace-pc-guard,trace-loads,trace-stores
 MODEL_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-MODEL_SRCS := ci/model/kmap_model.c ci/model/kmap_ops.c ci/model/processor.c ci/model/search.c \
-	ci/model/shrink.c ci/model/under_test.c paging/layout.c lib/prng.c
+MODEL_SEARCH_SRCS := ci/model/search.c ci/model/shrink.c lib/prng.c
 
 MODEL_FLAGS_fast := -O2
 MODEL_FLAGS_asan := -O1 $(MODEL_SANITIZE)
+MODEL_FLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+MODEL_ACCESSES_fast := $(MODEL_ACCESSES)
+MODEL_ACCESSES_asan := $(MODEL_ACCESSES)
+MODEL_ACCESSES_fuzz := -fsanitize-coverage=trace-loads,trace-stores
 
+# Objects of model $(1), with the flags of $(2): fast, asan or fuzz.
 define model_objects
-$(BUILD)/host/model-$(1)/%.o: %.c ci/model.mk
+$(BUILD)/host/model-$(1)-$(2)/%.o: %.c ci/model.mk
 	@mkdir -p $$(@D)
-	$(MODEL_CC) $$(MODEL_CFLAGS) $(MODEL_FLAGS_$(1)) \
-		$$(if $$(filter %/under_test.c,$$<),$$(MODEL_ACCESSES)) -MMD -MP -c $$< -o $$@
+	$(MODEL_CC) $(MODEL_CFLAGS) $($(1)_MODEL_CFLAGS) $(MODEL_FLAGS_$(2)) \
+		-DMODEL_HEADER='"ci/model/$(1)_model.h"' \
+		$$(if $$(filter $$($(1)_MODEL_UNDER_TEST),$$<),$$(MODEL_ACCESSES_$(2)) $$($(1)_MODEL_LAYER_CFLAGS)) \
+		$$(MODEL_MORE_CFLAGS) -MMD -MP -c $$< -o $$@
 endef
-$(foreach f,fast asan,$(eval $(call model_objects,$(f))))
 
-$(BUILD)/host/kmap_model: $(patsubst %.c,$(BUILD)/host/model-fast/%.o,ci/model/main.c $(MODEL_SRCS))
-	$(MODEL_CC) $^ -o $@
+# The model by hand, its test, twice: with sanitizers, and longer without, and the fuzzer.
+define model
+$(foreach f,fast asan fuzz,$(eval $(call model_objects,$(1),$(f))))
 
-# The test, twice: with sanitizers, and longer without.
-define model_test
-$(BUILD)/host/test_kmap_model_$(1): $(patsubst %.c,$(BUILD)/host/model-$(1)/%.o,ci/model/test_kmap_model.c $(MODEL_SRCS))
-	$(MODEL_CC) $(MODEL_FLAGS_$(1)) $$^ -lcmocka -o $$@
+$(BUILD)/host/$(1)_model: $(patsubst %.c,$(BUILD)/host/model-$(1)-fast/%.o,ci/model/main.c $($(1)_MODEL_SRCS) $(MODEL_SEARCH_SRCS))
+	$(MODEL_CC) $$^ -o $$@
+
+$(foreach f,fast asan,
+$(BUILD)/host/test_$(1)_model_$(f): $(patsubst %.c,$(BUILD)/host/model-$(1)-$(f)/%.o,ci/model/test_$(1)_model.c ci/model/mutation.c $($(1)_MODEL_SRCS) $(MODEL_SEARCH_SRCS))
+	$(MODEL_CC) $(MODEL_FLAGS_$(f)) $$^ -lcmocka -o $$@
+)
+$(BUILD)/host/model-$(1)-fast/ci/model/test_$(1)_model.o: MODEL_MORE_CFLAGS := -DMODEL_OPS=$($(1)_MODEL_OPS)
+
+$(BUILD)/host/fuzz_$(1): $(patsubst %.c,$(BUILD)/host/model-$(1)-fuzz/%.o,ci/fuzz/fuzz.c $($(1)_MODEL_SRCS))
+	$(MODEL_CC) -fsanitize=fuzzer,address,undefined $$^ -o $$@
 endef
-$(foreach f,fast asan,$(eval $(call model_test,$(f))))
-$(BUILD)/host/model-fast/ci/model/test_kmap_model.o: MODEL_CFLAGS += -DMODEL_OPS=8000000u
-MODEL_TESTS := $(BUILD)/host/test_kmap_model_fast $(BUILD)/host/test_kmap_model_asan
+$(foreach m,$(MODELS),$(eval $(call model,$(m))))
+
+MODEL_TESTS := $(foreach m,$(MODELS),$(foreach f,fast asan,$(BUILD)/host/test_$(m)_model_$(f)))
 UNIT_TESTS += $(MODEL_TESTS)
 unit: $(MODEL_TESTS)
 
-# The fuzzer.
+# The fuzzers.
 #
-#   make fuzz [FUZZ_SECONDS=60]   looks for new sequences, from ci/fuzz/corpus/kmap
-FUZZ := $(BUILD)/host/fuzz_kmap
+#   make fuzz [FUZZ=kmap] [FUZZ_SECONDS=60]   looks for new sequences, from ci/fuzz/corpus/ on
+FUZZ := $(MODELS)
 FUZZ_SECONDS ?= 60
-FUZZ_CORPUS := ci/fuzz/corpus/kmap
-MODEL_FLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-$(eval $(call model_objects,fuzz))
-$(BUILD)/host/model-fuzz/ci/model/under_test.o: MODEL_ACCESSES := -fsanitize-coverage=trace-loads,trace-stores
-$(FUZZ): $(patsubst %.c,$(BUILD)/host/model-fuzz/%.o,ci/fuzz/fuzz_kmap.c $(filter-out ci/model/search.c ci/model/shrink.c lib/prng.c,$(MODEL_SRCS)))
-	$(MODEL_CC) -fsanitize=fuzzer,address,undefined $^ -o $@
+FUZZERS := $(MODELS:%=$(BUILD)/host/fuzz_%)
 
-.PHONY: fuzz
-fuzz: $(FUZZ)
-	@mkdir -p $(BUILD)/fuzz/kmap
-	cd $(BUILD)/fuzz && $(abspath $(FUZZ)) -max_total_time=$(FUZZ_SECONDS) -max_len=600 kmap $(abspath $(FUZZ_CORPUS))
+.PHONY: fuzz $(MODELS:%=fuzz-%)
+fuzz: $(FUZZ:%=fuzz-%)
+$(MODELS:%=fuzz-%): fuzz-%: $(BUILD)/host/fuzz_%
+	@mkdir -p $(BUILD)/fuzz/$*
+	cd $(BUILD)/fuzz && $(abspath $<) -max_total_time=$(FUZZ_SECONDS) -max_len=600 $* $(abspath ci/fuzz/corpus/$*)
 
-FUZZ_CHECK = sh ci/fuzz/check.sh $(FUZZ) $(FUZZ_CORPUS) $(BUILD)/test/fuzz kmap_local_lose_half \
-	"short window"
+# What check.sh wants for $(1): a mutation, and what the fuzzer says of it.
+kmap_FUZZ_PLANTED := kmap_local_lose_half "short window"
+dma_FUZZ_PLANTED := sg_merge_over_boundary "segments"
+fuzz_check = sh ci/fuzz/check.sh $(BUILD)/host/fuzz_$(1) ci/fuzz/corpus/$(1) \
+	$(BUILD)/test/fuzz-$(1) $($(1)_FUZZ_PLANTED)

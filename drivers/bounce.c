@@ -38,6 +38,10 @@ struct pool_place {
 };
 
 static const struct pool_place places[] = {
+#ifdef BOUNCE_MODEL_ORDER /* the host's model has small ones */
+    {POOL_LOW, BOUNCE_MODEL_ORDER, BOUNCE_MODEL_ORDER, phys_make(MIB64(1)), phys_make(MIB64(16))},
+    {POOL_WIDE, BOUNCE_MODEL_ORDER, BOUNCE_MODEL_ORDER, phys_make(MIB64(16)), phys_make(MIB64(32))},
+#else
     /* 24 bits, for ISA; from 1 MiB on, to leave the scarce first MiB alone */
     {POOL_LOW, 7, 6, phys_make(MIB64(1)), phys_make(MIB64(16))},
     /* 28 bits and wider */
@@ -45,6 +49,7 @@ static const struct pool_place places[] = {
     {POOL_WIDE, 9, 7, phys_make(MIB64(16)), phys_make(MIB64(64))},
     {POOL_WIDE, 9, 7, phys_make(MIB64(16)), phys_make(MIB64(256))},
     {POOL_WIDE, 6, 5, phys_make(MIB64(16)), phys_make(MIB64(256))},
+#endif
 };
 
 static bool pool_open(struct pool *pool, const struct pool_place *place)

@@ -12,7 +12,9 @@
 
 #include "drivers/dma.h"
 
+#ifndef DMA_MAX_MAPPINGS /* the host's model has few */
 #define DMA_MAX_MAPPINGS 1024u
+#endif
 
 enum dma_kind { DMA_KIND_MAP, DMA_KIND_COHERENT };
 

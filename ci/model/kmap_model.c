@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ci/model/kmap_model.h"
+#include "ci/model/model.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -104,7 +104,7 @@ static bool fake_sleep(struct wait_queue *queue)
     CHECK(t->must_sleep, "thread %u sleeps, though there is a window for it", number_of(t));
     if (!m.in_coroutine || threads_in(STATE_ASLEEP) == MODEL_THREADS - 1)
         return false;
-    m.result->slept++;
+    m.result->count[COUNT_SLEPT]++;
     t->state = STATE_ASLEEP;
     t->was_woken = false;
     list_add_tail(&t->link, &queue->sleepers);
@@ -135,7 +135,7 @@ static void interrupt(void)
     unsigned depth = kmap_local_depth(), count = MIN(KMAP_LOCAL_DEPTH - depth, IRQ_WINDOWS_MAX);
 
     m.in_irq = true;
-    m.result->interrupted++;
+    m.result->count[COUNT_INTERRUPTED]++;
     for (unsigned i = 0; i < count; i++)
         window[i] = kmap_local_pfn(SOME_PFN + i);
     for (unsigned i = count; i > 0; i--) {
@@ -160,7 +160,7 @@ static void on_access(void)
     if (t->op.event == EVENT_IRQ) {
         interrupt();
     } else if (t->op.event == EVENT_PREEMPT && m.in_coroutine && !processor.cpu.preempt_count) {
-        m.result->preempted++;
+        m.result->count[COUNT_PREEMPTED]++;
         t->state = STATE_STOPPED;
         back_to_scheduler(t);
         t->state = STATE_IDLE;
@@ -193,13 +193,13 @@ static void do_kmap(struct thread *t)
 {
     unsigned page = t->op.page;
     struct mapping *map = &m.mapping[page];
-    uint32_t slept = m.result->slept;
+    uint32_t slept = m.result->count[COUNT_SLEPT];
     virt_t window;
 
     t->was_woken = false;
     t->must_sleep = must_sleep(page);
     if (threads_in(STATE_WOKEN) || threads_in(STATE_ASLEEP))
-        m.result->contended_maps++;
+        m.result->count[COUNT_CONTENDED]++;
     window = (virt_t)under_test_kmap(&processor.map[page]);
     if (!is_high(page)) {
         CHECK(processor_frame_at(window) == pfn_of(page), "kmap() of lowmem page %u: 0x%lx", page,
@@ -211,7 +211,7 @@ static void do_kmap(struct thread *t)
         CHECK(!window, "kmap() of the free page %u gives 0x%lx", page, (unsigned long)window);
         return;
     }
-    if (t->must_sleep && slept == m.result->slept)
+    if (t->must_sleep && slept == m.result->count[COUNT_SLEPT])
         CHECK(!window, "kmap() has given a window that is kept for another");
     if (t->must_sleep && !t->was_woken && !map->uses) {
         CHECK(!window, "kmap() by a thread that nobody woke gives 0x%lx", (unsigned long)window);
@@ -555,6 +555,6 @@ bool model_run(const struct op *sequence, size_t count, const char *broken,
         do_op(&op);
         check_all();
     }
-    result->wraps = kmap_counters.wraps;
+    result->count[COUNT_WRAPS] = kmap_counters.wraps;
     return !result->text[0];
 }

@@ -17,8 +17,6 @@
  * them happens within a few operations.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #define MODEL_THREADS 4u
@@ -54,30 +52,16 @@ struct op {
     uint8_t thread, kind, page, event, at;
 };
 
-#define MODEL_TEXT_BYTES 160u
-
-struct model_result {
-    size_t done;                 /* operations, the one that failed included */
-    char text[MODEL_TEXT_BYTES]; /* what broke; empty: nothing */
-    /* How much of what matters has happened. */
-    uint32_t slept, wraps, preempted, interrupted, contended_maps;
+enum model_count {
+    COUNT_SLEPT,
+    COUNT_WRAPS,
+    COUNT_PREEMPTED,
+    COUNT_INTERRUPTED,
+    COUNT_CONTENDED, /* maps while others waited */
+    MODEL_NR_COUNTS
 };
 
-/*
- * Runs the sequence from a fresh start, up to its first failure. broken: the mutation to switch on,
- * or NULL. Numbers out of range are taken modulo what there is. Returns true if all was right.
- */
-bool model_run(const struct op *ops, size_t count, const char *broken, struct model_result *result);
-
-/* Lines of C, one an operation, that model_parse_op() reads again. */
-void model_print(const struct op *ops, size_t count);
-bool model_parse_op(const char *line, struct op *op);
-
-/* The next operation of a random sequence; draw(ctx, n) gives a number below n. */
-struct op model_random_op(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx);
-
-/* One way to make an operation simpler. False if there is no such way, or it changes nothing. */
-bool model_simplify(struct op *op, unsigned way);
+#define MODEL_OP_BYTES 3u
 #define MODEL_NR_WAYS 6u
 
 #endif

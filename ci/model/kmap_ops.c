@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ci/model/kmap_model.h"
+#include "ci/model/model.h"
 
 static const char *const kinds[NR_OP_KINDS] = {
     [OP_KMAP] = "OP_KMAP",       [OP_KUNMAP] = "OP_KUNMAP",
@@ -25,6 +25,14 @@ static const uint8_t weights[NR_OP_KINDS] = {
     [OP_KMAP] = 88,    [OP_KUNMAP] = 72,       [OP_LOCAL] = 28, [OP_LOCAL_PFN] = 8,
     [OP_UNLOCAL] = 34, [OP_UNLOCAL_WRONG] = 4, [OP_FREE] = 8,   [OP_ALLOC] = 10,
     [OP_FORSAKE] = 3,  [OP_RESET] = 1,
+};
+
+const char *const model_count_names[MODEL_NR_COUNTS] = {
+    [COUNT_SLEPT] = "slept",
+    [COUNT_WRAPS] = "wraps",
+    [COUNT_PREEMPTED] = "preempted",
+    [COUNT_INTERRUPTED] = "interrupted",
+    [COUNT_CONTENDED] = "maps while others waited",
 };
 
 void model_print(const struct op *ops, size_t count)
@@ -79,6 +87,18 @@ struct op model_random_op(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
         op.at = (uint8_t)draw(ctx, 20);
     }
     return op;
+}
+
+/* thread and event, kind and page, at */
+struct op model_decode(const uint8_t *bytes)
+{
+    return (struct op){
+        .thread = bytes[0] % MODEL_THREADS,
+        .event = bytes[0] / MODEL_THREADS % NR_EVENTS,
+        .kind = bytes[1] % NR_OP_KINDS,
+        .page = (uint8_t)(bytes[1] / NR_OP_KINDS % MODEL_PAGES),
+        .at = bytes[2] % 32u,
+    };
 }
 
 bool model_simplify(struct op *op, unsigned way)

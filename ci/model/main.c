@@ -2,8 +2,8 @@
 /*
  * The model-based test by hand:
  *
- *     kmap_model [seed=N] [ops=N] [broken=MUTATION]     searches
- *     kmap_model replay=FILE [broken=MUTATION]          runs the lines that a search has printed
+ *     MODEL [seed=N] [ops=N] [broken=MUTATION]     searches
+ *     MODEL replay=FILE [broken=MUTATION]          runs the lines that a search has printed
  *
  * Status 0: all was right; 1: something broke, and was printed; 2: it could not be run.
  */
@@ -75,8 +75,8 @@ int main(int argc, char **argv)
         search_print(&search);
     printf("%" PRIu64 " operations, %.0f a second: %s\n", search.done,
            (double)search.done / seconds, right ? "all right" : "broken");
-    printf("%" PRIu64 " slept, %" PRIu64 " wraps, %" PRIu64 " preempted, %" PRIu64
-           " interrupted, %" PRIu64 " maps while others waited\n",
-           search.slept, search.wraps, search.preempted, search.interrupted, search.contended_maps);
+    for (unsigned i = 0; i < MODEL_NR_COUNTS; i++)
+        printf("%s%" PRIu64 " %s", i ? ", " : "", search.total[i], model_count_names[i]);
+    printf("\n");
     return right ? 0 : 1;
 }

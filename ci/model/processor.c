@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ci/model/access.h"
 #include "lib/finding.h"
 #include "lib/inject.h"
 #include "paging/kmap_local.h"
@@ -117,45 +118,10 @@ void processor_start(const char *broken)
     kmap_local_init(&processor.cpu);
 }
 
-/* What the compiler calls in the code under test (clang: SanitizerCoverage). */
-
-static void before_access(void)
+void model_before_access(void)
 {
     if (processor.greedy)
         processor_walk_all();
     if (processor_on_access)
         processor_on_access();
-}
-
-#define ACCESS_HOOK(name)      \
-    void name(const void *at); \
-    void name(const void *at)  \
-    {                          \
-        (void)at;              \
-        before_access();       \
-    }
-
-ACCESS_HOOK(__sanitizer_cov_load1)
-ACCESS_HOOK(__sanitizer_cov_load2)
-ACCESS_HOOK(__sanitizer_cov_load4)
-ACCESS_HOOK(__sanitizer_cov_load8)
-ACCESS_HOOK(__sanitizer_cov_load16)
-ACCESS_HOOK(__sanitizer_cov_store1)
-ACCESS_HOOK(__sanitizer_cov_store2)
-ACCESS_HOOK(__sanitizer_cov_store4)
-ACCESS_HOOK(__sanitizer_cov_store8)
-ACCESS_HOOK(__sanitizer_cov_store16)
-
-/* Comes with the same option, and is needed by the fuzzer alone, which brings its own. */
-__attribute__((weak)) void __sanitizer_cov_trace_pc_guard(uint32_t *guard);
-void __sanitizer_cov_trace_pc_guard(uint32_t *guard)
-{
-    (void)guard;
-}
-
-__attribute__((weak)) void __sanitizer_cov_trace_pc_guard_init(uint32_t *start, uint32_t *stop);
-void __sanitizer_cov_trace_pc_guard_init(uint32_t *start, uint32_t *stop)
-{
-    (void)start;
-    (void)stop;
 }

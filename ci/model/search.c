@@ -35,11 +35,8 @@ bool search_run(struct search *search)
             search->found[i] = model_random_op(draw, &prng);
         bool right = model_run(search->found, SEARCH_SEQUENCE, search->broken, result);
         search->done += result->done;
-        search->slept += result->slept;
-        search->wraps += result->wraps;
-        search->preempted += result->preempted;
-        search->interrupted += result->interrupted;
-        search->contended_maps += result->contended_maps;
+        for (unsigned i = 0; i < MODEL_NR_COUNTS; i++)
+            search->total[i] += result->count[i];
         if (right)
             continue;
         search->count = shrink(search->found, result->done, fails, search);

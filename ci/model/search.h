@@ -4,16 +4,16 @@
 
 /* Random sequences until one fails, and that one made short. */
 
-#include "ci/model/kmap_model.h"
+#include "ci/model/model.h"
 
 #define SEARCH_SEQUENCE 400u /* operations, each from a fresh start */
 
 struct search {
     const char *broken; /* the mutation that is switched on, or NULL */
     uint64_t seed;
-    uint64_t wanted; /* operations, at most */
-    uint64_t done;   /* operations done */
-    uint64_t slept, wraps, preempted, interrupted, contended_maps;
+    uint64_t wanted;                  /* operations, at most */
+    uint64_t done;                    /* operations done */
+    uint64_t total[MODEL_NR_COUNTS];  /* of what happened in them */
     struct op found[SEARCH_SEQUENCE]; /* the sequence that failed, made short */
     size_t count;                     /* its length, or 0 */
     struct model_result result;       /* of it */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ci/model/kmap_model.h"
+#include "ci/model/model.h"
 
 /* Whether the sequence fails; *done is then set to the operations up to the failure. */
 typedef bool (*fails_fn)(const struct op *ops, size_t count, void *ctx, size_t *done);

@@ -9,23 +9,18 @@
 
 #include <cmocka.h>
 
+#include "ci/model/mutation.h"
 #include "ci/model/search.h"
 #include "ci/model/shrink.h"
 
 #ifndef MODEL_OPS
 #define MODEL_OPS 2000000u
 #endif
-#define BROKEN_OPS 300000u
 #define SEEDS 4u
-#define SHRINK_SEEDS 8u
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Each mutation, and how short its reproduction has to be. */
-static const struct {
-    const char *name;
-    size_t at_most;
-} mutations[] = {
+static const struct model_mutation mutations[] = {
     {"kmap_barge", 8},
     {"kmap_empty_used", 6},
     {"kmap_flush_first", 6},
@@ -76,44 +71,18 @@ static void random_sequences(void **state)
             search_print(&search);
         assert_int_equal(search.count, 0);
         /* It has come to all that it is about. */
-        assert_true(search.slept > search.done / 100);
-        assert_true(search.wraps > search.done / 100);
-        assert_true(search.contended_maps > search.done / 50);
-        assert_true(search.preempted > search.done / 1000);
-        assert_true(search.interrupted > search.done / 100);
+        assert_true(search.total[COUNT_SLEPT] > search.done / 100);
+        assert_true(search.total[COUNT_WRAPS] > search.done / 100);
+        assert_true(search.total[COUNT_CONTENDED] > search.done / 50);
+        assert_true(search.total[COUNT_PREEMPTED] > search.done / 1000);
+        assert_true(search.total[COUNT_INTERRUPTED] > search.done / 100);
     }
 }
 
 static void mutations_are_found_and_shrunk(void **state)
 {
-    static struct search search;
-    unsigned missed = 0;
-
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(mutations); i++) {
-        bool short_enough = false;
-
-        /* Shrinking ends where no single step helps: another sequence may come to a shorter one. */
-        for (uint64_t seed = 1; seed <= SHRINK_SEEDS && !short_enough; seed++) {
-            search =
-                (struct search){.seed = seed, .wanted = BROKEN_OPS, .broken = mutations[i].name};
-            short_enough = !search_run(&search) && search.count <= mutations[i].at_most;
-        }
-        if (!short_enough) {
-            printf("# %s: not found, or not in %zu operations:\n", mutations[i].name,
-                   mutations[i].at_most);
-            search_print(&search);
-            missed++;
-            continue;
-        }
-        /* What was found is broken by the mutation, and by nothing else; and it can be repeated. */
-        struct model_result again;
-        assert_true(model_run(search.found, search.count, NULL, &again));
-        assert_false(model_run(search.found, search.count, mutations[i].name, &again));
-        assert_string_equal(again.text, search.result.text);
-        printf("# %s: %zu operations: %s\n", mutations[i].name, search.count, search.result.text);
-    }
-    assert_int_equal(missed, 0);
+    assert_int_equal(model_missed(mutations, ARRAY_SIZE(mutations)), 0);
 }
 
 /*

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Operations as text, at random, out of bytes, and simpler ones. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ci/model/dma_model.h"
+#include "ci/model/model.h"
+
+#define NAME(op) [op] = #op
+
+static const char *const kinds[NR_OP_KINDS] = {
+    NAME(OP_SETUP),
+    NAME(OP_MAP),
+    NAME(OP_MAP_SINGLE),
+    NAME(OP_MAP_SG),
+    NAME(OP_MAP_BAD),
+    NAME(OP_UNMAP),
+    NAME(OP_UNMAP_WRONG),
+    NAME(OP_UNMAP_AGAIN),
+    NAME(OP_UNMAP_UNKNOWN),
+    NAME(OP_UNMAP_SG),
+    NAME(OP_UNMAP_SG_SHORT),
+    NAME(OP_SYNC_CPU),
+    NAME(OP_SYNC_DEVICE),
+    NAME(OP_SYNC_WRONG),
+    NAME(OP_SYNC_SG_CPU),
+    NAME(OP_SYNC_SG_DEVICE),
+    NAME(OP_DEVICE_WRITE),
+    NAME(OP_DEVICE_READ),
+    NAME(OP_DEVICE_OVERRUN),
+    NAME(OP_CPU_WRITE),
+    NAME(OP_CPU_WRITE_MAPPED),
+    NAME(OP_FIT),
+    NAME(OP_COHERENT),
+    NAME(OP_FREE_COHERENT),
+    NAME(OP_COHERENT_WRONG),
+    NAME(OP_POOL_CREATE),
+    NAME(OP_POOL_ALLOC),
+    NAME(OP_POOL_FREE),
+    NAME(OP_POOL_WRONG),
+    NAME(OP_POOL_SCRIBBLE),
+    NAME(OP_POOL_DESTROY),
+    NAME(OP_LEAKS),
+};
+
+static const char *const events[NR_EVENTS] = {NAME(EVENT_NONE), NAME(EVENT_IRQ)};
+
+/* How often each kind comes, in about 256 of a random sequence. */
+static const uint8_t weights[NR_OP_KINDS] = {
+    [OP_SETUP] = 3,
+    [OP_MAP] = 40,
+    [OP_MAP_SINGLE] = 8,
+    [OP_MAP_SG] = 16,
+    [OP_MAP_BAD] = 2,
+    [OP_UNMAP] = 34,
+    [OP_UNMAP_WRONG] = 6,
+    [OP_UNMAP_AGAIN] = 4,
+    [OP_UNMAP_UNKNOWN] = 2,
+    [OP_UNMAP_SG] = 14,
+    [OP_UNMAP_SG_SHORT] = 1,
+    [OP_SYNC_CPU] = 12,
+    [OP_SYNC_DEVICE] = 12,
+    [OP_SYNC_WRONG] = 4,
+    [OP_SYNC_SG_CPU] = 3,
+    [OP_SYNC_SG_DEVICE] = 3,
+    [OP_DEVICE_WRITE] = 20,
+    [OP_DEVICE_READ] = 16,
+    [OP_DEVICE_OVERRUN] = 2,
+    [OP_CPU_WRITE] = 8,
+    [OP_CPU_WRITE_MAPPED] = 5,
+    [OP_FIT] = 3,
+    [OP_COHERENT] = 4,
+    [OP_FREE_COHERENT] = 3,
+    [OP_COHERENT_WRONG] = 2,
+    [OP_POOL_CREATE] = 3,
+    [OP_POOL_ALLOC] = 14,
+    [OP_POOL_FREE] = 10,
+    [OP_POOL_WRONG] = 2,
+    [OP_POOL_SCRIBBLE] = 2,
+    [OP_POOL_DESTROY] = 1,
+    [OP_LEAKS] = 1,
+};
+
+const char *const model_count_names[MODEL_NR_COUNTS] = {
+    [COUNT_DIRECT] = "direct",           [COUNT_BOUNCED] = "bounced",
+    [COUNT_FULL] = "had no room",        [COUNT_MERGED] = "lists merged",
+    [COUNT_INTERRUPTED] = "interrupted", [COUNT_FINDINGS] = "findings",
+    [COUNT_BLOCKS] = "blocks",
+};
+
+void model_print(const struct op *ops, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct op *op = &ops[i];
+
+        printf("    {%s, %u, %u, %u, %u, %s, %u, %u, %u},\n", kinds[op->kind % NR_OP_KINDS],
+               op->dev % MODEL_DEVICES, op->arg, op->dir % 3u, op->more,
+               events[op->event % NR_EVENTS], op->at, op->offset, op->size);
+    }
+}
+
+static int index_of(const char *name, const char *const *names, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!strcmp(name, names[i]))
+            return i;
+    return -1;
+}
+
+bool model_parse_op(const char *line, struct op *op)
+{
+    char kind[32], event[32];
+    unsigned dev, arg, dir, more, at, offset, size;
+    int kind_number, event_number;
+
+    if (sscanf(line, " {%31[A-Z_], %u, %u, %u, %u, %31[A-Z_], %u, %u, %u}", kind, &dev, &arg, &dir,
+               &more, event, &at, &offset, &size) != 9)
+        return false;
+    kind_number = index_of(kind, kinds, NR_OP_KINDS);
+    event_number = index_of(event, events, NR_EVENTS);
+    if (kind_number < 0 || event_number < 0)
+        return false;
+    *op = (struct op){.kind = (uint8_t)kind_number,
+                      .dev = (uint8_t)dev,
+                      .arg = (uint8_t)arg,
+                      .dir = (uint8_t)dir,
+                      .more = (uint8_t)more,
+                      .event = (uint8_t)event_number,
+                      .at = (uint16_t)at,
+                      .offset = (uint16_t)offset,
+                      .size = (uint16_t)size};
+    return true;
+}
+
+/* Small sizes are as likely as large ones; so are offsets near where the masks end. */
+static uint16_t random_size(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
+{
+    static const uint16_t limits[] = {8, 64, 300, 1000, 3000, 9000};
+
+    return (uint16_t)draw(ctx, limits[draw(ctx, sizeof(limits) / sizeof(limits[0]))]);
+}
+
+static uint16_t random_offset(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
+{
+    switch (draw(ctx, 4)) {
+    case 0:
+        return (uint16_t)(MODEL_PLACE_BYTES / 2 - draw(ctx, 600));
+    case 1:
+        return (uint16_t)(4096u * draw(ctx, 4) + draw(ctx, 3) * 64u);
+    case 2:
+        return (uint16_t)(512u * draw(ctx, 32));
+    default:
+        return (uint16_t)draw(ctx, MODEL_PLACE_BYTES);
+    }
+}
+
+struct op model_random_op(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
+{
+    struct op op = {
+        .dev = (uint8_t)draw(ctx, MODEL_DEVICES),
+        .arg = (uint8_t)draw(ctx, 256),
+        .dir = (uint8_t)draw(ctx, 3),
+        .more = (uint8_t)draw(ctx, 256),
+        .offset = random_offset(draw, ctx),
+        .size = random_size(draw, ctx),
+    };
+    uint32_t sum = 0, at;
+
+    for (unsigned i = 0; i < NR_OP_KINDS; i++)
+        sum += weights[i];
+    at = draw(ctx, sum);
+    while (at >= weights[op.kind])
+        at -= weights[op.kind++];
+    if (draw(ctx, 8) == 0) {
+        op.event = EVENT_IRQ;
+        op.at = (uint16_t)draw(ctx, 1u << (3 + draw(ctx, 7)));
+    }
+    return op;
+}
+
+struct op model_decode(const uint8_t *bytes)
+{
+    return (struct op){
+        .kind = bytes[0] % NR_OP_KINDS,
+        .event = bytes[0] / NR_OP_KINDS % NR_EVENTS,
+        .dev = bytes[1] % MODEL_DEVICES,
+        .dir = bytes[1] / MODEL_DEVICES % 3u,
+        .arg = bytes[2],
+        .more = bytes[3],
+        .at = bytes[4],
+        .offset = (uint16_t)(bytes[5] | bytes[6] << 8),
+        .size = (uint16_t)(bytes[7] | bytes[8] << 8),
+    };
+}
+
+bool model_simplify(struct op *op, unsigned way)
+{
+    struct op was = *op;
+
+    switch (way) {
+    case 0:
+        op->event = EVENT_NONE;
+        op->at = 0;
+        break;
+    case 1:
+        op->at /= 2;
+        break;
+    case 2:
+        op->at -= op->at > 0;
+        break;
+    case 3:
+        op->dev = 0;
+        break;
+    case 4:
+        op->arg /= 2;
+        break;
+    case 5:
+        op->arg -= op->arg > 0;
+        break;
+    case 6:
+        op->dir -= op->dir > 0;
+        break;
+    case 7:
+        op->more /= 2;
+        break;
+    case 8:
+        op->more -= op->more > 0;
+        break;
+    case 9:
+        op->offset /= 2;
+        break;
+    case 10:
+        op->size /= 2;
+        break;
+    case 11:
+        op->kind = op->kind == OP_MAP_SINGLE ? OP_MAP : op->kind;
+        break;
+    }
+    return memcmp(&was, op, sizeof(was)) != 0;
+}

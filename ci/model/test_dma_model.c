@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "ci/model/dma_model.h"
+#include "ci/model/mutation.h"
+#include "ci/model/search.h"
+
+#ifndef MODEL_OPS
+#define MODEL_OPS 120000u
+#endif
+#define SEEDS 4u
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct model_mutation mutations[] = {
+    {"bounce_keep_slots", 2},      {"bounce_repeat_page", 2},    {"bounce_skip_copy_from", 2},
+    {"bounce_skip_copy_to", 1},    {"dma_cross_boundary", 1},    {"dma_ignore_mask", 1},
+    {"dma_leak_mapping", 2},       {"pool_forget_boundary", 3},  {"pool_give_twice", 3},
+    {"pool_skip_zero", 2},         {"sg_forget_last", 2},        {"sg_keep_failed", 12},
+    {"sg_merge_over_boundary", 1}, {"sg_merge_over_segment", 1}, {"sg_never_merge", 1},
+};
+
+static void random_sequences(void **state)
+{
+    static struct search search;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        search = (struct search){.seed = seed, .wanted = MODEL_OPS / SEEDS};
+        if (!search_run(&search))
+            search_print(&search);
+        assert_int_equal(search.count, 0);
+        /* It has come to all that it is about. */
+        assert_true(search.total[COUNT_DIRECT] > search.done / 20);
+        assert_true(search.total[COUNT_BOUNCED] > search.done / 20);
+        assert_true(search.total[COUNT_FULL] > search.done / 200);
+        assert_true(search.total[COUNT_MERGED] > search.done / 100);
+        assert_true(search.total[COUNT_INTERRUPTED] > search.done / 100);
+        assert_true(search.total[COUNT_FINDINGS] > search.done / 20);
+        assert_true(search.total[COUNT_BLOCKS] > search.done / 100);
+    }
+}
+
+static void mutations_are_found_and_shrunk(void **state)
+{
+    (void)state;
+    assert_int_equal(model_missed(mutations, ARRAY_SIZE(mutations)), 0);
+}
+
+static void lines_are_read_again(void **state)
+{
+    struct op op;
+
+    (void)state;
+    assert_true(model_parse_op(
+        "    {OP_SYNC_SG_CPU, 3, 200, 2, 255, EVENT_IRQ, 900, 16383, 9000},\n", &op));
+    assert_int_equal(op.kind, OP_SYNC_SG_CPU);
+    assert_int_equal(op.dev, 3);
+    assert_int_equal(op.arg, 200);
+    assert_int_equal(op.dir, 2);
+    assert_int_equal(op.more, 255);
+    assert_int_equal(op.event, EVENT_IRQ);
+    assert_int_equal(op.at, 900);
+    assert_int_equal(op.offset, 16383);
+    assert_int_equal(op.size, 9000);
+    assert_false(model_parse_op("    {OP_NONSENSE, 3, 9, 0, 0, EVENT_NONE, 0, 0, 0},\n", &op));
+    assert_false(model_parse_op("    /* seed 1: broken */\n", &op));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_are_read_again),
+        cmocka_unit_test(random_sequences),
+        cmocka_unit_test(mutations_are_found_and_shrunk),
+    };
+
+    return cmocka_run_group_tests_name("dma_model", tests, NULL, NULL);
+}
