@@ -8,9 +8,9 @@
  *     bad_sectors = ide:100, ide:50/128, ahci:7000:once
  *     bad_sectors = ide:all
  *
- * names disk and sector, or all of them; `/128` goes on from there in steps of 128 to the end of the disk, and
- * `once` is for what can be read the second time. QEMU's blkdebug makes the errors, above the
- * image, which stays whole.
+ * names disk and sector, or all of them; `/128` goes on from there in steps of 128 to the end of
+ * the disk, and `once` is for what can be read the second time. QEMU's blkdebug makes the errors,
+ * above the image, which stays whole.
  */
 
 #include "ci/runner/emulator.h"

@@ -130,6 +130,17 @@ void irq_free(unsigned line, irq_handler_t h, const void *ctx)
     }
 }
 
+bool irq_is_stuck(unsigned line)
+{
+    assert_int_equal(line, 6);
+    return false;
+}
+
+void irq_declare_stuck(unsigned line)
+{
+    fail_msg("line %u declared stuck", line);
+}
+
 void wait_yield(void)
 {
 }
