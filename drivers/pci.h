@@ -138,6 +138,12 @@ bool pci_set_master(const struct pci_device *pdev, bool on);
 void pci_stop_masters(void);
 
 /*
+ * True if a USB controller is in the hands of the firmware's system management mode, or if that
+ * can't be found out. Context: paged phase.
+ */
+bool pci_usb_is_owned(const struct pci_device *pdev);
+
+/*
  * Switches on decoding or mastering (PCI_COMMAND_*) for as long as a driver works with the device:
  * firmware of the UEFI kind leaves what it did not boot from switched off. Returns the command
  * register as it was, for pci_restore_command().

@@ -78,8 +78,7 @@ static bool xhci_is_owned(const uint8_t __iomem *regs)
     return false;
 }
 
-/* What can't be found out counts as owned. */
-static bool usb_is_owned(const struct pci_device *pdev)
+bool pci_usb_is_owned(const struct pci_device *pdev)
 {
     uint32_t kind = pdev->class_code & PROGIF_MASK;
     phys_addr_t base;
@@ -123,7 +122,7 @@ void pci_stop_masters(void)
 
         if (may_stay_master(pdev) || !(pci_read_config16(pdev, PCI_COMMAND) & PCI_COMMAND_MASTER))
             continue;
-        if (CLASS_KIND(pdev->class_code) == CLASS_USB && usb_is_owned(pdev)) {
+        if (CLASS_KIND(pdev->class_code) == CLASS_USB && pci_usb_is_owned(pdev)) {
             probe_report("pci", 0, "%s %04x:%04x class %06x: still bus master, firmware's USB",
                          pdev->name, pdev->vendor, pdev->device, pdev->class_code);
             continue;

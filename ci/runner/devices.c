@@ -29,7 +29,7 @@ static const struct {
     {"es1370", DEVICE_ES1370, NULL, NULL},
     {"ac97", DEVICE_AC97, NULL, NULL},
     {"sb16", DEVICE_SB16, NULL, NULL},
-    {"uhci", DEVICE_UHCI, "-device piix3-usb-uhci", NULL},
+    {"uhci", DEVICE_UHCI, "-device piix3-usb-uhci", "usb_uhci: enabled=1"},
     {"ahci", DEVICE_AHCI, NULL, NULL},
     {"lsi", DEVICE_LSI, "-device lsi53c895a", NULL},
 };

@@ -17,7 +17,7 @@
 #include "payload/tests/sector_pattern.h"
 
 #define SECTOR SECTOR_PATTERN_BYTES
-#define BUFFER_ORDER 3u
+#define BUFFER_ORDER 2u
 #define MAX_SECTORS ((PAGE_SIZE << BUFFER_ORDER) / SECTOR)
 #define TRANSFERS 16u
 #define MIN_TRANSFERS 4u /* one from each kind of memory, however slow the medium is */

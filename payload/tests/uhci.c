@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A UHCI controller reads and writes transfer descriptors in every kind of memory.
+ *
+ * Each descriptor is random where it may be, and addressed to a device that does not exist. What
+ * the controller makes of it follows from what it read (3.2.2 of the design guide): those that are
+ * active time out and are written back so, with the caller's control bits in the same word; the
+ * others are passed over and keep every bit. So each word says whether the right one was read and
+ * the right one written, direct or bounced, and all around must be as it was.
+ */
+#include "drivers/uhci.h"
+#include "lib/string.h"
+#include "paging/highmem.h"
+#include "payload/suite.h"
+#include "payload/tests/dma_arena.h"
+
+#define ROUNDS 6u /* in each kind of memory, half of them by interrupt */
+#define FULL_FACTOR 8u
+#define NR_FRAMES 1024u
+#define MAX_TRIES 3u
+#define BOUNDARY KIB(64)
+
+/* The controller's own bits of the status word, which it may set when a try fails. */
+#define MAY_CHANGE (UHCI_TD_STALLED | UHCI_TD_LENGTH_MASK)
+#define MUST_CHANGE (UHCI_TD_ACTIVE | UHCI_TD_TIMEOUT | UHCI_TD_ERRORS_MASK)
+
+/* What the suite holds. */
+static struct dma_arena arenas[DMA_NR_ARENAS];
+static struct uhci *running;
+static struct uhci_td before[UHCI_MAX_TDS], after[UHCI_MAX_TDS];
+
+static void give_back(void)
+{
+    if (running)
+        uhci_quiet(running);
+    running = NULL;
+    dma_arenas_close(arenas);
+}
+
+static void abandon(void)
+{
+    give_back();
+    dma_check_leaks(NULL);
+}
+
+static struct uhci_td random_td(struct prng *prng)
+{
+    uint32_t control = prng_u32(prng) & (UHCI_TD_SHORT_DETECT | UHCI_TD_LOW_SPEED);
+    uint32_t tries = 1 + prng_below(prng, MAX_TRIES);
+    uint32_t address = 1 + prng_below(prng, 127), endpoint = prng_below(prng, 16);
+
+    control |= tries << UHCI_TD_ERRORS_SHIFT;
+    if (prng_below(prng, 8) == 0)
+        control |= UHCI_TD_INTERRUPT;
+    if (prng_below(prng, 4) > 0)
+        control |= UHCI_TD_ACTIVE;
+    else
+        control |= prng_u32(prng) & (UHCI_TD_LENGTH_MASK | UHCI_TD_STALLED | UHCI_TD_TIMEOUT);
+    return (struct uhci_td){
+        .link = UHCI_LINK_END,
+        .status = control,
+        .token = UHCI_TOKEN_IN | UHCI_TOKEN_NO_DATA | address << UHCI_TOKEN_ADDRESS_SHIFT |
+                 endpoint << UHCI_TOKEN_ENDPOINT_SHIFT,
+        .buffer = prng_u32(prng),
+    };
+}
+
+/* One of several places: anywhere, at the end of a page, across 64 KiB. */
+static uint32_t choose_place(struct prng *prng, uint32_t bytes)
+{
+    uint32_t inside = prng_below(prng, bytes);
+    uint32_t offset =
+        DMA_ARENA_GUARD + prng_below(prng, DMA_ARENA_BYTES - 2 * DMA_ARENA_GUARD - bytes);
+
+    switch (prng_below(prng, 3)) {
+    case 0:
+        offset = BOUNDARY - inside;
+        break;
+    case 1:
+        offset = BOUNDARY + PAGE_SIZE - inside;
+        break;
+    default:
+        break;
+    }
+    return ALIGN_DOWN(offset, UHCI_TD_BYTES);
+}
+
+static void check_td(struct test *t, phys_addr_t phys, const struct uhci_td *was,
+                     const struct uhci_td *is)
+{
+    uint32_t wanted = was->status;
+
+    TEST_CHECK(t, is->link == was->link && is->token == was->token && is->buffer == was->buffer,
+               "0x%llx: link 0x%08x, token 0x%08x, buffer 0x%08x were changed to 0x%08x, 0x%08x, "
+               "0x%08x",
+               addr_number(phys), was->link, was->token, was->buffer, is->link, is->token,
+               is->buffer);
+    if (was->status & UHCI_TD_ACTIVE) {
+        wanted = (was->status & ~MUST_CHANGE & ~MAY_CHANGE) | UHCI_TD_TIMEOUT |
+                 (is->status & MAY_CHANGE);
+        /* Bochs says that it stalled, not why, and forgets whether short packets matter. */
+        if ((is->status & (UHCI_TD_STALLED | UHCI_TD_TIMEOUT)) == UHCI_TD_STALLED)
+            wanted &= ~(UHCI_TD_TIMEOUT | UHCI_TD_SHORT_DETECT);
+    }
+    TEST_CHECK(t, is->status == wanted, "0x%llx: status 0x%08x became 0x%08x, not 0x%08x",
+               addr_number(phys), was->status, is->status, wanted);
+}
+
+static void check_counters(struct test *t, const struct device *dev, const struct dma_counters *was,
+                           phys_addr_t phys, uint32_t bytes)
+{
+    bool reached = phys_to_dma(phys) + bytes - 1 <= dev->dma_mask;
+    uint32_t direct = dev->counters.direct - was->direct;
+    uint32_t bounced = dev->counters.bounced - was->bounced;
+
+    TEST_CHECK(t, direct == (reached ? 1 : 0) && bounced == (reached ? 0 : 1),
+               "0x%llx+%u: %u direct and %u bounced within mask 0x%llx", addr_number(phys), bytes,
+               direct, bounced, addr_number(dev->dma_mask));
+}
+
+static void run_once(struct test *t, struct uhci *hc, unsigned kind, bool by_interrupt)
+{
+    struct prng *prng = test_prng(t);
+    struct dma_arena *arena = &arenas[kind];
+    struct dma_client *client = uhci_client(hc);
+    struct dma_counters was = client->dev->counters;
+    unsigned count = 1 + prng_below(prng, UHCI_MAX_TDS);
+    uint32_t bytes = count * UHCI_TD_BYTES;
+    uint32_t offset = choose_place(prng, bytes);
+    phys_addr_t phys = arena->phys + offset;
+    const char *what;
+    int err;
+
+    for (unsigned i = 0; i < count; i++)
+        before[i] = random_td(prng);
+    memcpy_to_page(arena->page, offset, before, bytes);
+    client->completion->by_interrupt = by_interrupt;
+    err = uhci_run(hc, arena->page, offset, count, prng_below(prng, NR_FRAMES));
+    TEST_CHECK(t, !err, "%u descriptors at 0x%llx, %s: error %d: %s", count, addr_number(phys),
+               by_interrupt ? "by interrupt" : "by asking", -err, client->reason);
+    memcpy_from_page(after, arena->page, offset, bytes);
+    for (unsigned i = 0; i < count && !err; i++)
+        check_td(t, phys + i * UHCI_TD_BYTES, &before[i], &after[i]);
+    check_counters(t, client->dev, &was, phys, bytes);
+    TEST_CHECK(t, uhci_is_restored(hc, &what), "the controller %s", what);
+    TEST_CHECK(t, dma_check_leaks(client->dev) == 0, "mappings were leaked");
+    dma_arena_paint(arena, offset, bytes);
+}
+
+static void case_descriptors(struct test *t)
+{
+    unsigned rounds = ROUNDS * (test_depth(t) == DEPTH_FULL ? FULL_FACTOR : 1);
+    struct dma_client *client;
+    struct dma_counters was;
+
+    if (dma_arenas_open(arenas, test_prng(t)) == 0) {
+        test_error(t, "no memory for descriptors");
+        return;
+    }
+    running = uhci_at(test_instance(t));
+    client = uhci_client(running);
+    was = client->dev->counters;
+    for (unsigned n = 0; n < rounds * DMA_NR_ARENAS && !test_should_stop(t); n++) {
+        test_progress(t, n, rounds * DMA_NR_ARENAS);
+        if (arenas[n % DMA_NR_ARENAS].page)
+            run_once(t, running, n % DMA_NR_ARENAS, n / DMA_NR_ARENAS % 2);
+    }
+    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
+        int32_t damage =
+            arenas[i].page ? dma_arena_find_damage(&arenas[i], 0, DMA_ARENA_BYTES) : -1;
+
+        TEST_CHECK(t, damage < 0, "%s: 0x%llx, in no descriptor, was overwritten",
+                   dma_arena_name(i), addr_number(arenas[i].phys + (uint32_t)MAX(damage, 0)));
+    }
+    test_log(t, "%u runs direct, %u bounced, %u interrupts, %u queues advanced",
+             client->dev->counters.direct - was.direct, client->dev->counters.bounced - was.bounced,
+             client->completion->interrupts, uhci_advanced(running));
+    give_back();
+}
+
+static const char *controller_name(unsigned index)
+{
+    return uhci_client(uhci_at(index))->name;
+}
+
+static const struct test_case cases[] = {{"descriptors", case_descriptors}};
+
+SUITE(uhci) = {
+    .name = "uhci",
+    .rank = SUITE_RANK_STRESS,
+    .about = "USB host controllers read and write descriptors in all memory, with no USB involved",
+    .cases = cases,
+    .nr_cases = ARRAY_SIZE(cases),
+    .abandon = abandon,
+    .nr_instances = uhci_count,
+    .instance_name = controller_name,
+    .no_instance = "no UHCI controller that is nobody's",
+};
