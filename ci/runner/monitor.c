@@ -42,7 +42,7 @@ void monitor_arguments(const struct machine *machine, const struct run_files *fi
     if (!machine->monitor)
         return;
     words_add(argv, "-qmp");
-    words_add(argv, "unix:%s/" SOCKET ",server=on,wait=off", files->dir);
+    words_add(argv, "unix:%s/" SOCKET ",server=on,wait=on", files->dir);
 }
 
 struct monitor *monitor_open(const struct machine *machine, const struct run_files *files)

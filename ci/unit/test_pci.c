@@ -45,6 +45,11 @@ static struct {
     char report[PROBE_TEXT_BYTES];
 } model;
 
+bool inject_host(const char *name)
+{
+    return false;
+}
+
 /* No driver: the table is empty. */
 __asm__(".data\n"
         ".globl pci_driver_table_start, pci_driver_table_end\n"
@@ -458,6 +463,13 @@ static void bar_size(void **state)
     assert_int_equal(bar.size, 0x1000);
     assert_int_equal(pci_bar_memory(pci_device_at(1), 0), WINDOW_BASE);
     assert_int_equal(read_data(CONFIG_DATA, 1), f->config[model.address & 0xfc]);
+    set32(f, PCI_BAR0 + 4, BAR_TYPE_64BIT | BAR_PREFETCHABLE);
+    set32(f, PCI_BAR0 + 8, 0x3);
+    assert_int_equal(pci_bar_memory(pci_device_at(1), 1), 0x300000000);
+    set32(f, PCI_BAR0 + 4, ALL_ONES);
+    assert_int_equal(pci_bar_memory(pci_device_at(1), 1), 0);
+    assert_int_equal(pci_read_bar(pci_device_at(1), 1, &bar), -ENODEV);
+    set32(f, PCI_BAR0 + 4, 0);
     assert_int_equal(pci_read_bar(pci_device_at(1), 6, &bar), -EINVAL);
     assert_int_equal(pci_read_bar(pci_device_at(1), 1, &bar), -ENODEV);
 }

@@ -312,7 +312,7 @@ static void disks(void **state)
     assert_has(line, ",file.inject-error.1.sector=18184 ");
     assert_has(line, " if=none,id=sata0,format=raw,cache=unsafe,file.driver=blkdebug,");
     assert_has(line, " -device ich9-ahci,id=ahci -device ide-hd,bus=ahci.0,drive=sata0 ");
-    assert_has(line, " -qmp unix:b/run/x/monitor,server=on,wait=off ");
+    assert_has(line, " -qmp unix:b/run/x/monitor,server=on,wait=on ");
     free(line);
 }
 
