@@ -4,6 +4,7 @@
 # A test is one file ci/unit/test_NAME.c, and one line here that names the sources under test. What
 # these call and the host can't do, the test defines itself.
 
+test_ahci_SRCS := drivers/ata_identity.c lib/format.c lib/prng.c
 test_ata_SRCS := lib/prng.c
 test_bitmap_SRCS := lib/bitmap.c lib/prng.c
 test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c lib/format.c lib/str_copy.c \
