@@ -264,7 +264,7 @@ static bool can_record(struct ac97 *card)
 static const char *start_card(struct ac97 *card, bool audible)
 {
     deadline_t deadline = deadline_in_ms(READY_LIMIT_MS);
-    uint16_t volume = audible ? MIXER_LOUDEST : MIXER_MUTE;
+    uint16_t volume = audible || inject(ac97_not_muted, sound) ? MIXER_LOUDEST : MIXER_MUTE;
 
     outl((uint16_t)(card->master + GLOBAL_CONTROL), CONTROL_RUNNING);
     while (!(inl((uint16_t)(card->master + GLOBAL_STATUS)) & STATUS_PRIMARY_READY)) {

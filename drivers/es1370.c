@@ -69,7 +69,7 @@
 #define CODEC_INPUT_SWITCH_LAST 0x15u
 #define CODEC_RESET 0x16u
 #define CODEC_RUNNING 0x03u
-#define CODEC_MUTE 0x80u
+#define CODEC_MUTE 0x9fu /* and most attenuated */
 #define CODEC_LIMIT_MS 10u
 
 #define LONGWORD_BYTES 4u /* and a sample of both channels */

@@ -22,8 +22,10 @@ struct dma_client;
  */
 #define SOUND_STREAM_S16_STEREO "s16x2"
 #define SOUND_STREAM_S16_STEREO_LOOPS "s16x2,loops"
-#define SOUND_STREAM_U8_MONO "u8x1"
+#define SOUND_STREAM_S8_MONO "s8x1"
+#define SOUND_STREAM_S8_MONO_LOOPS "s8x1,loops"
 #define SOUND_STREAM_S16_MONO "s16x1"
+#define SOUND_STREAM_S16_MONO_LOOPS "s16x1,loops"
 #define SOUND_RATE_HZ 44100u
 
 /*

@@ -60,8 +60,8 @@ struct dma_client {
      */
     int (*capture)(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes);
     /*
-     * What send() takes, for those who listen on the far side (ci/runner/wav.h): "s16x2" is samples
-     * of 16 bits, little-endian, of two channels; "u8x1" of 8 bits, 128 being silence; then "loops"
+     * What send() takes, for those who listen on the far side (ci/runner/wav.h): "s16x2" is signed
+     * samples of 16 bits, little-endian, of two channels; "s8x1" of 8 bits, of one; then "loops"
      * for a device that may begin the same anew before it is stopped.
      */
     const char *stream;

@@ -6,6 +6,7 @@
 
 #include "ci/runner/image.h"
 #include "ci/runner/oracle.h"
+#include "ci/runner/sound.h"
 
 /* What Bochs holds in memory itself; the rest of a guest's memory lies in a file. */
 #define HOST_MEMORY_MIB 256
@@ -51,6 +52,7 @@ char *bochs_config(const struct machine *machine, const struct run_files *files)
     char *disk = disk_lines(machine, files);
     char *serial = serial_lines(machine, files);
     char *others = devices_bochs(machine->devices);
+    char *sound = sound_bochs(machine, files);
     char *config = text("display_library: term\n"
                         "cpu: model=%s, count=1, ips=%u, reset_on_triple_fault=0\n"
                         "memory: guest=%" PRIu64 ", host=%" PRIu64 "\n"
@@ -61,7 +63,7 @@ char *bochs_config(const struct machine *machine, const struct run_files *files)
                         "clock: sync=none, time0=local\n"
                         /* The port that switches Bochs off belongs to this device. */
                         "plugin_ctrl: unmapped=1\n"
-                        "%s%s%s%s"
+                        "%s%s%s%s%s"
                         "ata0: enabled=1\n"
                         "ata1: enabled=1\n"
                         "ata1-master: type=cdrom, path=\"%s\", status=inserted\n"
@@ -71,12 +73,13 @@ char *bochs_config(const struct machine *machine, const struct run_files *files)
                         "info: action=ignore\ndebug: action=ignore\n",
                         machine_cpu(machine), INSTRUCTIONS_PER_SECOND, mib,
                         mib < HOST_MEMORY_MIB ? mib : HOST_MEMORY_MIB, floppy, serial, disk, others,
-                        files->iso, files->emulator_log);
+                        sound, files->iso, files->emulator_log);
 
     free(floppy);
     free(disk);
     free(serial);
     free(others);
+    free(sound);
     if (machine->oracle) {
         char *longer = text("%smagic_break: enabled=1\n", config);
 

@@ -10,7 +10,6 @@
 #define LINE_START "# sound "
 #define SEED_FACTOR UINT32_C(2654435761)
 #define SEED_START UINT32_C(0x534f554e)
-#define SILENCE_BITS 0x7f
 
 /* So many frames in a row don't look like a block by chance. */
 #define TELLING_FRAMES 8
@@ -56,8 +55,8 @@ void wav_block_make(uint8_t *to, uint32_t number, uint32_t bytes)
         if (i % sizeof(state) == 0)
             state = xorshift32(state);
         to[i] = (uint8_t)(state >> (8 * (i % sizeof(state))));
-        if (!(to[i] & SILENCE_BITS))
-            to[i] |= 1;
+        if (!to[i])
+            to[i] = 1;
     }
 }
 
@@ -76,7 +75,7 @@ int wav_block_parse(const char *line, struct wav_block *block)
         return -EINVAL;
     if (sscanf(stream, "%c%ux%u%n", &sign, &block->bits, &block->channels, &end) != 3)
         return -EINVAL;
-    if (!(sign == 's' && block->bits == 16) && !(sign == 'u' && block->bits == 8))
+    if (sign != 's' || (block->bits != 8 && block->bits != 16))
         return -EINVAL;
     if (block->channels < 1 || block->channels > 2 ||
         block->bytes % (block->channels * block->bits / 8))
@@ -180,8 +179,7 @@ static struct expected expect_block(const struct wav_block *block)
         size_t sample = i / 2 * block->channels + (i % 2 && block->channels == 2);
         const uint8_t *at = bytes + sample * bytes_per_sample;
 
-        expected.frames[i] =
-            block->bits == 16 ? (int16_t)get_le(at, 2) : (int16_t)((*at - 128) * 256);
+        expected.frames[i] = block->bits == 16 ? (int16_t)get_le(at, 2) : (int16_t)(*at << 8);
     }
     free(bytes);
     return expected;
@@ -243,8 +241,8 @@ static char *difference(const struct wav_block *block, const int16_t *found, siz
                 block->client,
                 at * frame_bytes + (block->channels == 2 ? sample : 0) * block->bits / 8 +
                     (block->bits == 16 && shift),
-                (unsigned)(found[2 * at + sample] >> shift & 0xff) ^ (block->bits == 8 ? 0x80 : 0),
-                (unsigned)(wanted[sample] >> shift & 0xff) ^ (block->bits == 8 ? 0x80 : 0));
+                (unsigned)(found[2 * at + sample] >> shift & 0xff),
+                (unsigned)(wanted[sample] >> shift & 0xff));
 }
 
 char *wav_compare(const struct wav *wav, const struct wav_block *blocks, size_t count)

@@ -10,15 +10,16 @@
  *
  *     # sound es1370 s16x2,loops block 12 bytes 2052 muted
  *
- * the client, its format (bits and channels), whether it may begin the block anew before it is
- * stopped, the block's number, its length, and whether the device's mixer is muted. The bytes of
- * block n are words of xorshift32 (shifts 13, 17, 5), little-endian, each the state after a step,
- * from the seed n * 2654435761 + 0x534f554e modulo 2^32, or 1 if that is 0; a byte of 0x00 or 0x80
- * has its lowest bit set. So no sample is silence.
+ * the client, its format (bits, signed, and channels), whether it may begin the block anew before
+ * it is stopped, the block's number, its length, and whether the device's mixer is muted. The bytes
+ * of block n are words of xorshift32 (shifts 13, 17, 5), little-endian, each the state after a
+ * step, from the seed n * 2654435761 + 0x534f554e modulo 2^32, or 1 if that is 0; a byte of 0 is
+ * replaced by 1. So no sample is silence.
  *
  * Silence in the file (all channels 0) says nothing, wherever it stands. The rest of it must be the
  * blocks, whole, in their order, and nothing else. One that loops may be followed by its own
- * beginning. One that is muted may be missing as a whole.
+ * beginning. One that is muted may be
+ * missing as a whole.
  *
  * The file has 16 bits and one or two channels: a sample of 8 bits becomes the upper byte, and one
  * of a single channel is on both.

@@ -70,8 +70,8 @@ static void sound(const struct wav_block *block, uint32_t bytes)
 
     wav_block_make(memory, block->number, block->bytes);
     for (uint32_t i = 0; i < bytes; i += block->bits / 8) {
-        uint32_t sample = block->bits == 8 ? (uint32_t)(memory[i] ^ 0x80) << 8
-                                           : memory[i] | (uint32_t)memory[i + 1] << 8;
+        uint32_t sample =
+            block->bits == 8 ? (uint32_t)memory[i] << 8 : memory[i] | (uint32_t)memory[i + 1] << 8;
 
         put(sample, 2);
         if (block->channels == 1 && file.channels == 2)
@@ -127,8 +127,8 @@ static void stream(void **state)
             x ^= x << 5;
         }
         uint8_t want = (uint8_t)(x >> (8 * (i % 4)));
-        if (want == 0 || want == 0x80)
-            want |= 1;
+        if (want == 0)
+            want = 1;
         assert_int_equal(bytes[i], want);
     }
 }
@@ -140,7 +140,7 @@ static void lines(void **state)
         "# sound x s16x2 block 1",
         "# sound x s16x3 block 1 bytes 4",
         "# sound x u16x2 block 1 bytes 4",
-        "# sound x s8x2 block 1 bytes 4",
+        "# sound x s12x2 block 1 bytes 4",
         "# sound x s16x2 block 1 bytes 6",
         "# sound x s16x2,leaps block 1 bytes 4",
         "# sound x s16x2 block 1 bytes 4 loud",
@@ -154,7 +154,7 @@ static void lines(void **state)
     assert_int_equal(block.channels, 2);
     assert_true(block.loops);
     assert_true(block.muted);
-    block = block_of("# sound sb16-8 u8x1 block 0 bytes 3");
+    block = block_of("# sound sb16-8 s8x1 block 0 bytes 3");
     assert_false(block.loops || block.muted);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(wav_block_parse(bad[i], &block), -EINVAL);
@@ -165,7 +165,7 @@ static void lines(void **state)
 /* Every format, to one channel and two, with silence wherever it may be. */
 static void whole(void **state)
 {
-    static const char *const formats[] = {"s16x2", "s16x1", "u8x1", "u8x2"};
+    static const char *const formats[] = {"s16x2", "s16x1", "s8x1", "s8x2"};
 
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
         for (unsigned channels = strstr(formats[i], "x2") ? 2 : 1; channels <= 2; channels++) {
@@ -209,14 +209,14 @@ static void every_byte(void **state)
     }
     begin(2);
     for (unsigned at = 0; at < 33; at++) {
-        blocks[0] = block_of("# sound d u8x1 block 1 bytes 33");
+        blocks[0] = block_of("# sound d s8x1 block 1 bytes 33");
         begin(2);
         sound(&blocks[0], 33);
         file.bytes[HEADER_BYTES + 4 * at + 1] ^= 0x01;
         file.bytes[HEADER_BYTES + 4 * at + 3] ^= 0x01;
         snprintf(wanted, sizeof(wanted), "byte %u: 0x%02x, not 0x%02x", at,
-                 file.bytes[HEADER_BYTES + 4 * at + 1] ^ 0x80,
-                 file.bytes[HEADER_BYTES + 4 * at + 1] ^ 0x81);
+                 file.bytes[HEADER_BYTES + 4 * at + 1],
+                 file.bytes[HEADER_BYTES + 4 * at + 1] ^ 0x01);
         assert_wrong(blocks, 1, wanted);
     }
 }
@@ -252,8 +252,8 @@ static void order(void **state)
 /* A device that loops may play the beginning again, several times over, and nothing else. */
 static void loops(void **state)
 {
-    struct wav_block blocks[] = {block_of("# sound d u8x1,loops block 1 bytes 40"),
-                                 block_of("# sound d u8x1,loops block 2 bytes 60")};
+    struct wav_block blocks[] = {block_of("# sound d s8x1,loops block 1 bytes 40"),
+                                 block_of("# sound d s8x1,loops block 2 bytes 60")};
 
     for (unsigned again = 0; again < 40; again++) {
         begin(2);

@@ -3,7 +3,6 @@
 
 #define SEED_FACTOR 2654435761u
 #define SEED_START 0x534f554eu
-#define SILENCE_BITS 0x7fu /* a byte without these is silence in one format or the other */
 
 void sound_stream_make(uint8_t *to, uint32_t block, uint32_t bytes)
 {
@@ -20,8 +19,8 @@ void sound_stream_make(uint8_t *to, uint32_t block, uint32_t bytes)
             word = x;
         }
         to[i] = (uint8_t)word;
-        if (!(to[i] & SILENCE_BITS))
-            to[i] |= 1;
+        if (to[i] == 0)
+            to[i] = 1;
         word >>= 8;
     }
 }

@@ -8,8 +8,7 @@
  *
  * Block n is words of xorshift32 (Marsaglia, "Xorshift RNGs", 2003; shifts 13, 17, 5), little-
  * endian, each the state after a step, from the seed n * 2654435761 + 0x534f554e ("SOUN") modulo
- * 2^32, or 1 if that is 0. A byte of 0x00 or 0x80 has its lowest bit set: then no sample is
- * silence, which is 0 in 16 bits and 0x80 in 8.
+ * 2^32, or 1 if that is 0. A byte of 0 is replaced by 1: then no sample is silence.
  */
 
 #include "lib/types.h"
