@@ -94,11 +94,11 @@ struct voice {
     uint8_t channel; /* of the 8237 */
 };
 
-/* Busy is whoever has the DSP: one transfer at a time. */
+/* The lock is with whoever has the DSP: one transfer at a time. */
 static struct sb16 {
     struct voice voice[NR_KINDS];
     uint16_t base;
-    bool busy;
+    struct sound_lock lock;
     bool words;         /* of the last transfer */
     uint8_t blocks;     /* interrupts until the transfer is done */
     bool moved;         /* at all, in the last transfer */
@@ -270,12 +270,12 @@ static int transfer(struct voice *voice, struct page *page, uint32_t offset, uin
     int err = sound_check_request(client, offset, bytes);
 
     if (!err)
-        err = sound_claim(client, &card.busy);
+        err = sound_claim(client, &card.lock);
     if (err)
         return err;
     err = isa_dma_request(voice->channel, "sb16");
     if (err) {
-        sound_release(&card.busy);
+        sound_release(&card.lock);
         return client_error(client, err, "channel %u is %s's", voice->channel,
                             isa_dma_owner(voice->channel));
     }
@@ -289,7 +289,7 @@ static int transfer(struct voice *voice, struct page *page, uint32_t offset, uin
         sound_unmap(client->dev, addr, bytes, err ? 0 : bytes, dir);
     }
     isa_dma_free(voice->channel);
-    sound_release(&card.busy);
+    sound_release(&card.lock);
     return err;
 }
 
@@ -311,12 +311,12 @@ static void sb16_quiet(struct dma_client *client)
 {
     struct voice *voice = container_of(client, struct voice, client);
 
-    if (!card.busy)
+    if (!card.lock.taken)
         return;
     dsp_reset();
     isa_dma_stop(voice->channel);
     isa_dma_free(voice->channel);
-    card.busy = false;
+    card.lock.taken = false;
 }
 
 static void set_mixer(bool audible)

@@ -27,16 +27,16 @@ int sound_check_request(struct dma_client *client, uint32_t offset, uint32_t byt
     return 0;
 }
 
-int sound_claim(struct dma_client *client, bool *busy)
+int sound_claim(struct dma_client *client, struct sound_lock *lock)
 {
-    if (__atomic_exchange_n(busy, true, __ATOMIC_ACQUIRE))
+    if (__atomic_exchange_n(&lock->taken, true, __ATOMIC_ACQUIRE))
         return client_error(client, -EBUSY, "the device is in use");
     return 0;
 }
 
-void sound_release(bool *busy)
+void sound_release(struct sound_lock *lock)
 {
-    __atomic_store_n(busy, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&lock->taken, false, __ATOMIC_RELEASE);
 }
 
 void sound_unmap(struct device *dev, dma_addr_t addr, uint32_t bytes, uint32_t arrived,

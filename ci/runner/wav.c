@@ -171,15 +171,19 @@ static struct expected expect_block(const struct wav_block *block)
     struct expected expected = {.count = block->bytes / bytes_per_sample / block->channels};
     uint8_t *bytes = malloc(block->bytes + 1);
 
+    if (!bytes)
+        abort();
     expected.frames = calloc(2 * expected.count + 1, sizeof(*expected.frames));
-    if (!bytes || !expected.frames)
+    if (!expected.frames)
         abort();
     wav_block_make(bytes, block->number, block->bytes);
     for (size_t i = 0; i < 2 * expected.count; i++) {
         size_t sample = i / 2 * block->channels + (i % 2 && block->channels == 2);
         const uint8_t *at = bytes + sample * bytes_per_sample;
 
-        expected.frames[i] = block->bits == 16 ? (int16_t)get_le(at, 2) : (int16_t)(*at << 8);
+        uint32_t value = block->bits == 16 ? get_le(at, 2) : (uint32_t)*at << 8;
+
+        expected.frames[i] = (int16_t)value;
     }
     free(bytes);
     return expected;

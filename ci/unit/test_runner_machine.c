@@ -3,9 +3,11 @@
 #include "ci/unit/unit.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "ci/runner/emulator.h"
 #include "ci/runner/machine.h"
+#include "ci/runner/sound.h"
 
 static const struct run_files files = {
     .build = "b",
@@ -255,6 +257,71 @@ static void bochs(void **state)
     machine_free(&machine);
 }
 
+static void sounds(void **state)
+{
+    const char *const all[] = {"firmware", "bios", "devices", "es1370,ac97,sb16", NULL};
+    const char *const none[] = {"firmware", "bios", NULL};
+    struct machine machine;
+    char *line = qemu_line(all), *config;
+
+    assert_has(line, " -audiodev wav,id=es1370,path=b/run/x/es1370.wav,out.frequency=44100,");
+    assert_has(line, " -device ES1370,audiodev=es1370 -audiodev none,id=es1370_source "
+                     "-device ES1370,audiodev=es1370_source ");
+    assert_has(line, "ac97.wav,out.frequency=48000,");
+    assert_has(line, " -device sb16,audiodev=sb16 ");
+    free(line);
+    line = qemu_line(none);
+    assert_lacks(line, "audiodev");
+    free(line);
+
+    machine_init(&machine);
+    set(&machine, "firmware", "bochs");
+    set(&machine, "devices", "sb16,ac97");
+    config = bochs_config(&machine, &files);
+    assert_has(config, "\nsound: driver=dummy\nsb16: enabled=1, ");
+    assert_has(config, "wavemode=2, wavefile=\"b/run/x/sb16.wav\"\n");
+    free(config);
+    machine_free(&machine);
+}
+
+/* Files of a run whose payload said `log`, and whose AC'97 played nothing: what is wrong. */
+static void assert_heard(const char *log, const char *wrong)
+{
+    char dir[] = "/tmp/paeload-sound-XXXXXX";
+    struct words problems = {0};
+    struct machine machine;
+    FILE *serial;
+
+    assert_non_null(mkdtemp(dir));
+    struct run_files run = {.dir = dir, .serial = text("%s/serial.log", dir)};
+    serial = fopen(run.serial, "w");
+    assert_non_null(serial);
+    fputs(log, serial);
+    fclose(serial);
+    machine_init(&machine);
+    set(&machine, "devices", "ac97");
+    sound_check(&machine, &run, &problems);
+    assert_int_equal(problems.count, wrong != NULL);
+    if (wrong)
+        assert_has(problems.at[0], wrong);
+    words_free(&problems);
+    machine_free(&machine);
+    unlink(run.serial);
+    rmdir(dir);
+    free(run.serial);
+}
+
+static void silence(void **state)
+{
+    assert_heard("ok 1 x\r\n", NULL);
+    assert_heard("# sound es1370 s16x2 block 0 bytes 8\r\n", NULL);
+    assert_heard("    # sound ac97_2 s16x2 block 0 bytes 8\r\n", NULL);
+    assert_heard("    # sound ac97 s16x2 block 0 bytes 8 muted\r\n", NULL);
+    assert_heard("    # sound ac97 s16x2 block 0 bytes 8\r\n",
+                 "block 0 of ac97 ends at byte 0 of 8");
+    assert_heard("    # sound ac97 what\r\n", "names no block");
+}
+
 static void oracle(void **state)
 {
     const char *const some[] = {"firmware", "bios", "oracle", "basic,kmap_full", NULL};
@@ -323,7 +390,8 @@ int main(void)
         cmocka_unit_test(beyond_the_host), cmocka_unit_test(exit_is_left_alone),
         cmocka_unit_test(extra_words),     cmocka_unit_test(serial_ports),
         cmocka_unit_test(bad_values),      cmocka_unit_test(sizes),
-        cmocka_unit_test(repeat_command),  cmocka_unit_test(oracle),
+        cmocka_unit_test(repeat_command),  cmocka_unit_test(sounds),
+        cmocka_unit_test(silence),         cmocka_unit_test(oracle),
         cmocka_unit_test(bochs),           cmocka_unit_test(disks),
     };
 

@@ -107,7 +107,9 @@ static unsigned nr_clients(void)
 
 static const char *client_name(unsigned index)
 {
-    return client_at(index)->name;
+    const struct dma_client *client = client_at(index);
+
+    return client ? client->name : "device";
 }
 
 static void close_bench(struct sound_bench *b)
@@ -135,6 +137,10 @@ static struct sound_bench *open_bench(struct test *t)
     memset(b, 0, sizeof(*b));
     b->t = t;
     b->client = client_at(test_instance(t));
+    if (!b->client) {
+        test_error(t, "client %u is not there any more", test_instance(t));
+        return NULL;
+    }
     b->before = b->client->dev->counters;
     b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
     if (!b->wanted || dma_arenas_open(b->arena, test_prng(t)) == 0) {
