@@ -94,11 +94,12 @@ static int judge(struct dma_client *client, int err)
     if (c && c->storm)
         return client_quarantine(client, -EIO, "storm: %u interrupts on line %u in one transfer",
                                  c->in_this_wait, c->line);
-    if (c && c->interrupt_lost && !client->told_lost) {
+    /* Its driver may have made the transfer again by itself. */
+    if (c && c->lost && !client->told_lost) {
         client->told_lost = true;
-        probe_report(client->name, -ETIMEDOUT, "asked from now on, line %u is silent: %s", c->line,
-                     client->reason);
-        return -EAGAIN;
+        probe_report(client->name, -ETIMEDOUT, "asked from now on, line %u is silent%s%s", c->line,
+                     err ? ": " : "", err ? client->reason : "");
+        return err ? -EAGAIN : 0;
     }
     if (err != -ETIMEDOUT) {
         client->timeouts = 0;
