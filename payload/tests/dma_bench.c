@@ -15,37 +15,57 @@
 /* Static because of its size, and so that abandon finds it. */
 static struct dma_bench bench;
 
+/* The client `index` of those that are read from, or NULL. The others are other suites' business.
+ */
+static struct dma_client *reader_at(unsigned index)
+{
+    for (unsigned i = 0; i < dma_client_count(); i++) {
+        if (dma_client_at(i)->read && index-- == 0)
+            return dma_client_at(i);
+    }
+    return NULL;
+}
+
+/* With none there is one place, to be skipped. */
+static unsigned nr_devices(void)
+{
+    unsigned count = 0;
+
+    while (reader_at(count))
+        count++;
+    return MAX(count, 1u);
+}
+
 unsigned dma_bench_count(void)
 {
-    return MAX(dma_client_count(), 1u) + DMA_NR_MODELS;
+    return nr_devices() + DMA_NR_MODELS;
 }
 
 const char *dma_bench_name(unsigned index)
 {
-    unsigned nr_devices = MAX(dma_client_count(), 1u);
+    const struct dma_client *client = reader_at(index);
 
-    if (index >= nr_devices)
-        return dma_model_name(index - nr_devices);
-    return dma_client_count() ? dma_client_at(index)->name : "device";
+    if (index >= nr_devices())
+        return dma_model_name(index - nr_devices());
+    return client ? client->name : "device";
 }
 
 /* The client of the running instance, or NULL after a skip or an error. */
 static struct dma_client *open_client(struct test *t)
 {
     unsigned index = test_instance(t);
-    unsigned nr_devices = MAX(dma_client_count(), 1u);
-    struct dma_client *client;
+    struct dma_client *client = reader_at(index);
 
-    if (index < dma_client_count())
-        return dma_client_at(index);
-    if (index < nr_devices) {
+    if (client)
+        return client;
+    if (index < nr_devices()) {
         const struct probe_result *first = probe_result_at(0);
 
-        test_skip(t, "no DMA device found (%s: %s)", first ? first->driver : "drivers",
-                  first ? first->text : "nothing probed");
+        test_skip(t, "no DMA device found that is read from (%s: %s)",
+                  first ? first->driver : "drivers", first ? first->text : "nothing probed");
         return NULL;
     }
-    client = dma_model_open(index - nr_devices);
+    client = dma_model_open(index - nr_devices());
     if (!client)
         test_error(t, "no memory for the model device");
     return client;
@@ -96,7 +116,7 @@ struct dma_bench *dma_bench_open(struct test *t)
         test_skip(t, "%s is quarantined: %s", b->client->name, b->client->reason);
         return NULL;
     }
-    b->is_model = test_instance(t) >= MAX(dma_client_count(), 1u);
+    b->is_model = test_instance(t) >= nr_devices();
     b->far = alloc_pages(GFP_DMA, BUFFER_ORDER);
     b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
     b->shadow = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
@@ -237,10 +257,6 @@ bool dma_bench_choose_reference(struct dma_bench *b)
     const struct sector_pattern *first = (const struct sector_pattern *)b->wanted;
     int err;
 
-    if (!client->read) {
-        test_skip(b->t, "%s is not read from", client->name);
-        return false;
-    }
     if (client->write && client->size_bytes <= DMA_BENCH_BYTES) {
         b->reference = DMA_REFERENCE_SHADOW;
         dma_bench_randomise(test_prng(b->t), b->shadow, (uint32_t)client->size_bytes);

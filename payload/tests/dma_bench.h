@@ -47,7 +47,8 @@ struct dma_bench {
     uint32_t seen_crc[(1u << DMA_BENCH_CRC_BITS) / 32];
 };
 
-/* The clients found (at least one place, to be skipped), then the models; for suite hooks. */
+/* The clients that are read from (at least one place, to be skipped), then the models; for hooks.
+ */
 unsigned dma_bench_count(void);
 const char *dma_bench_name(unsigned index);
 
