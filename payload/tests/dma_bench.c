@@ -61,7 +61,7 @@ static struct dma_client *open_client(struct test *t)
     if (index < nr_devices()) {
         const struct probe_result *first = probe_result_at(0);
 
-        test_skip(t, "no DMA device found that is read from (%s: %s)",
+        test_skip(t, "no device to read from (%s: %s)",
                   first ? first->driver : "drivers", first ? first->text : "nothing probed");
         return NULL;
     }
