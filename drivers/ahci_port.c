@@ -263,10 +263,13 @@ bool ahci_port_service(struct ahci_port *port, struct completion *c)
 {
     uint32_t requests = port_read(port, AHCI_PIS);
 
-    if (requests) {
+    if (requests && !inject(ahci_request_kept, dma_bounce)) {
         port_write(port, AHCI_PIS, requests);
         writel(BIT(port->number), port->hba->regs + AHCI_IS);
     }
+    /* The line may be another's as well, and ask before there is a command. */
+    if (!port->issued)
+        return requests != 0;
     port->seen |= requests;
     c->done = (port->seen & AHCI_PIS_FATAL) || !(port_read(port, AHCI_CI) & SLOT0);
     return requests != 0;
@@ -310,7 +313,7 @@ static void recover(const struct ahci_port *port)
 int ahci_run(struct ahci_port *port, struct disk *disk, const struct ahci_command *command)
 {
     struct completion *c = &disk->completion;
-    bool silent = command->nr_regions > 1 && inject(ahci_interrupt_off, dma_bounce);
+    uint32_t flags;
     int err;
 
     if (!ata_command_is_safe(command->command))
@@ -318,11 +321,15 @@ int ahci_run(struct ahci_port *port, struct disk *disk, const struct ahci_comman
                             command->command);
     write_command(port, command);
     port->seen = 0;
+    port->issued = false;
     port_write(port, AHCI_PIS, UINT32_MAX);
     writel(BIT(port->number), port->hba->regs + AHCI_IS);
     completion_begin(c);
-    port_write(port, AHCI_PIE, c->requested && !silent ? AHCI_PIS_ENDS | AHCI_PIS_FATAL : 0);
+    port_write(port, AHCI_PIE, c->requested ? AHCI_PIS_ENDS | AHCI_PIS_FATAL : 0);
+    flags = irq_save();
     port_write(port, AHCI_CI, SLOT0);
+    port->issued = true;
+    irq_restore(flags);
     err = completion_wait(c, disk->limit_ms);
     port_write(port, AHCI_PIE, 0);
     completion_end(c);

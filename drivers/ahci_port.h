@@ -126,6 +126,7 @@ struct ahci_port {
     uint32_t before[4];       /* its addresses, and CMD, while it is open */
     uint32_t cmd_before;
     uint32_t seen; /* of the command under way: its interrupt status */
+    bool issued;   /* it is under way: what the port says is of it */
 };
 
 /* A command for a drive. */

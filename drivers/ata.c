@@ -254,7 +254,7 @@ int ata_command(const struct ata_channel *ch, unsigned unit, uint8_t command, ui
     settle(ch);
     if (command == ATA_COMMAND_READ_DMA) {
         (void)ata_take_status(ch); /* an old request would look like the new one's end */
-        outb(ch->control, 0);
+        outb(ch->control, ch->silent ? CONTROL_NIEN : 0);
     }
     return start_command(ch, command);
 }

@@ -27,6 +27,7 @@
 struct ata_channel {
     uint16_t command; /* first port of the command block */
     uint16_t control; /* the control register, which reads as the status without side effects */
+    bool silent;      /* READ DMA without an interrupt, for a line that others would hear */
     uint8_t dma_mode[ATA_UNITS]; /* as SET FEATURES takes it; chosen by a reset again; 0: none */
 };
 
@@ -57,7 +58,8 @@ int ata_set_dma_mode(struct ata_channel *ch, unsigned unit, uint8_t mode);
 
 /*
  * Sends drive `unit` a command for `count` (1 to ATA_MAX_SECTORS) sectors from `lba` on. For
- * ATA_COMMAND_READ_DMA the channel's interrupt is switched on first: ata_end_dma() follows.
+ * ATA_COMMAND_READ_DMA the channel's interrupt is switched on first, unless ch->silent:
+ * ata_end_dma() follows.
  * Returns 0, -ETIMEDOUT if the drive does not become ready, or -EPERM for a command that is not in
  * the list of those that read.
  */

@@ -12,6 +12,7 @@
 #include "drivers/clock.h"
 #include "lib/errno.h"
 #include "lib/inject.h"
+#include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
 
 #define END_GRACE_US 100u /* from the interrupt until the bus master must have come to rest */
@@ -63,6 +64,20 @@ static bool drive_failed(const struct ide_drive *drive)
 }
 
 /*
+ * A drive whose interrupt is off says by its status that it has no more data, and the bus master by
+ * its coming to rest that all is in memory.
+ */
+static bool has_ended(const struct ide_drive *drive, uint8_t bm)
+{
+    if ((drive->bm_seen & IDE_BM_STATUS_ERROR) || drive_failed(drive))
+        return true;
+    if (drive->status & (ATA_STATUS_BSY | ATA_STATUS_DRQ))
+        return false;
+    return drive->channel->ata.silent ? !(bm & IDE_BM_STATUS_ACTIVE)
+                                      : drive->bm_seen & IDE_BM_STATUS_INTERRUPT;
+}
+
+/*
  * The bus master's bit says whose interrupt it was. The drive withdraws its request when its status
  * is taken, and only then may the bit be cleared, or the request would set it again.
  */
@@ -73,13 +88,13 @@ static bool ide_service(struct completion *c)
     uint8_t bm = inb(bm_port(channel, IDE_BM_STATUS));
     bool has_request = bm & IDE_BM_STATUS_INTERRUPT;
 
-    drive->bm_seen |= bm;
+    if (!drive->started && !has_request)
+        return false;
+    drive->bm_seen |= drive->started ? bm : 0;
     drive->status = has_request ? ata_take_status(&channel->ata) : ata_status(&channel->ata);
     if (has_request)
         clear_events(channel, IDE_BM_STATUS_INTERRUPT);
-    c->done = (drive->bm_seen & IDE_BM_STATUS_ERROR) || drive_failed(drive) ||
-              ((drive->bm_seen & IDE_BM_STATUS_INTERRUPT) &&
-               !(drive->status & (ATA_STATUS_BSY | ATA_STATUS_DRQ)));
+    c->done = drive->started && has_ended(drive, bm);
     return has_request;
 }
 
@@ -112,19 +127,28 @@ static int wait_transfer(struct ide_drive *drive)
 static int start_transfer(struct ide_drive *drive, uint32_t lba, uint32_t sectors)
 {
     struct ide_channel *channel = drive->channel;
+    struct completion *c = &drive->disk.completion;
+    uint32_t flags;
     int err;
 
+    drive->started = false;
+    drive->bm_seen = 0;
+    completion_begin(c);
+    channel->ata.silent = channel->is_native && !c->requested;
     outb(bm_port(channel, IDE_BM_COMMAND), IDE_BM_COMMAND_TO_MEMORY);
     outl(bm_port(channel, IDE_BM_TABLE), (uint32_t)addr_number(channel->table_dma));
     err = ata_command(&channel->ata, drive->unit, ATA_COMMAND_READ_DMA, lba, sectors);
-    if (err)
+    if (err) {
+        completion_end(c);
         return client_error(&drive->disk.client, err, "drive not ready, status 0x%02x",
                             ata_status(&channel->ata));
+    }
     /* Only now: switching the drive's interrupt on may have looked like one. */
     clear_events(channel, IDE_BM_STATUS_ERROR | IDE_BM_STATUS_INTERRUPT);
-    drive->bm_seen = 0;
-    completion_begin(&drive->disk.completion);
+    flags = irq_save();
     outb(bm_port(channel, IDE_BM_COMMAND), IDE_BM_COMMAND_TO_MEMORY | IDE_BM_COMMAND_START);
+    drive->started = true;
+    irq_restore(flags);
     return 0;
 }
 

@@ -43,6 +43,7 @@ struct ide_channel {
     struct pci_device *pdev;
     uint16_t bus_master; /* first port of its registers */
     uint8_t line;        /* of its interrupt, or COMPLETION_NO_LINE */
+    bool is_native;      /* the line is PCI's, and may be others' as well */
     struct ide_region *table;
     dma_addr_t table_dma;
     struct dma_client *owner; /* the drive that has the channel now */
@@ -54,6 +55,7 @@ struct ide_drive {
     unsigned unit;
     /* Of the transfer under way: what the bus master has shown, and the drive's last status */
     uint8_t bm_seen, status;
+    bool started;
     char name[8];
 };
 

@@ -144,8 +144,10 @@ static const struct pci_device *owner_of(uint16_t command_port)
  */
 static int find_ports(const struct pci_device *pdev, unsigned channel, struct ata_channel *ch)
 {
-    static const struct ata_channel legacy[IDE_CHANNELS] = {{0x1f0, 0x3f6, {0}},
-                                                            {0x170, 0x376, {0}}};
+    static const struct ata_channel legacy[IDE_CHANNELS] = {
+        {.command = 0x1f0, .control = 0x3f6},
+        {.command = 0x170, .control = 0x376},
+    };
     const struct pci_device *owner;
     struct pci_bar command, control;
 
@@ -186,7 +188,8 @@ static void look_at_channel(struct ide_controller *ctl, unsigned channel, uint16
     ch->ata = ata;
     ch->pdev = pdev;
     ch->bus_master = bus_master;
-    if (in_compatibility_mode(pdev, channel))
+    ch->is_native = !in_compatibility_mode(pdev, channel);
+    if (!ch->is_native)
         ch->line = LEGACY_LINE(channel);
     else
         ch->line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE;
