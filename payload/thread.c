@@ -25,6 +25,7 @@ struct thread {
     struct list_head all;  /* in the list of all but the boot thread */
     struct kmap_local_saved windows;
     struct wait_queue joiners;
+    uint64_t tsc; /* counts that it ran for, up to its last switch */
     const char *name;
     thread_fn_t fn;
     void *arg;
@@ -54,6 +55,7 @@ static struct {
     struct list_head all;
     bool started, ticking;
     uint32_t switches, preemptions;
+    uint64_t since; /* the TSC when `running` began to run */
 } threads;
 
 struct thread *thread_current(void)
@@ -76,6 +78,26 @@ uint32_t thread_preemptions(void)
     return threads.preemptions;
 }
 
+/* Gives the time since the last switch to who ran. Context: interrupts off. */
+static void account(void)
+{
+    uint64_t now = rdtsc();
+
+    threads.running->tsc += now - threads.since;
+    threads.since = now;
+}
+
+uint64_t thread_tsc(void)
+{
+    uint32_t flags = irq_save();
+    uint64_t tsc;
+
+    account();
+    tsc = threads.running->tsc;
+    irq_restore(flags);
+    return tsc;
+}
+
 static void make_ready(struct thread *thread)
 {
     thread->state = THREAD_READY;
@@ -92,6 +114,7 @@ static void run_next(void)
     if (next == last)
         return;
     threads.switches++;
+    account();
     threads.running = next;
     if (!inject(thread_skip_windows, kmap_threads))
         kmap_local_switch(&last->windows, &next->windows);
@@ -187,6 +210,7 @@ int threads_start(unsigned hz)
     list_init(&threads.boot.link);
     threads.boot.name = "boot";
     threads.running = &threads.boot;
+    threads.since = rdtsc();
     threads.started = true;
     this_cpu()->resched_wanted = false;
     wait_set_ops(&ops);

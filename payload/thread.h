@@ -25,7 +25,7 @@
 #include "paging/wait.h"
 
 #define THREAD_STACK_ORDER 1u
-#define THREAD_STACK_USABLE 8000u /* bytes below the descriptor; ci/stack.cfg has it too */
+#define THREAD_STACK_USABLE 7984u /* bytes below the descriptor; ci/stack.cfg has it too */
 #define THREAD_HZ_MAX 10000u
 
 struct page;
@@ -73,6 +73,9 @@ const char *thread_name(const struct thread *thread);
 
 /* Tells fn of each thread's stack: where it is seen, and its block of pages. */
 void thread_tell_stacks(void (*fn)(void *ctx, virt_t window, struct page *stack), void *ctx);
+
+/* Counts of the TSC that the running thread has had the processor for; interrupts included. */
+uint64_t thread_tsc(void);
 
 /* Switches from one thread to another since threads_start(), and those that a tick made. */
 uint32_t thread_switches(void);

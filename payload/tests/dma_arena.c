@@ -4,6 +4,7 @@
 #include "paging/highmem.h"
 #include "paging/kmap_local.h"
 #include "paging/page_alloc.h"
+#include "paging/preempt.h"
 
 #define PLACES_TRIED 8u
 #define CACHE_LINE 64u
@@ -102,7 +103,8 @@ uint32_t dma_arena_place(struct prng *prng, enum dma_placement where, uint32_t b
     return ALIGN_DOWN(offset, align);
 }
 
-/* The pattern of the page that holds `offset`. */
+/* The pattern of the page that holds `offset`, in a place that all share. Context: preemption off.
+ */
 static const uint8_t *pattern_page(const struct dma_arena *arena, uint32_t offset)
 {
     static uint32_t words[PAGE_SIZE / sizeof(uint32_t)];
@@ -120,8 +122,10 @@ void dma_arena_paint(const struct dma_arena *arena, uint32_t offset, uint32_t by
     while (bytes > 0) {
         uint32_t part = MIN(bytes, PAGE_SIZE - (offset & PAGE_MASK));
 
+        preempt_disable();
         memcpy_to_page(arena->page, offset, pattern_page(arena, offset) + (offset & PAGE_MASK),
                        part);
+        preempt_enable();
         offset += part;
         bytes -= part;
     }
@@ -146,11 +150,16 @@ static int32_t compare(const struct dma_arena *arena, uint32_t offset, const uin
     while (bytes > 0) {
         uint32_t in_page = offset & PAGE_MASK;
         uint32_t part = MIN(bytes, PAGE_SIZE - in_page);
-        const uint8_t *expect = wanted ? wanted : pattern_page(arena, offset) + in_page;
-        const uint8_t *window = kmap_local_page(arena->page + (offset >> PAGE_SHIFT));
-        uint32_t same = first_difference(window + in_page, expect, part);
+        const uint8_t *expect = wanted, *window;
+        uint32_t same;
 
+        preempt_disable();
+        if (!expect)
+            expect = pattern_page(arena, offset) + in_page;
+        window = kmap_local_page(arena->page + (offset >> PAGE_SHIFT));
+        same = first_difference(window + in_page, expect, part);
         kunmap_local(window);
+        preempt_enable();
         if (same < part)
             return (int32_t)(offset + same);
         if (wanted)

@@ -7,7 +7,7 @@
 
 #define MEMORY_ORDER 5u
 #define MEMORY_BYTES (PAGE_SIZE << MEMORY_ORDER)
-#define FIFO_ORDER 2u
+#define FIFO_ORDER 4u
 #define FIFO_BYTES (PAGE_SIZE << FIFO_ORDER)
 
 struct model {
