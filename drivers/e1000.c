@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Intel 8254x gigabit cards with copper PHYs, in PHY loopback: 64 address bits, frames of up to
- * 9000 bytes, sent from two descriptors each so that a frame is gathered at any byte.
+ * 9000 bytes, gathered from two buffers that meet at any byte, and scattered to buffers of 256
+ * bytes. As many of these as a frame takes are given to the receiver and no more: the smallest
+ * there are, so that a frame of a wrong length could not go far past the caller's buffer.
  *
  * Source: "PCI/PCI-X Family of Gigabit Ethernet Controllers Software Developer's Manual" (Intel
  * 317453), chapters 3 (descriptors), 11 (PHY) and 13 (registers). With an internal PHY the MAC's
- * own loopback bits in RCTL stay 0 (13.4.22), and the PHY's control register does it (IEEE 802.3,
- * 22.2.4.1): what the MAC sends comes back from the PHY, which is off the cable meanwhile.
+ * own loopback bits in RCTL stay 0, and the PHY's control register does it (IEEE 802.3, 22.2.4.1):
+ * what the MAC sends comes back from the PHY, which is off the cable meanwhile.
  *
  * The rings stay set up from one frame to the next for as long as nobody quiets the device, so
  * that they wrap; between frames the receiver has no descriptor and mastering is off.
@@ -49,11 +51,11 @@
 #define RCTL_ANY_MULTICAST BIT(4)
 #define RCTL_LONG_FRAMES BIT(5)
 #define RCTL_BROADCAST BIT(15)
-#define RCTL_BUFFER_16K (BIT(16) | BIT(25))
+#define RCTL_BUFFER_256 (BIT(16) | BIT(17))
 #define RCTL_STRIP_FCS BIT(26)
 #define RCTL_TAKE_ANY                                                                          \
     (RCTL_ENABLE | RCTL_ANY_UNICAST | RCTL_ANY_MULTICAST | RCTL_BROADCAST | RCTL_LONG_FRAMES | \
-     RCTL_BUFFER_16K | RCTL_STRIP_FCS)
+     RCTL_BUFFER_256 | RCTL_STRIP_FCS)
 #define REG_TCTL 0x0400u
 #define TCTL_ENABLE BIT(1)
 #define TCTL_PAD BIT(3)
@@ -77,8 +79,11 @@
 #define PHY_CONTROL_FULL_DUPLEX BIT(8)
 #define PHY_CONTROL_AUTONEG BIT(12)
 #define PHY_CONTROL_LOOPBACK BIT(14)
+#define PHY_CONTROL_RESET BIT(15) /* takes the other bits over; clears itself */
 
-#define RING_ENTRIES 8u /* the least: rings are multiples of 128 bytes */
+#define TX_ENTRIES 8u  /* the least: rings are multiples of 128 bytes */
+#define RX_ENTRIES 64u /* for the longest frame, and not all of them */
+#define RX_BUFFER_BYTES 256u
 #define RING_TX_AT 0u
 #define RING_RX_AT 256u
 
@@ -95,6 +100,7 @@
 #define RESET_US 10000u /* until the EEPROM has been read again */
 #define MDIC_LIMIT_US 1000u
 #define LINK_LIMIT_US 100000u
+#define PHY_RESET_US 1000u
 #define STEP_US 10u
 
 struct tx_descriptor {
@@ -122,16 +128,6 @@ static volatile struct tx_descriptor *tx_ring(const struct loopback *l)
 static volatile struct rx_descriptor *rx_ring(const struct loopback *l)
 {
     return (volatile struct rx_descriptor *)(l->ring + RING_RX_AT);
-}
-
-static uint32_t rx_index(const struct loopback *l)
-{
-    return inject(e1000_same_descriptor, dma_loop) ? 0 : l->index % RING_ENTRIES;
-}
-
-static uint32_t tx_index(const struct loopback *l)
-{
-    return l->index * TX_PARTS % RING_ENTRIES;
 }
 
 static bool await(const struct loopback *l, uint32_t reg, uint32_t bit, uint32_t limit_us)
@@ -196,14 +192,18 @@ static int set_loopback(struct loopback *l)
 {
     const uint32_t forced = CTRL_FULL_DUPLEX | CTRL_SET_LINK_UP | CTRL_INVERT_LOSS_OF_SIGNAL |
                             CTRL_SPEED_1000 | CTRL_FORCE_SPEED | CTRL_FORCE_DUPLEX;
+    const uint32_t mode = PHY_CONTROL_FULL_DUPLEX | PHY_CONTROL_SPEED_1000;
     int control = phy_read(l, PHY_CONTROL);
 
     if (control < 0)
         return control;
     l->before = (uint32_t)control;
     l->set_up = true;
-    control = phy_write(l, PHY_CONTROL,
-                        PHY_CONTROL_LOOPBACK | PHY_CONTROL_FULL_DUPLEX | PHY_CONTROL_SPEED_1000);
+    control = phy_write(l, PHY_CONTROL, mode | PHY_CONTROL_RESET);
+    if (control < 0)
+        return control;
+    delay_us(PHY_RESET_US);
+    control = phy_write(l, PHY_CONTROL, mode | PHY_CONTROL_LOOPBACK);
     if (control < 0)
         return control;
     writel(forced, l->regs + REG_CTRL);
@@ -218,11 +218,11 @@ static int set_loopback(struct loopback *l)
     return 0;
 }
 
-static void set_ring(const struct loopback *l, uint32_t reg, uint32_t at)
+static void set_ring(const struct loopback *l, uint32_t reg, uint32_t at, uint32_t entries)
 {
     writel((uint32_t)addr_number(l->ring_dma + at), l->regs + reg + RING_BASE_LOW);
     writel((uint32_t)(addr_number(l->ring_dma + at) >> 32), l->regs + reg + RING_BASE_HIGH);
-    writel(RING_ENTRIES * sizeof(struct rx_descriptor), l->regs + reg + RING_BYTES);
+    writel(entries * sizeof(struct rx_descriptor), l->regs + reg + RING_BYTES);
     writel(0, l->regs + reg + RING_HEAD);
     writel(0, l->regs + reg + RING_TAIL);
     writel(0, l->regs + reg + RING_DELAY);
@@ -234,9 +234,9 @@ static int set_up(struct loopback *l)
 
     if (err)
         return err;
-    l->index = 0;
-    set_ring(l, REG_RING_RX, RING_RX_AT);
-    set_ring(l, REG_RING_TX, RING_TX_AT);
+    l->rx_at = l->rx_end = l->tx_at = 0;
+    set_ring(l, REG_RING_RX, RING_RX_AT, RX_ENTRIES);
+    set_ring(l, REG_RING_TX, RING_TX_AT, TX_ENTRIES);
     writel(TIPG_COPPER, l->regs + REG_TIPG);
     /* QEMU's keeps this when it is reset, and takes nothing for a second after it was written. */
     if (readl(l->regs + REG_RCTL) != RCTL_TAKE_ANY)
@@ -248,7 +248,7 @@ static int set_up(struct loopback *l)
 static void put_tx(struct loopback *l, uint32_t part, dma_addr_t from, uint32_t bytes,
                    uint32_t command)
 {
-    volatile struct tx_descriptor *tx = &tx_ring(l)[(tx_index(l) + part) % RING_ENTRIES];
+    volatile struct tx_descriptor *tx = &tx_ring(l)[(l->tx_at + part) % TX_ENTRIES];
 
     tx->address =
         inject(e1000_address_32, dma_loop) ? (uint32_t)addr_number(from) : addr_number(from);
@@ -256,10 +256,23 @@ static void put_tx(struct loopback *l, uint32_t part, dma_addr_t from, uint32_t 
     tx->status = 0;
 }
 
+static void put_rx(struct loopback *l, dma_addr_t to, uint32_t bytes)
+{
+    l->rx_end = l->rx_at;
+    for (uint32_t done = 0; done < bytes; done += RX_BUFFER_BYTES) {
+        volatile struct rx_descriptor *rx = &rx_ring(l)[l->rx_end];
+
+        rx->address = addr_number(to + done);
+        rx->status = 0;
+        rx->length = 0;
+        l->rx_end = (l->rx_end + 1) % RX_ENTRIES;
+    }
+}
+
 static int e1000_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes)
 {
     uint32_t first = bytes / 3;
-    volatile struct rx_descriptor *rx;
+    uint32_t parts;
     int err;
 
     if (!l->set_up) {
@@ -267,41 +280,45 @@ static int e1000_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, 
         if (err)
             return err;
     }
-    rx = &rx_ring(l)[rx_index(l)];
-    rx->address = addr_number(to);
-    rx->status = 0;
-    rx->length = 0;
+    parts = l->tx_at > 0 && inject(e1000_tail_early, dma_loop) ? TX_PARTS - 1 : TX_PARTS;
+    put_rx(l, to, bytes);
     put_tx(l, 0, from, first, 0);
     put_tx(l, 1, from + first, bytes - first, TX_END_OF_FRAME);
-    writel((rx_index(l) + 1) % RING_ENTRIES, l->regs + REG_RING_RX + RING_TAIL);
+    writel(l->rx_end, l->regs + REG_RING_RX + RING_TAIL);
     if (l->completion.requested)
         writel(INT_TX_WRITTEN_BACK | INT_RX_TIMER, l->regs + REG_IMS);
-    writel((tx_index(l) +
-            (l->index > 0 && inject(e1000_tail_early, dma_loop) ? TX_PARTS - 1 : TX_PARTS)) %
-               RING_ENTRIES,
-           l->regs + REG_RING_TX + RING_TAIL);
+    writel((l->tx_at + parts) % TX_ENTRIES, l->regs + REG_RING_TX + RING_TAIL);
     return 0;
+}
+
+/* The descriptor that ends what is received. */
+static volatile struct rx_descriptor *last_rx(const struct loopback *l)
+{
+    return &rx_ring(l)[(l->rx_end + RX_ENTRIES - 1) % RX_ENTRIES];
 }
 
 static bool e1000_service(struct completion *c)
 {
     struct loopback *l = container_of(c, struct loopback, completion);
     uint32_t causes = readl(l->regs + REG_ICR);
-    uint32_t last = (tx_index(l) + TX_PARTS - 1) % RING_ENTRIES;
+    uint32_t last = (l->tx_at + TX_PARTS - 1) % TX_ENTRIES;
 
     l->events |= causes;
-    c->done = (tx_ring(l)[last].status & TX_DONE) && (rx_ring(l)[rx_index(l)].status & RX_DONE);
+    c->done = (tx_ring(l)[last].status & TX_DONE) && (last_rx(l)->status & RX_DONE);
     return causes != 0;
 }
 
 static int e1000_loop_check(struct loopback *l, uint32_t bytes)
 {
-    const volatile struct rx_descriptor *rx = &rx_ring(l)[rx_index(l)];
+    const volatile struct rx_descriptor *end = last_rx(l);
+    uint32_t length = 0;
 
-    if (rx->errors || !(rx->status & RX_END_OF_FRAME) || rx->length != bytes)
+    for (uint32_t i = l->rx_at; i != l->rx_end; i = (i + 1) % RX_ENTRIES)
+        length += rx_ring(l)[i].length;
+    if (end->errors || !(end->status & RX_END_OF_FRAME) || length != bytes)
         return client_error(&l->client, -EIO,
-                            "received %u bytes of %u, status 0x%02x, errors 0x%02x", rx->length,
-                            bytes, rx->status, rx->errors);
+                            "received %u bytes of %u, status 0x%02x, errors 0x%02x", length, bytes,
+                            end->status, end->errors);
     return 0;
 }
 
@@ -313,12 +330,14 @@ static void e1000_loop_explain(struct loopback *l, const char *what)
                  readl(l->regs + REG_STATUS), l->events);
 }
 
-/* The only receive descriptor is used up; what was not, quiet() takes away. */
+/* All receive descriptors are used up; those that are not, quiet() takes away. */
 static void e1000_loop_stop(struct loopback *l)
 {
     writel(UINT32_MAX, l->regs + REG_IMC);
     readl(l->regs + REG_ICR);
-    l->index++;
+    l->tx_at = (l->tx_at + TX_PARTS) % TX_ENTRIES;
+    if (!inject(e1000_same_descriptor, dma_loop))
+        l->rx_at = l->rx_end;
 }
 
 /* The PHY is put back last: nothing is sent when it gets on the cable again. */
@@ -327,7 +346,7 @@ static void e1000_loop_quiet(struct loopback *l)
     if (!l->set_up)
         return;
     reset(l);
-    phy_write(l, PHY_CONTROL, l->before & ~PHY_CONTROL_LOOPBACK);
+    phy_write(l, PHY_CONTROL, (l->before & ~PHY_CONTROL_LOOPBACK) | PHY_CONTROL_RESET);
     l->set_up = false;
 }
 

@@ -6,8 +6,8 @@
  * reset and ends with a mark. That is what can be read here, at any multiple of 4. A command that
  * does nothing, behind the dump, says that the dump is done, and gives the interrupt.
  *
- * Source: 8255x Open Source Software Developer Manual (Intel, revision 1.3), 6.3 (system control
- * block), 6.4 (command unit).
+ * Source: 8255x Open Source Software Developer Manual (Intel, revision 1.3), chapter 6 (system
+ * control block, command unit, statistics).
  */
 #include "drivers/clock.h"
 #include "drivers/pci.h"

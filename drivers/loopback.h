@@ -77,9 +77,9 @@ struct loopback {
     uint8_t station[ETHERNET_ADDRESS_BYTES];
     uint32_t events; /* what service() saw since start(), in the device's own bits */
     /* For drivers with a quiet(): */
-    bool set_up;     /* from the first start() to quiet() */
-    uint32_t index;  /* frames since then */
-    uint32_t before; /* what is to be put back */
+    bool set_up;                   /* from the first start() to quiet() */
+    uint32_t tx_at, rx_at, rx_end; /* the frame's first descriptors, and past its last */
+    uint32_t before;               /* what is to be put back */
 };
 
 /*

@@ -4,8 +4,8 @@
  * processor copies memory to memory over the PCI bus. The SCSI side stays as a reset leaves it: it
  * arbitrates for nothing, answers to no selection, and no bus is reset.
  *
- * Source: LSI53C895A Technical Manual (LSI Logic, 2.2): registers 4.2 and 4.3, Memory Move 5.6,
- * Transfer Control 5.5. Source and target must agree in their two lowest address bits (5.6.1).
+ * Source: LSI53C895A Technical Manual (LSI Logic, 2.2), chapters 4 (registers) and 5 (SCRIPTS).
+ * Source and target of a Memory Move must agree in their two lowest address bits.
  */
 #include "drivers/clock.h"
 #include "drivers/loopback.h"

@@ -3,8 +3,8 @@
  * AMD PCnet-PCI II and its family, in internal loopback. The chip reads what it has to know from a
  * block in memory, and frames are sent from two descriptors each.
  *
- * Source: Am79C970A data sheet (AMD 19436E): resetting and word access 4.2, initialization block
- * 4.8, descriptors 4.9, loopback under CSR15.
+ * Source: Am79C970A data sheet (AMD 19436E): user accessible registers, initialization block,
+ * descriptor rings; loopback: CSR15.
  */
 #include "drivers/clock.h"
 #include "drivers/loopback.h"

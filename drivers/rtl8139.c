@@ -4,7 +4,7 @@
  * after frame, each behind a word of status and in front of its check sequence: that block is the
  * caller's buffer, from the word in front of it on, for one frame.
  *
- * Source: RTL8139C(L) data sheet (Realtek 1.4, 2002), chapter 6 (registers); loopback: 6.7, TCR.
+ * Source: RTL8139C(L) data sheet (Realtek, revision 1.4, 2002), chapter 6 (registers).
  */
 #include "drivers/clock.h"
 #include "drivers/loopback.h"
@@ -86,7 +86,7 @@ static int rtl8139_loop_identify(struct loopback *l)
 }
 
 /*
- * TCR and RCR can be written only while both halves are on (data sheet, 6.5). Until RCR is, nothing
+ * TCR and RCR can be written only while both halves are on. Until RCR is, nothing
  * is taken, and until TSD0 is, nothing is sent.
  */
 static int rtl8139_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes)
@@ -176,7 +176,12 @@ static int rtl8139_probe(struct pci_device *pdev)
     return loopback_probe(cards, ARRAY_SIZE(cards), &rtl8139_kind, pdev);
 }
 
-static const struct pci_match rtl8139_ids[] = {{VENDOR_REALTEK, 0x8139, 0, 0}};
+static const struct pci_match rtl8139_ids[] = {
+    {VENDOR_REALTEK, 0x8139, 0, 0},
+    {VENDOR_REALTEK, 0x8138, 0, 0}, /* CardBus */
+    {0x1113, 0x1211, 0, 0},         /* Accton */
+    {0x1186, 0x1300, 0, 0},         /* D-Link DFE-530TX+ */
+};
 
 TABLE_ENTRY(pci_driver, struct pci_driver) = {
     .name = "rtl8139",

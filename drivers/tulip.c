@@ -3,8 +3,8 @@
  * DEC 21140 and 21143 ("tulip"), in internal loopback: the frame turns round in the MAC, before the
  * serial interface. One descriptor a side, with two buffers to send from.
  *
- * Source: 21143 Hardware Reference Manual (Intel 278074), chapter 3 (registers), 4.2 (descriptors),
- * 6.6 (loopback). No setup frame is sent: with all addresses taken none is wanted (4.2.3).
+ * Source: 21143 Hardware Reference Manual (Intel 278074), chapters 3 (registers) and 4 (descriptors
+ * and setup frames). No setup frame is sent: with all addresses taken none is wanted.
  */
 #include "drivers/clock.h"
 #include "drivers/loopback.h"
@@ -65,7 +65,7 @@
 
 #define ALIGN_BYTES 4u /* of what is received */
 #define TAIL_BYTES 8u  /* check sequence, and up to a word's end */
-#define RESET_US 100u  /* 50 PCI clocks are asked for (3.2.2.1) */
+#define RESET_US 100u  /* 50 PCI clocks are asked for */
 
 static struct loopback cards[2];
 
