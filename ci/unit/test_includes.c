@@ -80,26 +80,27 @@ static void what_is_right(void **state)
 
 static void an_arrow_back_up(void **state)
 {
-    const struct file files[] = {
-        TYPES_H,
-        DMA_H,
-        {"lib/list.c", LICENCE "\n#include \"drivers/dma.h\"\n"},
-        {"paging/kmap.c", LICENCE "#include \"drivers/dma.h\"\n"},
-        {"loader/main.c", LICENCE "#include \"lib/types.h\"\n"},
-        {"ci/tool.c", LICENCE "#include \"drivers/dma.h\"\n"},
-        {"ci/model/main.c", LICENCE "#include \"paging/kmap.c\"\n#include \"drivers/dma.h\"\n"},
-        END};
+    const struct file files[] = {TYPES_H,
+                                 DMA_H,
+                                 RUN_H,
+                                 {"lib/list.c", LICENCE "\n#include \"drivers/dma.h\"\n"},
+                                 {"paging/kmap.c", LICENCE "#include \"drivers/dma.h\"\n"},
+                                 {"loader/main.c", LICENCE "#include \"lib/types.h\"\n"},
+                                 {"ci/tool.c", LICENCE "#include \"drivers/dma.h\"\n"},
+                                 {"ci/model/main.c", LICENCE
+                                  "#include \"paging/kmap.c\"\n#include \"payload/suite_run.h\"\n"},
+                                 END};
 
-    expect(
-        files, 6,
-        "lib/list.c:3: includes drivers/dma.h: lib/ includes nothing of the others\n"
-        "paging/kmap.c:2: includes drivers/dma.h: paging/ includes lib/ only\n"
-        "loader/main.c:2: includes lib/types.h: loader/ includes nothing of the others\n"
-        "ci/tool.c:2: includes drivers/dma.h: a host tool sees ci/ and lib/; unit tests see "
-        "all\n"
-        "ci/model/main.c:2: includes paging/kmap.c: only a unit test includes a .c\n"
-        "ci/model/main.c:3: includes drivers/dma.h: a host tool sees ci/ and lib/; unit tests see "
-        "all\n");
+    expect(files, 6,
+           "lib/list.c:3: includes drivers/dma.h: lib/ includes nothing of the others\n"
+           "paging/kmap.c:2: includes drivers/dma.h: paging/ includes lib/ only\n"
+           "loader/main.c:2: includes lib/types.h: loader/ includes nothing of the others\n"
+           "ci/tool.c:2: includes drivers/dma.h: a host tool sees ci/ and lib/; unit tests see "
+           "all\n"
+           "ci/model/main.c:2: includes paging/kmap.c: only a unit test includes a .c\n"
+           "ci/model/main.c:3: includes payload/suite_run.h: a host tool sees ci/ and lib/; unit "
+           "tests see "
+           "all\n");
 }
 
 static void what_a_suite_may_not_see(void **state)
