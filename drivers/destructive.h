@@ -16,7 +16,7 @@
  * is not copied. Context: once, before devices_probe().
  */
 #define DESTRUCTIVE_MAX 8u
-void destructive_init(const char *names);
+void destructive_init(const char *list);
 
 /* True if `name` may be written to. Whoever asks knows the name: it is not unknown any more. */
 bool destructive_allows(const char *name);

@@ -77,6 +77,7 @@ int isa_dma_init(void)
         write_reg(first, ISA_DMA_REG_MASTER_CLEAR, 0); /* masks all four channels */
         write_reg(first, ISA_DMA_REG_COMMAND, ISA_DMA_COMMAND_ENABLE);
     }
+    /* cppcheck-suppress badBitmaskCheck ; the cascade is channel 0 of its chip */
     write_reg(cascade, ISA_DMA_REG_MODE, ISA_DMA_MODE_CASCADE | isa_dma_local(cascade));
     mask_channel(cascade, false);
 
@@ -158,7 +159,7 @@ static unsigned mode_of(unsigned channel, enum dma_data_direction dir, unsigned 
     if (flags & ISA_DMA_BLOCK)
         mode |= ISA_DMA_MODE_BLOCK;
     else
-        mode |= flags & ISA_DMA_DEMAND ? ISA_DMA_MODE_DEMAND : ISA_DMA_MODE_SINGLE;
+        mode |= (flags & ISA_DMA_DEMAND) ? ISA_DMA_MODE_DEMAND : ISA_DMA_MODE_SINGLE;
     if (!(flags & ISA_DMA_VERIFY))
         mode |= to_memory ? ISA_DMA_MODE_WRITE_MEMORY : ISA_DMA_MODE_READ_MEMORY;
     if ((flags & ISA_DMA_AUTOINIT) && !inject(isa_forget_autoinit, isa_dma_floppy))

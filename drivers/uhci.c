@@ -134,6 +134,14 @@ static uint32_t address_of(const struct uhci *hc, const void *what)
     return (uint32_t)addr_number(hc->schedule_addr + offset);
 }
 
+/* The bus address of the caller's descriptor `index`. */
+static dma_addr_t td_address(dma_addr_t tds, unsigned index)
+{
+    uint32_t offset = index * UHCI_TD_BYTES;
+
+    return tds + offset;
+}
+
 /* Frame list and queues for `count` descriptors at the bus address `tds`. */
 static void build_schedule(struct uhci *hc, dma_addr_t tds, unsigned count, unsigned frame)
 {
@@ -148,7 +156,7 @@ static void build_schedule(struct uhci *hc, dma_addr_t tds, unsigned count, unsi
 
         s->heads[i] = (struct queue_head){
             .link = address_of(hc, &s->heads[next]) | LINK_QH,
-            .element = (uint32_t)addr_number(tds + i * UHCI_TD_BYTES),
+            .element = (uint32_t)addr_number(td_address(tds, i)),
         };
     }
     s->heads[count] = (struct queue_head){
@@ -169,7 +177,7 @@ static void build_schedule(struct uhci *hc, dma_addr_t tds, unsigned count, unsi
 static int check_heads(struct uhci *hc, dma_addr_t tds, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        uint32_t wanted = (uint32_t)addr_number(tds + i * UHCI_TD_BYTES);
+        uint32_t wanted = (uint32_t)addr_number(td_address(tds, i));
         uint32_t found = hc->schedule->heads[i].element;
 
         hc->advanced += found == UHCI_LINK_END;

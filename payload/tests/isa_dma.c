@@ -301,7 +301,7 @@ static void check_programme(struct test *t, const struct programme *p)
 {
     bool words = p->channel > ISA_DMA_CASCADE_CHANNEL;
     uint32_t unit = words ? 2 : 1;
-    uint32_t first = p->flags & ISA_DMA_DECREMENT ? p->addr + p->bytes - unit : p->addr;
+    uint32_t first = (p->flags & ISA_DMA_DECREMENT) ? p->addr + p->bytes - unit : p->addr;
     unsigned page = first >> REG_BITS & (words ? UINT8_MAX - 1 : UINT8_MAX);
     unsigned address = first / unit & UINT16_MAX;
     unsigned count = p->bytes / unit - 1;

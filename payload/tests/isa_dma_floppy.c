@@ -26,7 +26,7 @@
 #define SECTORS 2u /* of a transfer */
 #define BYTES (SECTORS * SECTOR)
 #define BLOCK (ISA_DMA_BOUNDARY_8BIT + 1)
-#define PLACE (3 * PAGE_SIZE) /* of a buffer that no border is near of */
+#define PLACE KIB(12) /* of a buffer that no border is near of */
 /* Sectors of different contents, whatever is on the disk: the first that differ are taken. */
 #define FIRST_LBA 0u
 #define LAST_LBA 16u /* on the first track of every format */

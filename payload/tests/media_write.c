@@ -55,7 +55,9 @@ static unsigned nr_media(void)
 
 static const char *media_name(unsigned index)
 {
-    return client_at(index)->name;
+    const struct dma_client *client = client_at(index);
+
+    return client ? client->name : "none";
 }
 
 static void give_back(void)
@@ -151,13 +153,14 @@ static void write_once(struct test *t, struct dma_client *client, unsigned kind)
 static void case_write(struct test *t)
 {
     struct dma_client *client = client_at(test_instance(t));
-    struct dma_counters was = client->dev->counters;
+    struct dma_counters was;
     unsigned factor = test_depth(t) == DEPTH_FULL ? FULL_FACTOR : 1;
     unsigned count = TRANSFERS * factor;
     deadline_t deadline = deadline_in_ms(CASE_LIMIT_MS * factor);
 
-    if (!open_case(t))
+    if (!client || !open_case(t))
         return;
+    was = client->dev->counters;
     for (unsigned n = 0; n < count && !test_should_stop(t); n++) {
         if (n >= MIN_TRANSFERS && deadline_passed(deadline))
             break;

@@ -139,8 +139,8 @@ static void run_once(struct test *t, struct uhci *hc, unsigned kind, bool by_int
     TEST_CHECK(t, !err, "%u descriptors at 0x%llx, %s: error %d: %s", count, addr_number(phys),
                by_interrupt ? "by interrupt" : "by asking", -err, client->reason);
     memcpy_from_page(after, arena->page, offset, bytes);
-    for (unsigned i = 0; i < count && !err; i++)
-        check_td(t, phys + i * UHCI_TD_BYTES, &before[i], &after[i]);
+    for (uint32_t at = 0; at < bytes && !err; at += UHCI_TD_BYTES)
+        check_td(t, phys + at, &before[at / UHCI_TD_BYTES], &after[at / UHCI_TD_BYTES]);
     check_counters(t, client->dev, &was, phys, bytes);
     TEST_CHECK(t, uhci_is_restored(hc, &what), "the controller %s", what);
     TEST_CHECK(t, dma_check_leaks(client->dev) == 0, "mappings were leaked");
