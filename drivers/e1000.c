@@ -192,6 +192,7 @@ static int set_loopback(struct loopback *l)
 {
     const uint32_t forced = CTRL_FULL_DUPLEX | CTRL_SET_LINK_UP | CTRL_INVERT_LOSS_OF_SIGNAL |
                             CTRL_SPEED_1000 | CTRL_FORCE_SPEED | CTRL_FORCE_DUPLEX;
+    const uint32_t loopback = inject(e1000_no_loopback, dma_loop) ? 0 : PHY_CONTROL_LOOPBACK;
     const uint32_t mode = PHY_CONTROL_FULL_DUPLEX | PHY_CONTROL_SPEED_1000;
     int control = phy_read(l, PHY_CONTROL);
 
@@ -203,14 +204,14 @@ static int set_loopback(struct loopback *l)
     if (control < 0)
         return control;
     delay_us(PHY_RESET_US);
-    control = phy_write(l, PHY_CONTROL, mode | PHY_CONTROL_LOOPBACK);
+    control = phy_write(l, PHY_CONTROL, mode | loopback);
     if (control < 0)
         return control;
     writel(forced, l->regs + REG_CTRL);
     control = phy_read(l, PHY_CONTROL);
     if (control < 0)
         return control;
-    if (!((uint32_t)control & PHY_CONTROL_LOOPBACK))
+    if (((uint32_t)control & loopback) != loopback)
         return client_error(&l->client, -EIO, "no loopback: PHY control reads 0x%04x", control);
     if (!await(l, REG_STATUS, STATUS_LINK_UP, LINK_LIMIT_US))
         return client_error(&l->client, -ETIMEDOUT, "no link to itself: STATUS 0x%08x",

@@ -125,6 +125,7 @@ void judge(const struct evidence *evidence, struct judgement *judgement)
     }
     add_findings(&evidence->oracle, judgement);
     add_findings(&evidence->sound, judgement);
+    add_findings(&evidence->wire, judgement);
 }
 
 void judgement_free(struct judgement *judgement)

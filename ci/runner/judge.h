@@ -43,6 +43,7 @@ struct evidence {
     const char *media_changed; /* what files_check_media() found, or NULL */
     struct words oracle;       /* what the emulator sees otherwise than the payload believes */
     struct words sound;        /* what was played otherwise than from memory */
+    struct words wire;         /* what left a network card */
 };
 
 struct judgement {

@@ -9,6 +9,7 @@
 #include "ci/runner/monitor.h"
 #include "ci/runner/oracle.h"
 #include "ci/runner/sound.h"
+#include "ci/runner/wire.h"
 
 #define OVMF_X64 "/usr/share/ovmf/OVMF.fd"
 #define OVMF_IA32_CODE "/usr/share/OVMF/OVMF32_CODE_4M.secboot.fd"
@@ -94,6 +95,7 @@ static void add_devices(const struct machine *machine, const struct run_files *f
     disks_qemu(machine, files, q35, argv);
     devices_qemu(machine->devices, argv);
     sound_qemu(machine, files, argv);
+    wire_qemu(machine, files, argv);
     free(floppy);
 }
 

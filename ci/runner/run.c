@@ -16,6 +16,7 @@
 #include "ci/runner/process.h"
 #include "ci/runner/report.h"
 #include "ci/runner/sound.h"
+#include "ci/runner/wire.h"
 
 #define POLL_MS 50
 #define LEAVE_GRACE_S 10.0 /* from the verdict to the end of the emulator */
@@ -275,6 +276,7 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
     } else {
         files_check_media(&files, machine, &media_changed);
         sound_check(machine, &files, &evidence.sound);
+        wire_check(machine, &files, &evidence.wire);
         evidence.media_changed = media_changed;
         judge(&evidence, &result->judgement);
         write_reports(machine, &files, result);
@@ -287,6 +289,7 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
         if (result->result == RESULT_PASS) {
             files_drop_media(&files);
             sound_drop(machine, &files);
+            wire_drop(machine, &files);
         }
     }
     files_close(&files);
@@ -294,6 +297,7 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
     free(media_changed);
     words_free(&evidence.oracle);
     words_free(&evidence.sound);
+    words_free(&evidence.wire);
 }
 
 /* Shows the last lines of a file, without what could upset a terminal. */
