@@ -14,7 +14,7 @@
 #include "drivers/transfer.h"
 #include "lib/errno.h"
 #include "lib/inject.h"
-#include "lib/string.h"
+#include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
 #include "paging/page_alloc.h"
 
@@ -110,7 +110,7 @@ static bool stop(const struct ac97 *card)
         outb(control, 0);
         outb(control, CONTROL_RESET);
         while ((inb(control) & CONTROL_RESET) && !deadline_passed(deadline))
-            continue;
+            cpu_relax();
         ok &= !(inb(control) & CONTROL_RESET);
         outw((uint16_t)(card->master + engines[i] + ENGINE_STATUS), STATUS_EVENTS);
     }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sound Blaster 16 (Creative, "Sound Blaster Series Hardware Programming Guide", 2nd edition,
- * chapters 2, 3 and 6), by the 8237.
+ * Sound Blaster 16 (drivers/sb_dsp.h), by the 8237.
  *
  * One card is four clients: 8 bits by a byte channel and 16 bits by a word channel, each in single
  * cycle (the DSP ends with the block) and auto-initialised (DSP and 8237 run round in the buffer,
@@ -11,60 +10,17 @@
  */
 #include "drivers/clock.h"
 #include "drivers/isa_dma.h"
+#include "drivers/sb_dsp.h"
 #include "drivers/sound.h"
 #include "drivers/transfer.h"
 #include "lib/errno.h"
-#include "lib/inject.h"
-#include "lib/x86/io.h"
 #include "paging/page_alloc.h"
 
-/* Ports, from the base */
-#define PORT_MIXER_INDEX 0x4u
-#define PORT_MIXER_DATA 0x5u
-#define PORT_RESET 0x6u
-#define PORT_READ 0xau
-#define PORT_WRITE 0xcu
-#define WRITE_BUSY BIT(7)
-#define PORT_STATUS 0xeu /* reading it acknowledges the interrupt of 8 bits */
-#define STATUS_DATA BIT(7)
-#define PORT_ACK_16BIT 0xfu
-
-/* Commands of the DSP */
-#define DSP_OUTPUT_RATE 0x41u
-#define DSP_INPUT_RATE 0x42u
-#define DSP_START_16BIT 0xb0u
-#define DSP_START_8BIT 0xc0u
-#define START_INPUT BIT(3)
-#define START_AUTOINIT BIT(2)
-#define START_FIFO BIT(1)
-#define MODE_SIGNED BIT(4)
-#define MODE_STEREO BIT(5)
-#define DSP_PAUSE_8BIT 0xd0u
-#define DSP_PAUSE_16BIT 0xd5u
-#define DSP_EXIT_16BIT 0xd9u
-#define DSP_EXIT_8BIT 0xdau
-#define DSP_VERSION 0xe1u
-#define DSP_READY 0xaau /* what it says after a reset */
 #define VERSION_MIN 4u
 
-/* Registers of the CT1745 mixer */
-#define MIXER_MASTER_LEFT 0x30u
-#define MIXER_VOICE_RIGHT 0x33u
-#define MIXER_OUTPUT_SWITCHES 0x3cu
-#define MIXER_INPUT_LEFT 0x3du
-#define MIXER_INPUT_RIGHT 0x3eu
-#define MIXER_LOUDEST 0xf8u
-#define MIXER_LINE 0x80u
-#define MIXER_CHANNELS 0x81u
-#define MIXER_INTERRUPTS 0x82u
-#define INTERRUPT_8BIT BIT(0)
-#define INTERRUPT_16BIT BIT(1)
-#define CHANNELS_8BIT 0x0bu
-#define CHANNELS_16BIT 0xe0u
+/* The DSP takes 65536; Bochs then counts to none. */
+#define MAX_SAMPLES (KIB(64) - 4)
 
-#define RESET_HOLD_US 5u
-#define RESET_LIMIT_MS 2u
-#define DSP_LIMIT_MS 20u
 #define TRANSFER_LIMIT_MS 4000u /* the longest takes 1.5 s */
 #define PROBE_LIMIT_MS 300u
 #define TRANSFER_COST_MS 100u
@@ -97,7 +53,7 @@ struct voice {
 /* The lock is with whoever has the DSP: one transfer at a time. */
 static struct sb16 {
     struct voice voice[NR_KINDS];
-    uint16_t base;
+    struct sb_dsp dsp;
     struct sound_lock lock;
     bool words;         /* of the last transfer */
     uint8_t blocks;     /* interrupts until the transfer is done */
@@ -107,68 +63,15 @@ static struct sb16 {
 
 static const uint16_t bases[] = {0x220, 0x240};
 
-static uint16_t port(unsigned offset)
-{
-    return (uint16_t)(card.base + offset);
-}
-
-static uint8_t mixer_read(uint8_t reg)
-{
-    outb(port(PORT_MIXER_INDEX), reg);
-    return inb(port(PORT_MIXER_DATA));
-}
-
-static void mixer_write(uint8_t reg, uint8_t value)
-{
-    outb(port(PORT_MIXER_INDEX), reg);
-    outb(port(PORT_MIXER_DATA), value);
-}
-
-static bool dsp_write(unsigned value)
-{
-    deadline_t deadline = deadline_in_ms(DSP_LIMIT_MS);
-
-    while (inb(port(PORT_WRITE)) & WRITE_BUSY) {
-        if (deadline_passed(deadline))
-            return false;
-    }
-    outb(port(PORT_WRITE), (uint8_t)value);
-    return true;
-}
-
-/* Returns what the DSP says, or a negative errno. */
-static int dsp_read(uint32_t limit_ms)
-{
-    deadline_t deadline = deadline_in_ms(limit_ms);
-
-    while (!(inb(port(PORT_STATUS)) & STATUS_DATA)) {
-        if (deadline_passed(deadline))
-            return -ETIMEDOUT;
-    }
-    return inb(port(PORT_READ));
-}
-
-static bool dsp_reset(void)
-{
-    outb(port(PORT_RESET), 1);
-    delay_us(RESET_HOLD_US);
-    outb(port(PORT_RESET), 0);
-    return dsp_read(RESET_LIMIT_MS) == DSP_READY;
-}
-
 static bool sb16_service(struct completion *c)
 {
     struct voice *voice = container_of(c, struct voice, completion);
-    bool words = voice->kind->words;
-    uint8_t mask = words ? INTERRUPT_16BIT : INTERRUPT_8BIT;
-    bool ours = mixer_read(MIXER_INTERRUPTS) & mask;
+    bool ours = sb_dsp_take_interrupt(&card.dsp, voice->kind->words);
 
-    if (ours) {
-        inb(port(words ? PORT_ACK_16BIT : PORT_STATUS));
-        if (card.blocks > 0)
-            card.blocks--;
+    if (ours && card.blocks > 0)
+        card.blocks--;
+    if (ours)
         c->done = card.blocks == 0;
-    }
     return ours;
 }
 
@@ -176,32 +79,15 @@ static bool start_dsp(const struct voice *voice, uint32_t bytes, bool input)
 {
     const struct kind *kind = voice->kind;
     uint32_t samples = kind->words ? bytes / 2 : bytes;
-    uint32_t length = (kind->autoinit ? samples / 2 : samples) - 1;
-    uint8_t command = kind->words ? DSP_START_16BIT : DSP_START_8BIT;
-    uint8_t mode = MODE_SIGNED;
+    const struct sb_dsp_transfer transfer = {
+        .words = kind->words,
+        .autoinit = kind->autoinit,
+        .input = input,
+        .block = kind->autoinit ? samples / 2 : samples,
+        .rate_hz = SOUND_RATE_HZ,
+    };
 
-    if (!kind->autoinit && length > 0 && inject(sb16_short_block, dma_sound))
-        length--;
-    if (input)
-        command |= START_INPUT;
-    if (kind->autoinit)
-        command |= START_AUTOINIT | START_FIFO;
-    if (kind->autoinit && inject(sb16_stereo, sound))
-        mode |= MODE_STEREO;
-    return dsp_write(input ? DSP_INPUT_RATE : DSP_OUTPUT_RATE) && dsp_write(SOUND_RATE_HZ >> 8) &&
-           dsp_write(SOUND_RATE_HZ & UINT8_MAX) && dsp_write(command) && dsp_write(mode) &&
-           dsp_write(length & UINT8_MAX) && dsp_write(length >> 8);
-}
-
-/* An auto-initialised transfer goes on: it is told to end, and then stopped at once. */
-static bool stop_dsp(const struct voice *voice)
-{
-    bool words = voice->kind->words;
-
-    if (!voice->kind->autoinit)
-        return true;
-    return dsp_write(words ? DSP_EXIT_16BIT : DSP_EXIT_8BIT) &&
-           dsp_write(words ? DSP_PAUSE_16BIT : DSP_PAUSE_8BIT);
+    return sb_dsp_start(&card.dsp, &transfer);
 }
 
 /*
@@ -228,16 +114,15 @@ static int run(struct voice *voice, dma_addr_t addr, uint32_t bytes, enum dma_da
     if (err)
         return client_error(client, err, "channel %u: 0x%llx+%u %s", voice->channel,
                             addr_number(addr), bytes, isa_dma_refusal(voice->channel, addr, bytes));
-    /* What an earlier transfer that failed may have left. */
-    inb(port(PORT_STATUS));
-    inb(port(PORT_ACK_16BIT));
+    /* Before anybody counts: what the end of an earlier transfer may have left. */
+    sb_dsp_acknowledge(&card.dsp);
     card.blocks = voice->kind->autoinit ? 2 : 1;
     completion_begin(c);
     if (start_dsp(voice, bytes, dir == DMA_FROM_DEVICE))
         err = completion_wait(c, limit_ms);
     else
         err = -EIO;
-    if (!err && !stop_dsp(voice))
+    if (!err && voice->kind->autoinit && !sb_dsp_stop(&card.dsp, voice->kind->words))
         err = -EIO;
     completion_end(c);
     left = isa_dma_stop(voice->channel);
@@ -247,8 +132,8 @@ static int run(struct voice *voice, dma_addr_t addr, uint32_t bytes, enum dma_da
                      err == -EIO         ? "DSP takes no command"
                      : c->interrupt_lost ? "no interrupt"
                                          : "not done",
-                     limit_ms, voice->channel, left, bytes, mixer_read(MIXER_INTERRUPTS));
-        dsp_reset();
+                     limit_ms, voice->channel, left, bytes, sb_mixer_interrupts(&card.dsp));
+        sb_dsp_reset(&card.dsp);
         return err;
     }
     return check_position(voice, bytes, left);
@@ -313,51 +198,22 @@ static void sb16_quiet(struct dma_client *client)
 
     if (!card.lock.taken)
         return;
-    dsp_reset();
+    sb_dsp_reset(&card.dsp);
     isa_dma_stop(voice->channel);
     isa_dma_free(voice->channel);
     card.lock.taken = false;
 }
 
-static void set_mixer(bool audible)
-{
-    for (uint8_t reg = MIXER_MASTER_LEFT; reg <= MIXER_VOICE_RIGHT; reg++)
-        mixer_write(reg, audible ? MIXER_LOUDEST : 0);
-    mixer_write(MIXER_OUTPUT_SWITCHES, 0);
-    mixer_write(MIXER_INPUT_LEFT, 0);
-    mixer_write(MIXER_INPUT_RIGHT, 0);
-}
-
-static uint8_t line_of_mixer(void)
-{
-    static const uint8_t lines[] = {9, 5, 7, 10}; /* the first is called 2 there */
-    uint8_t set = mixer_read(MIXER_LINE);
-
-    for (unsigned i = 0; i < ARRAY_SIZE(lines); i++) {
-        if (set & BIT(i))
-            return lines[i];
-    }
-    return COMPLETION_NO_LINE;
-}
-
-/* Bit n of the mixer's register is channel n. Returns false if it names none. */
-static bool channel_of_mixer(bool words, uint8_t *channel)
-{
-    uint32_t set = mixer_read(MIXER_CHANNELS) & (words ? CHANNELS_16BIT : CHANNELS_8BIT);
-
-    if (!set)
-        return false;
-    *channel = (uint8_t)__builtin_ctz(set);
-    return true;
-}
-
 /* Registers the client, if there is a channel for it. */
-static bool add_voice(struct voice *voice, const struct kind *kind, uint8_t line, bool audible)
+static bool add_voice(struct voice *voice, const struct kind *kind, bool audible)
 {
+    int channel = sb_mixer_channel(&card.dsp, kind->words);
+    int line = sb_mixer_line(&card.dsp);
     uint32_t unit = kind->words ? 2 : 1;
 
-    if (!channel_of_mixer(kind->words, &voice->channel))
+    if (channel < 0)
         return false;
+    voice->channel = (uint8_t)channel;
     voice->kind = kind;
     voice->dev = (struct device){
         .name = kind->name,
@@ -368,14 +224,14 @@ static bool add_voice(struct voice *voice, const struct kind *kind, uint8_t line
     voice->completion = (struct completion){
         .service = sb16_service,
         .name = "sb16",
-        .line = line,
+        .line = line < 0 ? COMPLETION_NO_LINE : (uint8_t)line,
         .by_interrupt = true,
     };
     voice->client = (struct dma_client){
         .name = kind->name,
         .dev = &voice->dev,
         .granule_bytes = kind->autoinit ? 2 * unit : unit,
-        .max_bytes = KIB(64) * unit,
+        .max_bytes = MAX_SAMPLES * unit,
         .align_bytes = unit,
         .cost_ms = TRANSFER_COST_MS,
         .stream = kind->stream,
@@ -404,39 +260,24 @@ static bool can_record(struct voice *voice)
     return err != -ETIMEDOUT || card.moved;
 }
 
-/* Returns the version of the DSP at card.base, or a negative errno. */
-static int find_dsp(void)
-{
-    int major, minor;
-
-    if (!dsp_reset())
-        return -ENODEV;
-    if (!dsp_write(DSP_VERSION))
-        return -EIO;
-    major = dsp_read(DSP_LIMIT_MS);
-    minor = dsp_read(DSP_LIMIT_MS);
-    return major < 0 || minor < 0 ? -EIO : major << 8 | minor;
-}
-
 static int set_up(int version)
 {
     bool audible = sound_is_audible("sb16"), records;
-    uint8_t line = line_of_mixer();
     unsigned found = 0;
 
-    set_mixer(audible);
+    sb_mixer_set(&card.dsp, audible);
     for (unsigned i = 0; i < NR_KINDS; i++)
-        found += add_voice(&card.voice[i], &kinds[i], line, audible);
+        found += add_voice(&card.voice[i], &kinds[i], audible);
     if (!card.voice[0].kind) {
-        probe_report("sb16", -ENODEV, "port 0x%x: the mixer names no DMA channel (0x%x)", card.base,
-                     mixer_read(MIXER_CHANNELS));
+        probe_report("sb16", -ENODEV, "port 0x%x: the mixer names no DMA channel", card.dsp.base);
         return -ENODEV;
     }
     records = can_record(&card.voice[0]);
     for (unsigned i = 0; i < NR_KINDS && !records; i++)
         card.voice[i].client.capture = NULL;
-    probe_report("sb16", 0, "port 0x%x: DSP %u.%02u, line %u, channels %u and %u, %s%s", card.base,
-                 (unsigned)version >> 8, (unsigned)version & UINT8_MAX, line, card.voice[0].channel,
+    probe_report("sb16", 0, "port 0x%x: DSP %u.%02u, line %u, channels %u and %u, %s%s",
+                 card.dsp.base, (unsigned)version >> 8, (unsigned)version & UINT8_MAX,
+                 card.voice[0].completion.line, card.voice[0].channel,
                  found == NR_KINDS ? card.voice[1].channel : 0, audible ? "audible" : "muted",
                  records ? "" : ", does not record");
     return 0;
@@ -451,8 +292,8 @@ static int sb16_probe(void)
         return -ENODEV;
     }
     for (unsigned i = 0; i < ARRAY_SIZE(bases) && version < 0; i++) {
-        card.base = bases[i];
-        version = find_dsp();
+        card.dsp.base = bases[i];
+        version = sb_dsp_find(&card.dsp);
     }
     if (version < 0) {
         probe_report("sb16", version, "no DSP answers a reset at port 0x%x or 0x%x", bases[0],
@@ -460,7 +301,7 @@ static int sb16_probe(void)
         return version;
     }
     if ((unsigned)version >> 8 < VERSION_MIN) {
-        probe_report("sb16", -ENODEV, "port 0x%x: DSP %u.%02u is older than 4.00", card.base,
+        probe_report("sb16", -ENODEV, "port 0x%x: DSP %u.%02u is older than 4.00", card.dsp.base,
                      (unsigned)version >> 8, (unsigned)version & UINT8_MAX);
         return -ENODEV;
     }

@@ -74,6 +74,7 @@ static struct sound_bench {
     uint8_t *wanted; /* what the buffer was filled with */
     uint32_t played, bytes;
     struct dma_counters before;
+    uint32_t interrupts_before;
 } bench;
 
 static uint32_t next_block; /* numbers all blocks of a run */
@@ -142,6 +143,8 @@ static struct sound_bench *open_bench(struct test *t)
         return NULL;
     }
     b->before = b->client->dev->counters;
+    if (b->client->completion)
+        b->interrupts_before = b->client->completion->interrupts;
     b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
     if (!b->wanted || dma_arenas_open(b->arena, test_prng(t)) == 0) {
         test_error(t, "no memory for buffers of %lu bytes", (unsigned long)BUFFER_BYTES);
@@ -260,7 +263,7 @@ static void push_out(struct sound_bench *b)
  */
 static int32_t find_unwritten(const struct sound_bench *b, const uint8_t *found, uint32_t bytes)
 {
-    uint32_t silent = 0, unchanged = 0, run = 0;
+    uint32_t silent = 0, unchanged = 0, in_row = 0;
     int32_t first = -1;
 
     for (uint32_t i = 0; i < bytes; i++) {
@@ -268,11 +271,11 @@ static int32_t find_unwritten(const struct sound_bench *b, const uint8_t *found,
 
         silent += found[i] == SILENCE;
         unchanged += same;
-        run = same ? run + 1 : 0;
+        in_row = same ? in_row + 1 : 0;
         if (same && first < 0)
             first = (int32_t)i;
-        if (run >= UNCHANGED_RUN)
-            return (int32_t)(i + 1 - run);
+        if (in_row >= UNCHANGED_RUN)
+            return (int32_t)(i + 1 - in_row);
     }
     return silent + unchanged == bytes ? first : -1;
 }
@@ -343,6 +346,10 @@ static void finish(struct sound_bench *b, const char *what)
     metric(b, name, now->bounced - b->before.bounced, "count");
     format(name, sizeof(name), "%s_bytes", what);
     metric(b, name, b->bytes, "bytes");
+    if (b->client->completion) {
+        format(name, sizeof(name), "%s_interrupts", what);
+        metric(b, name, b->client->completion->interrupts - b->interrupts_before, "count");
+    }
 }
 
 static void run(struct test *t, const char *what,
