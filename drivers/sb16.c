@@ -15,6 +15,7 @@
 #include "drivers/transfer.h"
 #include "lib/errno.h"
 #include "paging/page_alloc.h"
+#include "paging/wait.h"
 
 #define VERSION_MIN 4u
 
@@ -79,7 +80,7 @@ static bool start_dsp(const struct voice *voice, uint32_t bytes, bool input)
 {
     const struct kind *kind = voice->kind;
     uint32_t samples = kind->words ? bytes / 2 : bytes;
-    const struct sb_dsp_transfer transfer = {
+    const struct sb_dsp_transfer wish = {
         .words = kind->words,
         .autoinit = kind->autoinit,
         .input = input,
@@ -87,7 +88,7 @@ static bool start_dsp(const struct voice *voice, uint32_t bytes, bool input)
         .rate_hz = SOUND_RATE_HZ,
     };
 
-    return sb_dsp_start(&card.dsp, &transfer);
+    return sb_dsp_start(&card.dsp, &wish);
 }
 
 /*
@@ -143,7 +144,7 @@ static int run(struct voice *voice, dma_addr_t addr, uint32_t bytes, enum dma_da
 static void settle(const struct voice *voice)
 {
     while (card.words != voice->kind->words && !deadline_passed(card.settled))
-        continue;
+        wait_yield();
     card.words = voice->kind->words;
 }
 
