@@ -259,11 +259,17 @@ static void write_command(struct ahci_port *port, const struct ahci_command *com
     };
 }
 
+/* Not the single one of the trial, after which the disk would not count. */
+static bool has_regions(const struct ahci_port *port)
+{
+    return port->memory->headers[0].flags >> HEADER_REGIONS_SHIFT > 1;
+}
+
 bool ahci_port_service(struct ahci_port *port, struct completion *c)
 {
     uint32_t requests = port_read(port, AHCI_PIS);
 
-    if (requests && !inject(ahci_request_kept, dma_bounce)) {
+    if (requests && !(inject(ahci_request_kept, dma_bounce) && has_regions(port))) {
         port_write(port, AHCI_PIS, requests);
         writel(BIT(port->number), port->hba->regs + AHCI_IS);
     }

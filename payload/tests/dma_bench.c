@@ -157,22 +157,22 @@ static void step_over(struct dma_bench *b, uint64_t dev_offset, uint32_t bytes, 
 }
 
 /* A bad place, or no disk any more: not what this suite is about. */
-static bool is_medium_error(int err)
+static bool is_medium_error(const struct dma_client *client, int err)
 {
-    return err == -EIO || err == -ENXIO;
+    return !client->quarantined && (err == -EIO || err == -ENXIO);
 }
 
 bool dma_bench_is_bad_medium(struct dma_bench *b, uint64_t dev_offset, uint32_t bytes, int err)
 {
     struct dma_client *client = b->client;
 
-    if (!is_medium_error(err) || b->reference == DMA_REFERENCE_SHADOW)
+    if (!is_medium_error(client, err) || b->reference == DMA_REFERENCE_SHADOW)
         return false;
     if (client->read_pio) {
         char reason[DMA_CLIENT_REASON_BYTES];
 
         memcpy(reason, client->reason, sizeof(reason));
-        if (!is_medium_error(client_read_pio(client, dev_offset, b->wanted, bytes))) {
+        if (!is_medium_error(client, client_read_pio(client, dev_offset, b->wanted, bytes))) {
             memcpy(client->reason, reason, sizeof(reason));
             return false;
         }
@@ -187,7 +187,8 @@ int dma_bench_read_again(struct dma_bench *b, uint64_t dev_offset, struct page *
     struct dma_client *client = b->client;
     char reason[DMA_CLIENT_REASON_BYTES];
 
-    if (!is_medium_error(err) || (b->nr_again > MAX_READ_AGAIN && b->nr_again > b->nr_done / 2))
+    if (!is_medium_error(client, err) ||
+        (b->nr_again > MAX_READ_AGAIN && b->nr_again > b->nr_done / 2))
         return err;
     memcpy(reason, client->reason, sizeof(reason));
     err = client_read(client, dev_offset, page, offset, bytes);
@@ -235,8 +236,10 @@ int dma_bench_make_reference(struct dma_bench *b, uint64_t dev_offset, uint32_t 
         memcpy_from_page(b->wanted, b->far, 0, bytes);
         break;
     }
-    if (is_medium_error(err))
+    if (is_medium_error(client, err))
         step_over(b, dev_offset, bytes, b->reference == DMA_REFERENCE_PIO);
+    else if (client->quarantined)
+        test_fail(b->t, "%s is out of use: %s", client->name, client->reason);
     else if (err)
         test_error(b->t, "reference of %u bytes at %llu: error %d: %s", bytes,
                    (unsigned long long)dev_offset, -err, client->reason);
@@ -273,7 +276,7 @@ bool dma_bench_choose_reference(struct dma_bench *b)
         b->reference = client->read_pio ? DMA_REFERENCE_PIO : DMA_REFERENCE_DMA;
         if (client->granule_bytes == SECTOR_PATTERN_BYTES) {
             err = dma_bench_make_reference(b, 0, SECTOR_PATTERN_BYTES);
-            if (err && !is_medium_error(err))
+            if (err && !is_medium_error(client, err))
                 return false;
             if (!err && sector_pattern_is(first, &b->image_id))
                 b->reference = DMA_REFERENCE_PATTERN;
