@@ -95,7 +95,7 @@ struct dma_client *edu_at(unsigned n)
 }
 
 /* One store of 64 bits. The register is read as well, and what was there may be written back. */
-static void write64(uint64_t value, uint8_t __iomem *addr)
+static void write64(uint64_t value, volatile void __iomem *addr)
 {
     uint64_t there = 0;
     bool stored = false;
@@ -107,7 +107,7 @@ static void write64(uint64_t value, uint8_t __iomem *addr)
                          : "memory");
 }
 
-static void write_address(uint64_t value, uint8_t __iomem *addr)
+static void write_address(uint64_t value, volatile void __iomem *addr)
 {
     if (value > UINT32_MAX)
         write64(value, addr);

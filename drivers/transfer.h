@@ -10,6 +10,10 @@
  * as destroy nothing. Nothing here ever writes to a disk that the boot option destructive= does not
  * name.
  *
+ * Different clients are used from different threads at the same time, one client by one thread at a
+ * time: what two clients share (a controller, a command register) their driver locks, and lets
+ * others run while it waits (drivers/yield_lock.h, drivers/completion.h).
+ *
  * Drivers print nothing. What a probe found is left as one line a device: the payload prints those
  * lines through its hook, and a suite that finds no client gives them as its reason.
  */
