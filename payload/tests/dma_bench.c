@@ -61,8 +61,8 @@ static struct dma_client *open_client(struct test *t)
     if (index < nr_devices()) {
         const struct probe_result *first = probe_result_at(0);
 
-        test_skip(t, "no device to read from (%s: %s)",
-                  first ? first->driver : "drivers", first ? first->text : "nothing probed");
+        test_skip(t, "no device to read from (%s: %s)", first ? first->driver : "drivers",
+                  first ? first->text : "nothing probed");
         return NULL;
     }
     client = dma_model_open(index - nr_devices());
