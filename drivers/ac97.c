@@ -85,7 +85,7 @@ struct ac97 {
     dma_addr_t ring_addr;
     uint8_t last; /* entry of the ring */
     bool moved;   /* at all, in the last transfer */
-    struct sound_lock lock;
+    struct yield_lock lock;
 };
 
 #define MAX_CARDS 2u
@@ -217,7 +217,7 @@ static int transfer(struct ac97 *card, uint16_t engine, struct page *page, uint3
         pci_restore_command(card->pdev, command);
         sound_unmap(client->dev, addr, bytes, err ? 0 : bytes, dir);
     }
-    sound_release(&card->lock);
+    yield_lock_release(&card->lock);
     return err;
 }
 
@@ -241,7 +241,7 @@ static void ac97_quiet(struct dma_client *client)
 
     stop(card);
     pci_restore_command(card->pdev, (uint16_t)(command & ~PCI_COMMAND_MASTER));
-    card->lock.taken = false; /* whoever a fault took away does not come back */
+    card->lock.held = false; /* whoever a fault took away does not come back */
 }
 
 /*

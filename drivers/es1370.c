@@ -107,7 +107,7 @@ struct es1370 {
     struct completion completion;
     struct pci_device *pdev;
     uint16_t base;
-    struct sound_lock lock;
+    struct yield_lock lock;
     /* Of the transfer under way */
     const struct path *path;
     uint32_t samples; /* after how many it is stopped */
@@ -278,7 +278,7 @@ static int transfer(struct es1370 *card, const struct path *path, struct page *p
         pci_restore_command(card->pdev, command);
         sound_unmap(client->dev, addr, bytes, err ? 0 : bytes, dir);
     }
-    sound_release(&card->lock);
+    yield_lock_release(&card->lock);
     return err;
 }
 
@@ -303,7 +303,7 @@ static void es1370_quiet(struct dma_client *client)
 
     stop(card);
     pci_restore_command(card->pdev, (uint16_t)(command & ~PCI_COMMAND_MASTER));
-    card->lock.taken = false; /* whoever a fault took away does not come back */
+    card->lock.held = false; /* whoever a fault took away does not come back */
 }
 
 /*

@@ -55,7 +55,7 @@ struct voice {
 static struct sb16 {
     struct voice voice[NR_KINDS];
     struct sb_dsp dsp;
-    struct sound_lock lock;
+    struct yield_lock lock;
     bool words;         /* of the last transfer */
     uint8_t blocks;     /* interrupts until the transfer is done */
     bool moved;         /* at all, in the last transfer */
@@ -161,7 +161,7 @@ static int transfer(struct voice *voice, struct page *page, uint32_t offset, uin
         return err;
     err = isa_dma_request(voice->channel, "sb16");
     if (err) {
-        sound_release(&card.lock);
+        yield_lock_release(&card.lock);
         return client_error(client, err, "channel %u is %s's", voice->channel,
                             isa_dma_owner(voice->channel));
     }
@@ -175,7 +175,7 @@ static int transfer(struct voice *voice, struct page *page, uint32_t offset, uin
         sound_unmap(client->dev, addr, bytes, err ? 0 : bytes, dir);
     }
     isa_dma_free(voice->channel);
-    sound_release(&card.lock);
+    yield_lock_release(&card.lock);
     return err;
 }
 
@@ -197,12 +197,12 @@ static void sb16_quiet(struct dma_client *client)
 {
     struct voice *voice = container_of(client, struct voice, client);
 
-    if (!card.lock.taken)
+    if (!card.lock.held)
         return;
     sb_dsp_reset(&card.dsp);
     isa_dma_stop(voice->channel);
     isa_dma_free(voice->channel);
-    card.lock.taken = false;
+    card.lock.held = false;
 }
 
 /* Registers the client, if there is a channel for it. */

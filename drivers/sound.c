@@ -5,6 +5,9 @@
 #include "lib/option.h"
 #include "lib/string.h"
 
+/* Longer than all others who may wait need. */
+#define CLAIM_LIMIT_MS 20000u
+
 static const char *audible = "";
 
 void sound_set_audible(const char *names)
@@ -27,16 +30,11 @@ int sound_check_request(struct dma_client *client, uint32_t offset, uint32_t byt
     return 0;
 }
 
-int sound_claim(struct dma_client *client, struct sound_lock *lock)
+int sound_claim(struct dma_client *client, struct yield_lock *lock)
 {
-    if (__atomic_exchange_n(&lock->taken, true, __ATOMIC_ACQUIRE))
-        return client_error(client, -EBUSY, "the device is in use");
+    if (!yield_lock_take(lock, CLAIM_LIMIT_MS))
+        return client_error(client, -EBUSY, "the device is in use for %u ms", CLAIM_LIMIT_MS);
     return 0;
-}
-
-void sound_release(struct sound_lock *lock)
-{
-    __atomic_store_n(&lock->taken, false, __ATOMIC_RELEASE);
 }
 
 void sound_unmap(struct device *dev, dma_addr_t addr, uint32_t bytes, uint32_t arrived,

@@ -12,6 +12,7 @@
  */
 
 #include "drivers/dma.h"
+#include "drivers/yield_lock.h"
 #include "lib/types.h"
 
 struct dma_client;
@@ -41,17 +42,11 @@ bool sound_is_audible(const char *name);
  */
 int sound_check_request(struct dma_client *client, uint32_t offset, uint32_t bytes);
 
-/* Taken while a transfer is under way. */
-struct sound_lock {
-    bool taken;
-};
-
 /*
- * Each device has one mixer, one set of registers, and one user at a time. Returns 0, or -EBUSY
- * with the client's reason.
+ * Each device has one mixer, one set of registers, and one user at a time.
+ * Returns 0, or -EBUSY with the client's reason. Context: as yield_lock_take().
  */
-int sound_claim(struct dma_client *client, struct sound_lock *lock);
-void sound_release(struct sound_lock *lock);
+int sound_claim(struct dma_client *client, struct yield_lock *lock);
 
 /* Ends a mapping of which the device has moved the first `arrived` bytes. */
 void sound_unmap(struct device *dev, dma_addr_t addr, uint32_t bytes, uint32_t arrived,

@@ -16,6 +16,9 @@
  * step, from the seed n * 2654435761 + 0x534f554e modulo 2^32, or 1 if that is 0; a byte of 0 is
  * replaced by 1. So no sample is silence.
  *
+ * What plays something else says so before, "# sound es1370 unknown": then anything may follow,
+ * until one of the blocks that are named after it begins.
+ *
  * Silence in the file (all channels 0) says nothing, wherever it stands. The rest of it must be the
  * blocks, whole, in their order, and nothing else. One that loops may be followed by its own
  * beginning. One that is muted may be
@@ -35,7 +38,7 @@ struct wav_block {
     char client[24];
     uint32_t number, bytes;
     unsigned bits, channels; /* 8 or 16, 1 or 2 */
-    bool loops, muted;
+    bool loops, muted, unknown;
 };
 
 /* A file, as samples of 16 bits, those of the channels side by side. */

@@ -291,6 +291,36 @@ static void muted(void **state)
     assert_wrong(blocks, 2, "block 1 of d, byte 96");
 }
 
+/* Something else in between, or nothing of it, or at the end. */
+static void unknown(void **state)
+{
+    struct wav_block blocks[] = {block_of("# sound d s16x2,loops block 1 bytes 100"),
+                                 block_of("    # sound d unknown"), block_of("# sound d unknown"),
+                                 block_of("# sound d s16x2 block 2 bytes 60")};
+    struct wav_block other = block_of("# sound d s16x2 block 9 bytes 400");
+
+    assert_string_equal(blocks[1].client, "d");
+    begin(2);
+    sound(&blocks[0], 100);
+    assert_right(blocks, 3);
+    sound(&blocks[3], 60);
+    assert_right(blocks, 4);
+    begin(2);
+    sound(&blocks[0], 100);
+    sound(&other, 400);
+    assert_right(blocks, 3);
+    assert_wrong(blocks, 4, "block 2 of d ends at byte 0 of 60");
+    sound(&blocks[3], 60);
+    assert_right(blocks, 4);
+    sound(&other, 4);
+    assert_wrong(blocks, 4, "no block has");
+    begin(2);
+    sound(&blocks[0], 96);
+    sound(&other, 400);
+    sound(&blocks[3], 60);
+    assert_wrong(blocks, 4, "block 1 of d, byte 96");
+}
+
 /* Files of all kinds, and any number of bytes of one. */
 static void files(void **state)
 {
@@ -320,9 +350,9 @@ static void files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stream),     cmocka_unit_test(lines), cmocka_unit_test(whole),
-        cmocka_unit_test(every_byte), cmocka_unit_test(order), cmocka_unit_test(loops),
-        cmocka_unit_test(muted),      cmocka_unit_test(files),
+        cmocka_unit_test(stream),     cmocka_unit_test(lines),   cmocka_unit_test(whole),
+        cmocka_unit_test(every_byte), cmocka_unit_test(order),   cmocka_unit_test(loops),
+        cmocka_unit_test(muted),      cmocka_unit_test(unknown), cmocka_unit_test(files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
