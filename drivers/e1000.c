@@ -286,6 +286,7 @@ static int e1000_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, 
     put_tx(l, 0, from, first, 0);
     put_tx(l, 1, from + first, bytes - first, TX_END_OF_FRAME);
     writel(l->rx_end, l->regs + REG_RING_RX + RING_TAIL);
+    loopback_started(l);
     if (l->completion.requested)
         writel(INT_TX_WRITTEN_BACK | INT_RX_TIMER, l->regs + REG_IMS);
     writel((l->tx_at + parts) % TX_ENTRIES, l->regs + REG_RING_TX + RING_TAIL);
@@ -298,15 +299,16 @@ static volatile struct rx_descriptor *last_rx(const struct loopback *l)
     return &rx_ring(l)[(l->rx_end + RX_ENTRIES - 1) % RX_ENTRIES];
 }
 
-static bool e1000_service(struct completion *c)
+static uint32_t e1000_loop_acknowledge(struct loopback *l)
 {
-    struct loopback *l = container_of(c, struct loopback, completion);
-    uint32_t causes = readl(l->regs + REG_ICR);
+    return readl(l->regs + REG_ICR);
+}
+
+static bool e1000_loop_is_done(struct loopback *l)
+{
     uint32_t last = (l->tx_at + TX_PARTS - 1) % TX_ENTRIES;
 
-    l->events |= causes;
-    c->done = (tx_ring(l)[last].status & TX_DONE) && (last_rx(l)->status & RX_DONE);
-    return causes != 0;
+    return (tx_ring(l)[last].status & TX_DONE) && (last_rx(l)->status & RX_DONE);
 }
 
 static int e1000_loop_check(struct loopback *l, uint32_t bytes)
@@ -363,7 +365,8 @@ static const struct loopback_kind e1000_kind = {
     .align = 1,
     .identify = e1000_loop_identify,
     .start = e1000_loop_start,
-    .service = e1000_service,
+    .acknowledge = e1000_loop_acknowledge,
+    .is_done = e1000_loop_is_done,
     .check = e1000_loop_check,
     .stop = e1000_loop_stop,
     .quiet = e1000_loop_quiet,

@@ -60,6 +60,7 @@ struct i8255x {
     uint8_t __iomem *regs;
     uint8_t *ring; /* a command block, and a table for the probe */
     dma_addr_t ring_dma;
+    volatile bool started; /* the block is this transfer's */
 };
 
 static struct i8255x cards[2];
@@ -102,7 +103,7 @@ static bool i8255x_service(struct completion *c)
     uint8_t requests = readb(card->regs + REG_REQUESTS);
 
     writeb(requests, card->regs + REG_REQUESTS);
-    c->done = (block(card)[0] & BLOCK_COMPLETE) != 0;
+    c->done = card->started && (block(card)[0] & BLOCK_COMPLETE);
     return requests != 0;
 }
 
@@ -112,6 +113,7 @@ static int start(struct i8255x *card, dma_addr_t to)
 
     block(card)[0] = BLOCK_NOP | BLOCK_LAST | BLOCK_INTERRUPT;
     block(card)[1] = 0;
+    card->started = true;
     writeb(card->completion.requested ? 0 : MASK_ALL, card->regs + REG_MASK);
     err = command(card, COMMAND_BASE, 0);
     if (!err)
@@ -135,6 +137,7 @@ static int dump(struct i8255x *card, dma_addr_t to)
     err = start(card, to);
     if (!err) {
         err = completion_wait(c, LIMIT_MS);
+        card->started = false;
         if (err)
             client_error(&card->client, err, "%s: status 0x%02x, requests 0x%02x, block 0x%08x",
                          c->interrupt_lost ? "no interrupt" : "dump not done",

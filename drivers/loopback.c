@@ -27,6 +27,18 @@ static void loopback_quiet(struct dma_client *client)
     pci_restore_command(l->pdev, command);
 }
 
+static bool loopback_service(struct completion *c)
+{
+    struct loopback *l = container_of(c, struct loopback, completion);
+    uint32_t requests = l->kind->acknowledge(l);
+
+    if (l->started) {
+        l->events |= requests;
+        c->done = l->kind->is_done(l);
+    }
+    return requests != 0;
+}
+
 /* From start to standstill, with both addresses mapped. */
 static int run(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes)
 {
@@ -36,11 +48,11 @@ static int run(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t byte
         pci_enable(l->pdev, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
     int err;
 
-    l->events = 0;
     completion_begin(c);
     err = kind->start(l, from, to, bytes);
     if (!err) {
         err = completion_wait(c, LOOPBACK_LIMIT_MS);
+        l->started = false;
         if (err)
             kind->explain(l, c->interrupt_lost ? "no interrupt" : "not done");
         else
@@ -189,7 +201,7 @@ int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_
         .completion = &l->completion,
     };
     l->completion = (struct completion){
-        .service = kind->service,
+        .service = loopback_service,
         .name = kind->name,
         .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
         .by_interrupt = true,

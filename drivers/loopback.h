@@ -13,7 +13,7 @@
  *
  *     map both buffers, bus mastering on
  *     start()     loopback set and read back, receiver and transmitter on, the frame handed over
- *     service()   by interrupt or asked, until both halves are done
+ *     is_done()   by interrupt or asked, until both halves are
  *     check()     what the device says of it
  *     stop()      the device told to stand still, before memory changes hands; quiet() on failure
  *     bus mastering off, unmap both
@@ -49,12 +49,18 @@ struct loopback_kind {
      */
     int (*identify)(struct loopback *l);
     /*
-     * Sends `bytes` from `from` to `to`. Returns 0 with the device at work, or a negative errno
-     * with client.reason, and then nothing was sent.
+     * Sends `bytes` from `from` to `to`, with loopback_started() in front of what sets the device
+     * to work. Returns 0, or a negative errno with client.reason, and then nothing was sent.
      */
     int (*start)(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes);
-    /* struct completion's service() */
-    bool (*service)(struct completion *c);
+    /*
+     * Takes and withdraws what the device has to say, in its own bits; 0 if it has nothing.
+     * Context: interrupts off, from before start() on to after stop(), whenever anybody on its line
+     * has a request.
+     */
+    uint32_t (*acknowledge)(struct loopback *l);
+    /* Are both halves done, or has one failed? Context: the same, after loopback_started(). */
+    bool (*is_done)(struct loopback *l);
     /* After both halves are done: 0, or a negative errno with client.reason. */
     int (*check)(struct loopback *l, uint32_t bytes);
     /* Makes the device stand still: no address that start() was given is used any more. */
@@ -75,12 +81,23 @@ struct loopback {
     uint8_t *ring;         /* LOOPBACK_RING_BYTES of coherent memory for descriptors, zeroed */
     dma_addr_t ring_dma;   /* below 4 GiB */
     uint8_t station[ETHERNET_ADDRESS_BYTES];
-    uint32_t events; /* what service() saw since start(), in the device's own bits */
+    volatile bool started;    /* and not stopped */
+    volatile uint32_t events; /* what acknowledge() gave since then */
     /* For drivers with a quiet(): */
     bool set_up;                   /* from the first start() to quiet() */
     uint32_t tx_at, rx_at, rx_end; /* the frame's first descriptors, and past its last */
     uint32_t before;               /* what is to be put back */
 };
+
+/*
+ * For start(): from now on the transfer is under way. Its line may be another device's too, whose
+ * interrupts ask before that, when descriptors still say that the last transfer is done.
+ */
+static inline void loopback_started(struct loopback *l)
+{
+    l->events = 0;
+    l->started = true;
+}
 
 /*
  * Takes a device into use: the next free one of `devices`, of which there are `nr`. A PCI probe

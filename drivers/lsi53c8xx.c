@@ -74,25 +74,27 @@ static int lsi_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, ui
     script[at++] = (uint32_t)addr_number(to);
     script[at++] = SCRIPT_INTERRUPT;
     script[at++] = SCRIPT_MARK;
+    loopback_started(l);
     if (l->completion.requested)
         writeb(DMA_SCRIPT_INTERRUPT | DMA_ERRORS, l->regs + REG_DIEN);
     writel((uint32_t)addr_number(l->ring_dma), l->regs + REG_DSP);
     return 0;
 }
 
-static bool lsi_service(struct completion *c)
+static uint32_t lsi_loop_acknowledge(struct loopback *l)
 {
-    struct loopback *l = container_of(c, struct loopback, completion);
     uint8_t istat = readb(l->regs + REG_ISTAT);
 
     if (istat & ISTAT_SCSI) {
         readb(l->regs + REG_SIST0);
         readb(l->regs + REG_SIST1);
     }
-    if (istat & ISTAT_DMA)
-        l->events |= readb(l->regs + REG_DSTAT);
-    c->done = (l->events & (DMA_SCRIPT_INTERRUPT | DMA_ERRORS)) != 0;
-    return (istat & (ISTAT_DMA | ISTAT_SCSI)) != 0;
+    return istat & ISTAT_DMA ? readb(l->regs + REG_DSTAT) : 0;
+}
+
+static bool lsi_loop_is_done(struct loopback *l)
+{
+    return (l->events & (DMA_SCRIPT_INTERRUPT | DMA_ERRORS)) != 0;
 }
 
 static int lsi_loop_check(struct loopback *l, uint32_t bytes)
@@ -128,7 +130,8 @@ static const struct loopback_kind lsi_kind = {
     .align = ALIGN_BYTES,
     .identify = lsi_loop_identify,
     .start = lsi_loop_start,
-    .service = lsi_service,
+    .acknowledge = lsi_loop_acknowledge,
+    .is_done = lsi_loop_is_done,
     .check = lsi_loop_check,
     .stop = lsi_loop_stop,
     .explain = lsi_loop_explain,

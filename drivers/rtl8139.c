@@ -103,6 +103,7 @@ static int rtl8139_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to
     if ((tcr & TCR_LOOPBACK) != TCR_LOOPBACK)
         return client_error(&l->client, -EIO, "no loopback: TCR reads 0x%08x", tcr);
     outl(port(l, REG_RCR), RCR_ANY | RCR_BURST_1K | RCR_WHOLE_FRAME);
+    loopback_started(l);
     if (l->completion.requested && !inject(rtl8139_no_interrupt, dma_loop))
         outw(port(l, REG_IMR), INT_RECEIVED | INT_SENT | INT_ERRORS);
     outl(port(l, REG_TSAD0),
@@ -112,16 +113,18 @@ static int rtl8139_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to
     return 0;
 }
 
-static bool rtl8139_service(struct completion *c)
+static uint32_t rtl8139_loop_acknowledge(struct loopback *l)
 {
-    struct loopback *l = container_of(c, struct loopback, completion);
     uint16_t requests = inw(port(l, REG_ISR));
 
     outw(port(l, REG_ISR), requests);
-    l->events |= requests;
-    c->done = (l->events & INT_ERRORS) ||
-              (l->events & (INT_RECEIVED | INT_SENT)) == (INT_RECEIVED | INT_SENT);
-    return requests != 0;
+    return requests;
+}
+
+static bool rtl8139_loop_is_done(struct loopback *l)
+{
+    return (l->events & INT_ERRORS) ||
+           (l->events & (INT_RECEIVED | INT_SENT)) == (INT_RECEIVED | INT_SENT);
 }
 
 static int rtl8139_loop_check(struct loopback *l, uint32_t bytes)
@@ -165,7 +168,8 @@ static const struct loopback_kind rtl8139_kind = {
     .align = ALIGN_BYTES,
     .identify = rtl8139_loop_identify,
     .start = rtl8139_loop_start,
-    .service = rtl8139_service,
+    .acknowledge = rtl8139_loop_acknowledge,
+    .is_done = rtl8139_loop_is_done,
     .check = rtl8139_loop_check,
     .stop = rtl8139_loop_stop,
     .explain = rtl8139_loop_explain,

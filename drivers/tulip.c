@@ -128,6 +128,7 @@ static int tulip_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, 
     tx[DESC_STATUS] = DESC_OWNED_BY_CHIP;
     csr_write(l, CSR_RX_RING, (uint32_t)addr_number(l->ring_dma + RING_RX_AT));
     csr_write(l, CSR_TX_RING, (uint32_t)addr_number(l->ring_dma + RING_TX_AT));
+    loopback_started(l);
     csr_write(l, CSR_INTERRUPTS,
               l->completion.requested
                   ? STATUS_SENT | STATUS_RECEIVED | STATUS_ERRORS | STATUS_NORMAL | STATUS_ABNORMAL
@@ -138,16 +139,19 @@ static int tulip_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, 
     return 0;
 }
 
-static bool tulip_service(struct completion *c)
+static uint32_t tulip_loop_acknowledge(struct loopback *l)
 {
-    struct loopback *l = container_of(c, struct loopback, completion);
     uint32_t requests = csr_read(l, CSR_STATUS) & STATUS_REQUESTS;
-    uint32_t owned = words_at(l, RING_RX_AT)[DESC_STATUS] | words_at(l, RING_TX_AT)[DESC_STATUS];
 
     csr_write(l, CSR_STATUS, requests);
-    l->events |= requests;
-    c->done = (l->events & STATUS_ERRORS) || !(owned & DESC_OWNED_BY_CHIP);
-    return (requests & (STATUS_NORMAL | STATUS_ABNORMAL)) != 0;
+    return requests;
+}
+
+static bool tulip_loop_is_done(struct loopback *l)
+{
+    uint32_t owned = words_at(l, RING_RX_AT)[DESC_STATUS] | words_at(l, RING_TX_AT)[DESC_STATUS];
+
+    return (l->events & STATUS_ERRORS) || !(owned & DESC_OWNED_BY_CHIP);
 }
 
 static int tulip_loop_check(struct loopback *l, uint32_t bytes)
@@ -190,7 +194,8 @@ static const struct loopback_kind tulip_kind = {
     .align = ALIGN_BYTES,
     .identify = tulip_loop_identify,
     .start = tulip_loop_start,
-    .service = tulip_service,
+    .acknowledge = tulip_loop_acknowledge,
+    .is_done = tulip_loop_is_done,
     .check = tulip_loop_check,
     .stop = tulip_loop_stop,
     .explain = tulip_loop_explain,
