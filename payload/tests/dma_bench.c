@@ -78,6 +78,8 @@ void dma_bench_close(struct dma_bench *b)
     /* Before its memory is anybody else's. */
     if (client && client->quiet)
         client->quiet(client);
+    if (client)
+        client->dev->dma_mask = b->own_mask;
     dma_arenas_close(b->arena);
     if (b->far)
         __free_pages(b->far, BUFFER_ORDER);
@@ -112,6 +114,7 @@ struct dma_bench *dma_bench_open(struct test *t)
     b->client = open_client(t);
     if (!b->client)
         return NULL;
+    b->own_mask = b->client->dev->dma_mask;
     if (b->client->quarantined) {
         test_skip(t, "%s is quarantined: %s", b->client->name, b->client->reason);
         return NULL;

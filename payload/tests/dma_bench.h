@@ -35,6 +35,7 @@ struct dma_bench {
     uint8_t *shadow;  /* contents of a device that can be written */
     enum dma_reference reference;
     uint32_t image_id;
+    dma_addr_t own_mask;        /* of the device; a case may make it narrower */
     struct dma_counters before; /* of the device, at the start of the case */
     uint32_t interrupts_before, lost_before;
     uint64_t direct_bytes, direct_ns, bounced_bytes, bounced_ns; /* of large reads */

@@ -36,6 +36,7 @@
 #define CASE_LIMIT_MS \
     4000u /* for a device that is slower than its driver thinks, past the minimum */
 #define FULL_FACTOR 8u
+#define MASK_24_TRANSFERS 40u
 #define RATE_MIN_BYTES KIB(16) /* smaller transfers say little about a rate */
 
 static const uint32_t sizes[] = {
@@ -406,6 +407,39 @@ static void case_read(struct test *t)
     dma_bench_close(b);
 }
 
+static bool reaches_all(const struct dma_bench *b)
+{
+    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
+        const struct dma_arena *arena = &b->arena[i];
+
+        if (arena->page &&
+            phys_to_dma(arena->phys) + DMA_ARENA_BYTES - 1 > b->client->dev->dma_mask)
+            return false;
+    }
+    return true;
+}
+
+/* A device that reaches all of this machine's memory is told to use 24 bits, and has to bounce. */
+static void case_mask_24(struct test *t)
+{
+    struct dma_bench *b = dma_bench_open(t);
+
+    if (!b)
+        return;
+    if (!b->client->read) {
+        test_skip(t, "%s is not read from", b->client->name);
+    } else if (!reaches_all(b)) {
+        test_skip(t, "%s has memory to bounce as it is", b->client->name);
+    } else if (dma_bench_choose_reference(b)) {
+        b->client->dev->dma_mask = DMA_BIT_MASK(24);
+        run_transfers(b, MIN(nr_transfers(b, b->client->cost_ms), MASK_24_TRANSFERS), do_read);
+        dma_bench_judge_media(b);
+        metric(b, "mask_24_bounced", b->client->dev->counters.bounced - b->before.bounced, "count");
+    }
+    check_end(b);
+    dma_bench_close(b);
+}
+
 static void case_write(struct test *t)
 {
     struct dma_bench *b = dma_bench_open(t);
@@ -457,8 +491,8 @@ static void case_full(struct test *t)
 }
 
 static const struct test_case cases[] = {
-    {"read", case_read},     {"write", case_write}, {"many", case_many},
-    {"misuse", case_misuse}, {"full", case_full},
+    {"read", case_read}, {"mask_24", case_mask_24}, {"write", case_write},
+    {"many", case_many}, {"misuse", case_misuse},   {"full", case_full},
 };
 
 SUITE(dma_bounce) = {
