@@ -10,8 +10,11 @@
 static bool on_device(void *ctx)
 {
     struct completion *c = ctx;
-    bool owned = c->service(c);
+    bool was_done = c->done, owned = c->service(c);
 
+    /* A device that was not started yet looks done to many a driver. */
+    if (!owned && !inject(completion_trust_others, irq))
+        c->done = was_done;
     c->interrupts += owned;
     c->in_this_wait += owned;
     /* Nobody else would notice: to the line, each of these interrupts was somebody's. */

@@ -13,8 +13,9 @@
  *     completion_end(&c)              the line is given back
  *
  * A PCI line may be shared with other devices. So service() may be called at any time between
- * begin and end, before the device is started too: a driver starts its device, and notes for
- * service() that it is started, with interrupts off. And a device whose interrupt nobody wants must
+ * begin and end, before the device is started too. That it is done is believed in an interrupt only
+ * if the interrupt was the device's own; a driver that can't tell notes for service(), with
+ * interrupts off, that it has started the device. And a device whose interrupt nobody wants must
  * not ask for one: while c->requested is false, the driver leaves the device's interrupt switched
  * off, or sets PCI_COMMAND_INTX_DISABLE.
  *

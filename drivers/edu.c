@@ -76,7 +76,6 @@ struct edu {
     struct pci_device *pdev;
     uint8_t __iomem *regs;
     enum edu_fault fault;
-    volatile bool started; /* what the command register says is about this transfer */
     unsigned bits;
     char name[8];
 };
@@ -131,9 +130,7 @@ static bool edu_service(struct completion *c)
     }
     if (requests && edu->fault != EDU_STUCK && !inject(edu_skip_acknowledge, irq))
         writel(requests, edu->regs + REG_IRQ_ACKNOWLEDGE);
-    /* On a shared line this may be another's interrupt, before our transfer. */
-    if (edu->started || inject(edu_done_before_start, irq))
-        c->done = !(readl(edu->regs + REG_DMA_COMMAND) & DMA_COMMAND_START);
+    c->done = edu->fault != EDU_HANGS && !(readl(edu->regs + REG_DMA_COMMAND) & DMA_COMMAND_START);
     return requests != 0;
 }
 
@@ -144,14 +141,10 @@ static uint32_t limit_ms(const struct edu *edu)
 
 static void start(struct edu *edu, uint32_t command)
 {
-    uint32_t flags = irq_save();
-
-    edu->started = edu->fault != EDU_HANGS;
-    if (edu->started)
+    if (edu->fault != EDU_HANGS)
         writel(command, edu->regs + REG_DMA_COMMAND);
     if (edu->fault == EDU_GONE)
         pci_write_config16(edu->pdev, PCI_COMMAND, PCI_COMMAND_MASTER);
-    irq_restore(flags);
 }
 
 /* Moves `bytes` between `offset` of the device memory and the bus address `addr`. */
@@ -166,7 +159,6 @@ static int run_engine(struct edu *edu, uint32_t offset, dma_addr_t addr, uint32_
     /* Reading the wrong memory does no harm. */
     if (!to_ram && edu->bits > 32 && inject(edu_drop_upper_half, dma_bounce))
         addr = dma_make((uint32_t)addr_number(addr));
-    edu->started = false;
     completion_begin(c);
     write_address(to_ram ? inside : addr_number(addr), edu->regs + REG_DMA_SOURCE);
     write_address(to_ram ? addr_number(addr) : inside, edu->regs + REG_DMA_DESTINATION);
@@ -176,7 +168,6 @@ static int run_engine(struct edu *edu, uint32_t offset, dma_addr_t addr, uint32_
                    (c->requested && edu->fault != EDU_SILENT ? DMA_COMMAND_INTERRUPT : 0));
     err = completion_wait(c, limit_ms(edu));
     completion_end(c);
-    edu->started = false;
     if (has_fallen_off(edu))
         return client_quarantine(&edu->client, -EIO, "registers read 0x%x: off the bus",
                                  readl(edu->regs + REG_ID));

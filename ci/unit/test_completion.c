@@ -194,6 +194,22 @@ static void lost(void **state)
     assert_int_equal(c.by_line, 2);
 }
 
+/* A neighbour's interrupt, when the driver takes its device for done that was not started yet. */
+static void of_a_neighbour(void **state)
+{
+    struct completion c = start();
+
+    m.done_at_ms = 0;
+    completion_begin(&c);
+    m.ms = 5;
+    assert_false(m.handler(m.ctx));
+    assert_false(c.done);
+    assert_int_equal(completion_wait(&c, LIMIT_MS), 0);
+    completion_end(&c);
+    assert_int_equal(m.ms, 10);
+    assert_int_equal(c.interrupts, 1);
+}
+
 /* The device keeps its request: its line is given up, and the transfer ends by asking. */
 static void storm(void **state)
 {
@@ -230,8 +246,10 @@ static void stuck_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_interrupt), cmocka_unit_test(by_asking), cmocka_unit_test(never_done),
-        cmocka_unit_test(lost),         cmocka_unit_test(storm),     cmocka_unit_test(stuck_line),
+        cmocka_unit_test(by_interrupt),   cmocka_unit_test(by_asking),
+        cmocka_unit_test(never_done),     cmocka_unit_test(lost),
+        cmocka_unit_test(of_a_neighbour), cmocka_unit_test(storm),
+        cmocka_unit_test(stuck_line),
     };
 
     return cmocka_run_group_tests_name("completion", tests, NULL, NULL);
