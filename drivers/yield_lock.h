@@ -36,6 +36,7 @@ static inline bool yield_lock_take(struct yield_lock *lock, uint32_t limit_ms)
 static inline void yield_lock_release(struct yield_lock *lock)
 {
     __atomic_store_n(&lock->held, false, __ATOMIC_RELEASE);
+    wait_yield(); /* or who waits for it would never come to have it */
 }
 
 #endif

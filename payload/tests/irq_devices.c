@@ -3,6 +3,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "drivers/irq.h"
+#include "drivers/pci.h"
 #include "paging/page_alloc.h"
 #include "payload/tests/irq_suite.h"
 #include "payload/tests/workers.h"
@@ -21,8 +22,10 @@ int irq_transfer(struct dma_client *client, struct page *page, unsigned n)
         return client_write(client, 0, page, 0, bytes);
     if (client->read)
         return client_read(client, 0, page, 0, bytes);
-    if (client->send)
+    if (client->send) {
+        memset(page_address(page), 0, bytes); /* silence, if it is sound */
         return client_send(client, page, 0, bytes);
+    }
     return client_capture(client, page, 0, bytes);
 }
 
@@ -79,14 +82,22 @@ void irq_case_devices(struct test *t)
     irq_give_buffer();
 }
 
-/* Two clients on one line, or false. */
+static bool are_two_devices(const struct dma_client *first, const struct dma_client *second)
+{
+    const struct pci_device *pdev = pci_device_of(first->dev);
+
+    return pdev && pci_device_of(second->dev) && pdev != pci_device_of(second->dev);
+}
+
+/* Two devices on one line, or false. */
 static bool find_neighbours(struct dma_client **first, struct dma_client **second)
 {
     for (unsigned i = 0; i < dma_client_count(); i++) {
         *first = dma_client_at(i);
         for (unsigned j = i + 1; irq_has_line(*first) && j < dma_client_count(); j++) {
             *second = dma_client_at(j);
-            if (irq_has_line(*second) && (*first)->completion->line == (*second)->completion->line)
+            if (irq_has_line(*second) && are_two_devices(*first, *second) &&
+                (*first)->completion->line == (*second)->completion->line)
                 return true;
         }
     }

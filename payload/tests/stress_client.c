@@ -72,13 +72,15 @@ static bool can(const struct dma_client *client, enum operation op)
 static int read_reference(struct stress_client *s)
 {
     struct dma_client *client = s->client;
-    uint32_t step = ALIGN_DOWN(MIN(client->max_bytes, s->reference_bytes), client->granule_bytes);
+    uint32_t step = MIN(client->max_bytes, s->reference_bytes);
     struct page *far = alloc_pages(GFP_DMA, BUFFER_ORDER);
     int err = far ? 0 : -ENOMEM;
 
+    step -= step % client->granule_bytes;
     for (uint32_t at = 0; !err && at < s->reference_bytes; at += step) {
         uint32_t bytes = MIN(step, s->reference_bytes - at);
 
+        bytes -= bytes % client->granule_bytes;
         if (client->read_pio) {
             err = client_read_pio(client, at, s->reference + at, bytes);
         } else {
@@ -255,7 +257,11 @@ static void prepare(struct stress_client *s, const struct plan *p)
         memset_page(p->arena->page, p->offset, (uint8_t)~s->frame[0], p->bytes);
         break;
     case OP_SEND:
-        randomise(p->noise, s->frame, p->bytes);
+        /* Sound is silence: what others play has to be told from it. */
+        if (s->client->stream)
+            memset(s->frame, 0, p->bytes);
+        else
+            randomise(p->noise, s->frame, p->bytes);
         memcpy_to_page(p->arena->page, p->offset, s->frame, p->bytes);
         break;
     default:
