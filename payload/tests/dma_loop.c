@@ -338,7 +338,7 @@ static void run_transfers(struct loop_bench *b)
 
 static void metric(struct loop_bench *b, const char *what, uint64_t value, const char *unit)
 {
-    char name[40];
+    char name[56];
 
     format(name, sizeof(name), "%s_%s", b->client->name, what);
     test_metric(b->t, name, value, unit);
@@ -349,22 +349,22 @@ static void rate_metric(struct loop_bench *b, const char *what, uint64_t bytes, 
     uint64_t us = ns / 1000;
 
     if (bytes && us)
-        metric(b, what, bytes * 1000000 / us >> 10, "KiB/s");
+        metric(b, what, bytes * 1000000 / us, "bytes");
 }
 
 static void give_metrics(struct loop_bench *b, const char *how)
 {
-    char what[32];
+    char what[40];
 
     format(what, sizeof(what), "%s_transfers", how);
-    metric(b, what, b->done, "transfers");
+    metric(b, what, b->done, "count");
     format(what, sizeof(what), "%s_from_bounced", how);
-    metric(b, what, b->bounced[FROM], "transfers");
+    metric(b, what, b->bounced[FROM], "count");
     format(what, sizeof(what), "%s_to_bounced", how);
-    metric(b, what, b->bounced[TO], "transfers");
-    format(what, sizeof(what), "%s_rate_direct", how);
+    metric(b, what, b->bounced[TO], "count");
+    format(what, sizeof(what), "%s_direct_per_second", how);
     rate_metric(b, what, b->direct_bytes, b->direct_ns);
-    format(what, sizeof(what), "%s_rate_bounced", how);
+    format(what, sizeof(what), "%s_bounced_per_second", how);
     rate_metric(b, what, b->bounced_bytes, b->bounced_ns);
 }
 
@@ -401,8 +401,8 @@ static void case_interrupt(struct test *t)
         TEST_CHECK(t, c->lost == b->lost_before, "%u interrupts of line %u were lost",
                    c->lost - b->lost_before, c->line);
         give_metrics(b, "interrupt");
-        metric(b, "interrupts", c->interrupts - b->interrupts_before, "interrupts");
-        metric(b, "interrupts_lost", c->lost - b->lost_before, "interrupts");
+        metric(b, "interrupts", c->interrupts - b->interrupts_before, "count");
+        metric(b, "interrupts_lost", c->lost - b->lost_before, "count");
         check_end(b);
     }
     close_bench(b);

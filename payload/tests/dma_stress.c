@@ -132,7 +132,7 @@ static void metric(const struct stress_client *s, const char *what, uint64_t val
 
 static void judge_client(struct test *t, struct stress_client *s)
 {
-    uint64_t us = s->ns / 1000, rate = us ? s->bytes * 1000000 / us / KIB(1) : 0;
+    uint64_t us = s->ns / 1000, rate = us ? s->bytes * 1000000 / us : 0;
 
     stress_client_check_arenas(s);
     TEST_CHECK(t, s->wrong == 0, "%s: %s (%u wrong)", s->client->name, s->text, s->wrong);
@@ -140,10 +140,10 @@ static void judge_client(struct test *t, struct stress_client *s)
     TEST_CHECK(t, dma_live_mappings(s->client->dev) == 0, "%s: mappings are left", s->client->name);
     test_log(t, "%s: %u transfers, first plans %08x, %llu KiB, %llu KiB/s, %u times no slots",
              s->client->name, s->transfers, s->first_plans, (unsigned long long)(s->bytes / KIB(1)),
-             (unsigned long long)rate, s->no_room);
+             (unsigned long long)(rate / KIB(1)), s->no_room);
     if (s->bytes == 0)
         return;
-    metric(s, "rate", rate, "KiB/s");
+    metric(s, "per_second", rate, "bytes");
     metric(s, "bounce_share", (s->bytes - s->direct_bytes) * 1000 / s->bytes, "permille");
     metric(s, "copies_saved", s->direct_bytes, "bytes");
     metric(s, "cpu_per_4k", s->tsc * PAGE_SIZE / s->bytes,
