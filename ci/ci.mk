@@ -75,7 +75,7 @@ include ci/model.mk
 # This one is linked with all of the runner but its main, and plays the emulator itself.
 RUNNER_TEST := $(BUILD)/host/test_runner_run
 RUNNER_TEST_SRCS := ci/runner/tests/test_run.c lib/prng.c \
-	$(filter-out $(addprefix ci/runner/,main.c checks.c matrix.c mutations.c),$(RUNNER_SRCS))
+	$(filter-out $(addprefix ci/runner/,main.c checks.c covered.c matrix.c mutations.c),$(RUNNER_SRCS))
 UNIT_TESTS += $(RUNNER_TEST)
 $(RUNNER_TEST): $(RUNNER_TEST_SRCS:%.c=$(BUILD)/host/obj/%.o)
 	$(HOSTCC) $(UNIT_CFLAGS) $^ -lcmocka $(XML_LIBS) -lutil -o $@
@@ -116,7 +116,7 @@ mutations:
 
 # Each stage adds to the tally, and the next one runs all the same; the tally decides.
 TALLY := $(BUILD)/test/tally
-TEST_STAGES := units format fuzz static smoke prove bench trace matrix mutations
+TEST_STAGES := units format fuzz static smoke prove bench trace matrix devices mutations
 TEST_RUNNER = @$(RUNNER) -b $(BUILD) -t $(TALLY)
 FORMATTED = $(shell find ci drivers lib loader paging payload -name '*.[ch]' ! -path 'ci/static/planted/*')
 
@@ -151,6 +151,8 @@ test:
 	+@$(MAKE) --no-print-directory -k -Otarget -j$(shell nproc) test-smoke test-bench test-trace || :
 	@echo 'matrix'
 	$(TEST_RUNNER) matrix ci/matrix.cfg || :
+	@echo 'devices'
+	$(TEST_RUNNER) covered ci/covered.cfg ci/matrix.cfg || :
 	@echo 'mutations'
 	$(TEST_RUNNER) mutations ci/mutations.cfg || :
 	$(TEST_RUNNER) tally $(TEST_STAGES)

@@ -30,6 +30,12 @@ int command_matrix(const struct options *options, char **args);
  */
 int command_mutations(const struct options *options, char **args);
 
+/*
+ * covered DEVICES TABLE: reads from the logs of a matrix that has run how many transfers each
+ * device of the file DEVICES made directly and how many were bounced; neither may be 0.
+ */
+int command_covered(const struct options *options, char **args);
+
 /* units BINARY...: runs cmocka test programs and counts their cases. */
 int command_units(const struct options *options, char **args);
 

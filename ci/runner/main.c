@@ -19,7 +19,8 @@ static const struct {
     int (*run)(const struct options *options, char **args);
 } commands[] = {
     {"run", command_run},     {"matrix", command_matrix}, {"mutations", command_mutations},
-    {"units", command_units}, {"check", command_check},   {"tally", command_tally},
+    {"units", command_units}, {"check", command_check},   {"covered", command_covered},
+    {"tally", command_tally},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -29,6 +30,7 @@ static int usage(void)
           "  run [KEY=VALUE]...         boot the payload once\n"
           "  matrix TABLE [GLOB]...     boot it on every machine of the table\n"
           "  mutations TABLE [GLOB]...  break it on purpose, see each suite notice\n"
+          "  covered DEVICES TABLE      see in its logs which devices it tested\n"
           "  units BINARY...            run host unit tests\n"
           "  check STAGE NAME COMMAND   run a command that must succeed\n"
           "  tally STAGE...             add up\n",

@@ -9,6 +9,7 @@
  * the right one written, direct or bounced, and all around must be as it was.
  */
 #include "drivers/uhci.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "paging/highmem.h"
 #include "payload/suite.h"
@@ -16,6 +17,7 @@
 
 #define ROUNDS 6u /* in each kind of memory, half of them by interrupt */
 #define FULL_FACTOR 8u
+#define ADDRESS_BITS 32
 #define NR_FRAMES 1024u
 #define MAX_TRIES 3u
 #define BOUNDARY KIB(64)
@@ -31,8 +33,10 @@ static struct uhci_td before[UHCI_MAX_TDS], after[UHCI_MAX_TDS];
 
 static void give_back(void)
 {
-    if (running)
+    if (running) {
         uhci_quiet(running);
+        uhci_client(running)->dev->dma_mask = DMA_BIT_MASK(ADDRESS_BITS);
+    }
     running = NULL;
     dma_arenas_close(arenas);
 }
@@ -147,7 +151,16 @@ static void run_once(struct test *t, struct uhci *hc, unsigned kind, bool by_int
     dma_arena_paint(arena, offset, bytes);
 }
 
-static void case_descriptors(struct test *t)
+static void metric(struct test *t, unsigned mask_bits, const char *what, uint32_t value)
+{
+    char name[32];
+
+    format(name, sizeof(name), "%s_mask_%u_%s", uhci_client(running)->name, mask_bits, what);
+    test_metric(t, name, value, "count");
+}
+
+/* With a controller of `mask_bits` address bits. */
+static void run_descriptors(struct test *t, unsigned mask_bits)
 {
     unsigned rounds = ROUNDS * (test_depth(t) == DEPTH_FULL ? FULL_FACTOR : 1);
     struct dma_client *client;
@@ -159,6 +172,7 @@ static void case_descriptors(struct test *t)
     }
     running = uhci_at(test_instance(t));
     client = uhci_client(running);
+    client->dev->dma_mask = DMA_BIT_MASK(mask_bits);
     was = client->dev->counters;
     for (unsigned n = 0; n < rounds * DMA_NR_ARENAS && !test_should_stop(t); n++) {
         test_progress(t, n, rounds * DMA_NR_ARENAS);
@@ -172,10 +186,22 @@ static void case_descriptors(struct test *t)
         TEST_CHECK(t, damage < 0, "%s: 0x%llx, in no descriptor, was overwritten",
                    dma_arena_name(i), addr_number(arenas[i].phys + (uint32_t)MAX(damage, 0)));
     }
-    test_log(t, "%u runs direct, %u bounced, %u interrupts, %u queues advanced",
-             client->dev->counters.direct - was.direct, client->dev->counters.bounced - was.bounced,
-             client->completion->interrupts, uhci_advanced(running));
+    test_log(t, "%u interrupts, %u queues advanced", client->completion->interrupts,
+             uhci_advanced(running));
+    metric(t, mask_bits, "direct", client->dev->counters.direct - was.direct);
+    metric(t, mask_bits, "bounced", client->dev->counters.bounced - was.bounced);
     give_back();
+}
+
+static void case_descriptors(struct test *t)
+{
+    run_descriptors(t, ADDRESS_BITS);
+}
+
+/* As if it stood behind an ISA bridge: what lies from 16 MiB on must bounce. */
+static void case_mask_24(struct test *t)
+{
+    run_descriptors(t, 24);
 }
 
 static const char *controller_name(unsigned index)
@@ -183,7 +209,8 @@ static const char *controller_name(unsigned index)
     return uhci_client(uhci_at(index))->name;
 }
 
-static const struct test_case cases[] = {{"descriptors", case_descriptors}};
+static const struct test_case cases[] = {{"descriptors", case_descriptors},
+                                         {"mask_24", case_mask_24}};
 
 SUITE(uhci) = {
     .name = "uhci",

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ci/runner/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ci/runner/machine.h"
+#include "ci/runner/run.h"
+#include "ci/runner/table.h"
+#include "ci/runner/tally.h"
+
+#define STAGE "devices"
+#define MAX_DEVICES 32
+
+/* What a device's metrics end with: which counts say direct, which bounced, which all. */
+static const struct {
+    const char *end;
+    bool direct, bounced;
+} counts[] = {
+    {"_from_bounced ", false, true}, {"_to_bounced ", false, true}, {"_direct ", true, false},
+    {"_bounced ", false, true},      {"_transfers ", true, false},
+};
+
+struct covered {
+    const char *device;
+    unsigned long direct, bounced;
+};
+
+/* Both emulators are asked for their own devices. */
+struct emulator {
+    struct covered devices[MAX_DEVICES];
+    size_t count;
+};
+
+/* The words of the key `devices` in the stanza `name`; they stay the table's. */
+static void read_devices(const struct table *table, const char *name, struct emulator *emulator)
+{
+    for (size_t i = 0; i < table->nr_stanzas; i++) {
+        struct table_stanza *stanza = &table->stanzas[i];
+
+        if (strcmp(stanza->name, name))
+            continue;
+        for (size_t j = 0; j < stanza->nr_entries; j++) {
+            char *rest = stanza->entries[j].value, *word;
+
+            while ((word = strsep(&rest, " ")) && emulator->count < MAX_DEVICES) {
+                if (*word)
+                    emulator->devices[emulator->count++].device = word;
+            }
+        }
+    }
+}
+
+/*
+ * Adds what a line "# metric SUITE.DEVICE0_case_direct 12 count" says. Loops count all transfers of
+ * a case and those that bounced, so the first minus the second went directly.
+ */
+static void take_line(struct emulator *emulator, const char *line)
+{
+    static const char mark[] = "# metric ";
+    const char *name = strstr(line, mark), *dot = name ? strchr(name, '.') : NULL;
+
+    if (!dot)
+        return;
+    for (size_t i = 0; i < emulator->count; i++) {
+        struct covered *c = &emulator->devices[i];
+
+        if (strncmp(dot + 1, c->device, strlen(c->device)))
+            continue;
+        for (size_t j = 0; j < sizeof(counts) / sizeof(counts[0]); j++) {
+            const char *end = strstr(dot, counts[j].end);
+            unsigned long value = end ? strtoul(end + strlen(counts[j].end), NULL, 10) : 0;
+
+            if (!end)
+                continue;
+            c->direct += counts[j].direct ? value : 0;
+            c->bounced += counts[j].bounced ? value : 0;
+            break;
+        }
+    }
+}
+
+/* Reads the log of a run of the matrix, if there is one. */
+static void take_log(struct emulator *emulator, const char *build, const char *stanza)
+{
+    char *path = text("%s/run/matrix/%s/serial.log", build, stanza);
+    FILE *file = fopen(path, "r");
+    char *line = NULL;
+    size_t room = 0;
+
+    while (file && getline(&line, &room, file) >= 0)
+        take_line(emulator, line);
+    if (file)
+        fclose(file);
+    free(line);
+    free(path);
+}
+
+static bool is_bochs(const struct table_stanza *stanza)
+{
+    for (size_t i = 0; i < stanza->nr_entries; i++) {
+        if (!strcmp(stanza->entries[i].key, "firmware"))
+            return !strcmp(stanza->entries[i].value, firmware_name(FIRMWARE_BOCHS));
+    }
+    return false;
+}
+
+static unsigned judge_devices(const struct options *options, const struct emulator *emulator,
+                              const char *name)
+{
+    unsigned failed = 0;
+
+    for (size_t i = 0; i < emulator->count; i++) {
+        const struct covered *c = &emulator->devices[i];
+        bool whole = c->direct && c->bounced;
+        char *label = text("%s.%s", name, c->device);
+
+        printf("%-6s %-16s %8lu direct %8lu bounced\n", whole ? "ok" : "FAILED", label, c->direct,
+               c->bounced);
+        tally_add(options->tally, STAGE, label, whole);
+        failed += !whole;
+        free(label);
+    }
+    return failed;
+}
+
+int command_covered(const struct options *options, char **args)
+{
+    struct emulator qemu = {0}, bochs = {0};
+    struct table devices, matrix;
+    char *message = NULL;
+
+    if (!args[0] || !args[1] || table_read(&devices, args[0], &message)) {
+        fprintf(stderr, "%s\n", message ? message : "covered: which tables?");
+        free(message);
+        return RESULT_CANT;
+    }
+    if (table_read(&matrix, args[1], &message)) {
+        fprintf(stderr, "%s\n", message);
+        free(message);
+        table_free(&devices);
+        return RESULT_CANT;
+    }
+    tally_begin(options->tally, STAGE);
+    read_devices(&devices, "qemu", &qemu);
+    read_devices(&devices, "bochs", &bochs);
+    for (size_t i = 0; i < matrix.nr_stanzas; i++)
+        take_log(is_bochs(&matrix.stanzas[i]) ? &bochs : &qemu, options->build,
+                 matrix.stanzas[i].name);
+    unsigned failed =
+        judge_devices(options, &qemu, "qemu") + judge_devices(options, &bochs, "bochs");
+    tally_end(options->tally, STAGE);
+    table_free(&matrix);
+    table_free(&devices);
+    return failed ? RESULT_FAIL : RESULT_PASS;
+}
