@@ -183,7 +183,7 @@ static void look_at_ports(struct ahci_hba *hba, uint32_t ports)
     uint32_t empty = 0;
 
     for (unsigned n = 0; n < AHCI_MAX_PORTS; n++) {
-        int err = ports & BIT(n) ? look_at_port(hba, n) : 0;
+        int err = (ports & BIT(n)) ? look_at_port(hba, n) : 0;
 
         if (err == -ENOSPC)
             break;

@@ -207,7 +207,7 @@ int ata_test_unit_ready(const struct ata_channel *ch, unsigned unit)
     status = ata_take_status(ch);
     if (err)
         return err;
-    return status & ATA_STATUS_ERR ? ata_error(ch) >> SENSE_KEY_SHIFT : 0;
+    return (status & ATA_STATUS_ERR) ? ata_error(ch) >> SENSE_KEY_SHIFT : 0;
 }
 
 /* SET FEATURES, set transfer mode. */
