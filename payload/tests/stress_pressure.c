@@ -106,7 +106,7 @@ static void thread_windows(void *arg)
     (void)arg;
     while (!stress_is_over()) {
         struct page *page = windows.page[prng_below(&windows.prng, windows.nr_pages)];
-        volatile uint32_t *window = kmap(page);
+        const volatile uint32_t *window = kmap(page);
 
         windows.wrong += !window || *window != mark_of(page);
         if (windows.rounds++ % 16 == 0)
