@@ -17,12 +17,13 @@ kmap_MODEL_CFLAGS := -DLAST_PKMAP=4u -DKMAP_LOCAL_DEPTH=4u -DKMAP_LOCAL_UNDER_TE
 	-DPREEMPT_UNDER_TEST
 kmap_MODEL_OPS := 8000000u
 
-dma_MODEL_UNDER_TEST := drivers/bounce.c drivers/dma_map.c drivers/dma_pool.c drivers/dma_sg.c \
-	drivers/dma_track.c
+dma_MODEL_UNDER_TEST := ci/model/dma_calls.c $(wildcard drivers/dma_*.c drivers/bounce*.c)
 dma_MODEL_SRCS := ci/model/dma_model.c ci/model/dma_maps.c ci/model/dma_lists.c \
 	ci/model/dma_blocks.c ci/model/dma_ops.c ci/model/dma_machine.c \
-	ci/model/access.c $(dma_MODEL_UNDER_TEST) lib/crc32c.c lib/bitmap.c lib/format.c
-dma_MODEL_CFLAGS := -DDMA_MAX_MAPPINGS=16u -DBOUNCE_MODEL_ORDER=3u
+	ci/model/access.c $(dma_MODEL_UNDER_TEST) lib/crc32c.c lib/bitmap.c lib/format.c paging/wait.c
+dma_MODEL_CFLAGS := -DDMA_NR_BUCKETS=16u -DDMA_NR_ENTRIES=24u -DBOUNCE_GRANULE_PAGES=8u \
+	-DBOUNCE_LOW_ORDER=3u -DBOUNCE_WIDE_ORDER=3u -DBOUNCE_MIN_ORDER=3u \
+	"-DBOUNCE_LOW_LIMIT=KIB(64)" "-DBOUNCE_WIDE_LIMIT=KIB(32)"
 dma_MODEL_LAYER_CFLAGS := -include ci/model/dma_layer.h
 dma_MODEL_OPS := 2000000u
 
@@ -30,12 +31,12 @@ MODEL_CC := clang
 MODEL_CFLAGS := -std=gnu11 -g -I. -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter \
 	-Wno-sign-compare
 MODEL_ACCESSES := -fsanitize-coverage=trace-pc-guard,trace-loads,trace-stores
-MODEL_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+MODEL_SANITIZE := -DMODEL_SANITIZED=1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 MODEL_SEARCH_SRCS := ci/model/search.c ci/model/shrink.c lib/prng.c
 
 MODEL_FLAGS_fast := -O2
 MODEL_FLAGS_asan := -O1 $(MODEL_SANITIZE)
-MODEL_FLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+MODEL_FLAGS_fuzz := -O1 -DMODEL_SANITIZED=1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 MODEL_ACCESSES_fast := $(MODEL_ACCESSES)
 MODEL_ACCESSES_asan := $(MODEL_ACCESSES)
 MODEL_ACCESSES_fuzz := -fsanitize-coverage=trace-loads,trace-stores

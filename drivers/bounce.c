@@ -1,69 +1,127 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/bounce.h"
+#include "drivers/bounce_copy.h"
 #include "drivers/dma_lock.h"
 #include "lib/bitmap.h"
 #include "lib/errno.h"
 #include "lib/inject.h"
 #include "lib/string.h"
+#include "lib/x86/percpu.h"
 #include "paging/page_alloc.h"
-
-#define GUARD_BYTES 32u
-#define GUARD_PATTERN 0x9eu
-
-/* The largest block that the page allocator gives is 4 MiB. */
-#define POOL_MAX_ORDER 9u
-#define POOL_MAX_SLOTS ((PAGE_SIZE << POOL_MAX_ORDER) / BOUNCE_SLOT_BYTES)
-
-struct pool {
-    dma_addr_t base;
-    uint8_t *virt;
-    uint32_t nr_slots; /* 0: there is no such pool */
-    uint32_t used_slots;
-    uint32_t peak_slots;
-    uint32_t next_slot; /* where the search starts: a freed slot is not used again at once, so that
-                           a device that is late is more likely to be noticed */
-    uint32_t used[POOL_MAX_SLOTS / 32];
-    struct dma_lock lock; /* guards all of the above but base, virt and nr_slots */
-};
+#include "paging/preempt.h"
+#include "paging/wait.h"
 
 enum { POOL_LOW, POOL_WIDE, NR_POOLS };
 
-static struct pool pools[NR_POOLS];
-
-/* Where a pool may lie, tried from the lowest end on: a low pool serves the narrowest masks. */
+/* Where a pool's areas may lie, and how large and how many they are. */
 struct pool_place {
-    unsigned pool;
+    phys_addr_t min;
+    phys_addr_t ends[3]; /* tried from the lowest on: a low area serves the narrowest masks */
     unsigned max_order, min_order;
-    phys_addr_t min, max;
+    uint32_t limit_slots;
 };
 
-static const struct pool_place places[] = {
-#ifdef BOUNCE_MODEL_ORDER /* the host's model has small ones */
-    {POOL_LOW, BOUNCE_MODEL_ORDER, BOUNCE_MODEL_ORDER, phys_make(MIB64(1)), phys_make(MIB64(16))},
-    {POOL_WIDE, BOUNCE_MODEL_ORDER, BOUNCE_MODEL_ORDER, phys_make(MIB64(16)), phys_make(MIB64(32))},
-#else
+static const struct pool_place places[NR_POOLS] = {
     /* 24 bits, for ISA; from 1 MiB on, to leave the scarce first MiB alone */
-    {POOL_LOW, 7, 6, phys_make(MIB64(1)), phys_make(MIB64(16))},
+    [POOL_LOW] = {phys_make(MIB64(1)),
+                  {phys_make(MIB64(16))},
+                  BOUNCE_LOW_ORDER,
+                  BOUNCE_MIN_ORDER,
+                  BOUNCE_LOW_LIMIT / BOUNCE_SLOT_BYTES},
     /* 28 bits and wider */
-    {POOL_WIDE, 9, 7, phys_make(MIB64(16)), phys_make(MIB64(32))},
-    {POOL_WIDE, 9, 7, phys_make(MIB64(16)), phys_make(MIB64(64))},
-    {POOL_WIDE, 9, 7, phys_make(MIB64(16)), phys_make(MIB64(256))},
-    {POOL_WIDE, 6, 5, phys_make(MIB64(16)), phys_make(MIB64(256))},
-#endif
+    [POOL_WIDE] = {phys_make(MIB64(16)),
+                   {phys_make(MIB64(32)), phys_make(MIB64(64)), phys_make(BOUNCE_END)},
+                   BOUNCE_WIDE_ORDER,
+                   BOUNCE_MIN_ORDER,
+                   BOUNCE_WIDE_LIMIT / BOUNCE_SLOT_BYTES},
 };
 
-static bool pool_open(struct pool *pool, const struct pool_place *place)
-{
-    for (unsigned order = place->max_order; order >= place->min_order; order--) {
-        struct page *page = alloc_pages_in(order, place->min, place->max);
+static struct bounce_area no_area;
+struct bounce_area *bounce_area_at[BOUNCE_GRANULES];
+static struct bounce_area areas[BOUNCE_MAX_AREAS];
+static unsigned nr_areas;
 
+static struct bounce_pool pools[NR_POOLS];
+static uint32_t pool_slots[NR_POOLS]; /* of all areas */
+
+/* Growing, and the search that is not quick. Taking a slot of a word needs no lock. */
+static struct dma_lock lock;
+
+/* Threads that sleep for slots of any pool. */
+static struct wait_queue sleepers = WAIT_QUEUE_INIT(sleepers);
+
+static struct page *area_block(const struct pool_place *place, unsigned order)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(place->ends) && place->ends[i]; i++) {
+        struct page *page = alloc_pages_in(order, place->min, place->ends[i]);
+
+        if (page)
+            return page;
+    }
+    return NULL;
+}
+
+static unsigned owner_order(unsigned order)
+{
+    uint32_t bytes = sizeof(uint32_t) << order;
+    unsigned pages = 0;
+
+    while (PAGE_SIZE << pages < bytes)
+        pages++;
+    return pages;
+}
+
+/* Enters a block as an area of the pool. Context: thread. */
+static void area_open(unsigned pool, struct page *page, unsigned order, uint32_t *owners)
+{
+    uint32_t flags = dma_lock_take(&lock);
+    struct bounce_area *area = &areas[nr_areas];
+
+    area->first = page_to_pfn(page);
+    area->nr_slots = 1u << order;
+    area->pool = &pools[pool];
+    area->virt = page_address(page);
+    area->owner = owners;
+    memset(area->taken, UINT8_MAX, sizeof(area->taken));
+    memset(area->taken, 0, area->nr_slots / 8);
+    pool_slots[pool] += area->nr_slots;
+    nr_areas++;
+    for (uint32_t at = 0; at < area->nr_slots; at += BOUNCE_GRANULE_PAGES)
+        bounce_area_at[(area->first + at) / BOUNCE_GRANULE_PAGES] = area;
+    pools[pool].hand = 0;
+    pools[pool].current = area;
+    dma_lock_release(&lock, flags);
+}
+
+/*
+ * Gives the pool one more area, with room for a run of `count` slots. Returns false where there is
+ * no memory, the pool is as large as it may be, or the caller has interrupted somebody who may be
+ * at work in the page allocator.
+ */
+static bool pool_grow(unsigned pool, uint32_t count)
+{
+    const struct pool_place *place = &places[pool];
+    unsigned least = place->min_order;
+
+    while (1u << least < count)
+        least++;
+    if (this_cpu()->irq_depth > 0 || (pool_slots[pool] && inject(bounce_never_grow, dma_bounce)))
+        return false;
+    for (unsigned order = MAX(least, place->max_order); order + 1 > least; order--) {
+        struct page *page;
+        uint32_t *owners;
+
+        if (nr_areas == BOUNCE_MAX_AREAS || pool_slots[pool] + (1u << order) > place->limit_slots)
+            continue;
+        page = area_block(place, order);
         if (!page)
             continue;
-        memset(pool, 0, sizeof(*pool));
-        pool->base = phys_to_dma(page_to_phys(page));
-        pool->virt = page_address(page);
-        pool->nr_slots = (PAGE_SIZE << order) / BOUNCE_SLOT_BYTES;
-        return true;
+        owners = __get_free_pages(GFP_KERNEL | __GFP_ZERO, owner_order(order));
+        if (owners) {
+            area_open(pool, page, order, owners);
+            return true;
+        }
+        __free_pages(page, order);
     }
     return false;
 }
@@ -72,8 +130,11 @@ int dma_init(void)
 {
     unsigned opened = 0;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
-        if (pools[places[i].pool].nr_slots == 0 && pool_open(&pools[places[i].pool], &places[i]))
+    bounce_copy_init();
+    for (unsigned i = 0; i < BOUNCE_GRANULES; i++)
+        bounce_area_at[i] = &no_area;
+    for (unsigned i = 0; i < NR_POOLS; i++) {
+        if (pool_grow(i, 1))
             opened++;
     }
     return opened ? 0 : -ENOMEM;
@@ -85,7 +146,29 @@ bool dma_crosses_boundary(const struct device *dev, dma_addr_t addr, uint32_t si
 
     if (block_mask == 0 || inject(dma_cross_boundary, dma_bounce))
         return false;
+    if (inject(dma_boundary_off_by_one, dma_bounce))
+        size--;
     return (addr_number(addr) & block_mask) + size - 1 > block_mask;
+}
+
+static phys_addr_t pool_end(unsigned pool)
+{
+    phys_addr_t end = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(places[pool].ends); i++)
+        end = MAX(end, places[pool].ends[i]);
+    return end;
+}
+
+struct bounce_pool *bounce_quick_pool(const struct device *dev)
+{
+    if (dev->segment_boundary_mask && dev->segment_boundary_mask < PAGE_MASK)
+        return NULL;
+    for (unsigned i = NR_POOLS; i-- > 0;) {
+        if (pools[i].current && phys_to_dma(pool_end(i)) - 1 <= dev->dma_mask)
+            return &pools[i];
+    }
+    return NULL;
 }
 
 /* How much of the original's alignment the bounced buffer can keep and still fit its boundary. */
@@ -96,7 +179,8 @@ static uint32_t kept_offset(const struct device *dev, phys_addr_t phys, uint32_t
     for (unsigned i = 0; i < ARRAY_SIZE(keep_masks); i++) {
         uint32_t offset = (uint32_t)addr_number(phys) & keep_masks[i];
 
-        if (!dma_crosses_boundary(dev, dma_make(offset), size))
+        if (!inject_on_host(bounce_lose_offset) &&
+            !dma_crosses_boundary(dev, dma_make(offset), size))
             return offset;
     }
     return 0;
@@ -107,158 +191,244 @@ static uint32_t slots_of(uint32_t offset, uint32_t size)
     return (uint32_t)(((uint64_t)offset + size + BOUNCE_SLOT_BYTES - 1) / BOUNCE_SLOT_BYTES);
 }
 
-/*
- * A free run of slots in [from, nr_slots) in which the buffer keeps its boundary, or nr_slots. A
- * run that crosses is not retried slot by slot: no start before the boundary can do.
- */
-static uint32_t find_run(const struct pool *pool, const struct device *dev, uint32_t from,
-                         uint32_t offset, uint32_t size)
+static void run_clear(struct bounce_area *area, uint32_t slot, uint32_t count)
 {
-    uint32_t count = slots_of(offset, size);
-
-    while (from < pool->nr_slots) {
-        uint32_t slot = bitmap_find_free_run(pool->used, pool->nr_slots, from, count, 1);
-        dma_addr_t addr;
-
-        if (slot >= pool->nr_slots)
-            break;
-        addr = pool->base + (uint64_t)slot * BOUNCE_SLOT_BYTES;
-        if (!dma_crosses_boundary(dev, addr + offset, size))
-            return slot;
-        addr = dma_make(addr_number(addr) | dev->segment_boundary_mask) + 1;
-        from = MAX(slot + 1, (uint32_t)((addr - pool->base) / BOUNCE_SLOT_BYTES));
-    }
-    return pool->nr_slots;
+    while (count-- > 0)
+        atomic_bit_clear(area->taken, slot + count);
 }
 
-/* The bytes of the first and last slot next to the buffer, at most GUARD_BYTES each. */
-struct guards {
-    uint8_t *before, *after;
-    uint32_t nr_before, nr_after;
-};
-
-static struct guards guards_of(const struct pool *pool, dma_addr_t dma, uint32_t size)
+/* Takes a run that was free when looked at. False, and nothing taken, if it is not any more. */
+static bool run_take(struct bounce_area *area, uint32_t slot, uint32_t count)
 {
-    uint32_t start = (uint32_t)(dma - pool->base);
-    uint32_t end = start + size;
-    struct guards g;
-
-    g.nr_before = MIN(start % BOUNCE_SLOT_BYTES, GUARD_BYTES);
-    g.nr_after = MIN(ALIGN_UP(end, BOUNCE_SLOT_BYTES) - end, GUARD_BYTES);
-    g.before = pool->virt + start - g.nr_before;
-    g.after = pool->virt + end;
-    return g;
-}
-
-static bool is_pattern(const uint8_t *bytes, uint32_t count)
-{
-    while (count > 0) {
-        if (bytes[--count] != GUARD_PATTERN)
-            return false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!atomic_bit_set(area->taken, slot + i))
+            continue;
+        run_clear(area, slot, i);
+        return false;
     }
     return true;
 }
 
-static int alloc_from(struct pool *pool, const struct device *dev, phys_addr_t phys, uint32_t size,
-                      struct bounce_room *bounce)
+static dma_addr_t slot_dma(const struct bounce_area *area, uint32_t slot)
+{
+    return phys_to_dma(pfn_to_phys(area->first + slot));
+}
+
+/*
+ * A free run of slots in [from, nr_slots) in which the buffer keeps its boundary, or nr_slots. A
+ * run that crosses is not retried slot by slot: no start before the boundary can do.
+ */
+static uint32_t find_run(const struct bounce_area *area, const struct device *dev, uint32_t from,
+                         uint32_t offset, uint32_t size)
+{
+    uint32_t count = slots_of(offset, size);
+
+    while (from < area->nr_slots) {
+        uint32_t slot = bitmap_find_free_run(area->taken, area->nr_slots, from, count, 1);
+        dma_addr_t addr;
+
+        if (slot >= area->nr_slots)
+            break;
+        addr = slot_dma(area, slot);
+        if (!dma_crosses_boundary(dev, addr + offset, size))
+            return slot;
+        addr = dma_make(addr_number(addr) | dev->segment_boundary_mask) + 1;
+        from = MAX(slot + 1, phys_to_pfn(dma_to_phys(addr)) - area->first);
+    }
+    return area->nr_slots;
+}
+
+/* Takes a run in the area from slot `from` on, or anywhere. Context: locked. */
+static bool take_in_area(struct bounce_area *area, const struct device *dev, uint32_t from,
+                         phys_addr_t phys, uint32_t size, dma_addr_t *dma)
 {
     uint32_t offset = kept_offset(dev, phys, size);
     uint32_t count = slots_of(offset, size);
-    uint32_t flags = dma_lock_take(&pool->lock);
-    uint32_t slot = find_run(pool, dev, pool->next_slot, offset, size);
-    struct guards g;
+    uint32_t slot;
 
-    if (slot == pool->nr_slots)
-        slot = find_run(pool, dev, 0, offset, size);
-    if (slot == pool->nr_slots) {
-        dma_lock_release(&pool->lock, flags);
-        return -ENOSPC;
-    }
-    bitmap_set_range(pool->used, slot, count);
-    pool->used_slots += count;
-    pool->peak_slots = MAX(pool->peak_slots, pool->used_slots);
-    pool->next_slot = (slot + count) % pool->nr_slots;
-    dma_lock_release(&pool->lock, flags);
-
-    bounce->dma = pool->base + (uint64_t)slot * BOUNCE_SLOT_BYTES + offset;
-    bounce->virt = pool->virt + slot * BOUNCE_SLOT_BYTES + offset;
-    g = guards_of(pool, bounce->dma, size);
-    memset(g.before, GUARD_PATTERN, g.nr_before);
-    memset(g.after, GUARD_PATTERN, g.nr_after);
-    return 0;
+    do {
+        slot = find_run(area, dev, from, offset, size);
+        if (slot == area->nr_slots && from > 0)
+            slot = find_run(area, dev, 0, offset, size);
+        if (slot == area->nr_slots)
+            return false;
+    } while (!run_take(area, slot, count));
+    bounce_count_taken(area->pool, (int32_t)count);
+    area->pool->current = area;
+    area->pool->hand = slot + count;
+    *dma = slot_dma(area, slot) + offset;
+    return true;
 }
 
-int bounce_alloc(const struct device *dev, phys_addr_t phys, uint32_t size,
-                 struct bounce_room *bounce)
+static bool area_is_reached(const struct bounce_area *area, const struct device *dev)
 {
+    return slot_dma(area, area->nr_slots) - 1 <= dev->dma_mask;
+}
+
+/*
+ * Takes a run in any area of the pool, the current one first, and goes on there where the last
+ * search ended. Returns 0, -ENOSPC, or -ERANGE if no area is under the mask.
+ */
+static int take_in_pool(struct bounce_pool *pool, const struct device *dev, phys_addr_t phys,
+                        uint32_t size, dma_addr_t *dma)
+{
+    uint32_t flags = dma_lock_take(&lock);
+    struct bounce_area *current = pool->current;
     int err = -ERANGE;
 
-    /* The wide pool first: what it serves leaves the low one to those who have nothing else. */
-    for (unsigned i = NR_POOLS; i-- > 0;) {
-        struct pool *pool = &pools[i];
+    if (current && area_is_reached(current, dev))
+        err = take_in_area(current, dev, pool->hand, phys, size, dma) ? 0 : -ENOSPC;
+    for (unsigned i = 0; err && i < nr_areas; i++) {
+        struct bounce_area *area = &areas[i];
 
-        if (pool->nr_slots == 0 ||
-            pool->base + (uint64_t)pool->nr_slots * BOUNCE_SLOT_BYTES - 1 > dev->dma_mask)
-            continue;
-        err = alloc_from(pool, dev, phys, size, bounce);
-        if (!err)
-            return 0;
+        if (area->pool == pool && area != current && area_is_reached(area, dev))
+            err = take_in_area(area, dev, 0, phys, size, dma) ? 0 : -ENOSPC;
     }
+    dma_lock_release(&lock, flags);
     return err;
 }
 
-static bool pool_holds(const struct pool *pool, dma_addr_t dma)
+static int try_alloc(const struct device *dev, phys_addr_t phys, uint32_t size, dma_addr_t *dma)
 {
-    return dma >= pool->base && dma - pool->base < (uint64_t)pool->nr_slots * BOUNCE_SLOT_BYTES;
+    uint32_t count = slots_of((uint32_t)addr_number(phys) % BOUNCE_SLOT_BYTES, size);
+    int result = -ERANGE;
+
+    if (size > bounce_max_bytes(dev))
+        return -ERANGE;
+    /* The wide pool first: what it serves leaves the low one to those who have nothing else. */
+    for (unsigned i = NR_POOLS; i-- > 0;) {
+        int err = take_in_pool(&pools[i], dev, phys, size, dma);
+
+        /* An area that is new is tried once; where it came to lie was not for us to choose. */
+        if (err && phys_to_dma(pool_end(i)) - 1 <= dev->dma_mask && pool_grow(i, count))
+            err = take_in_pool(&pools[i], dev, phys, size, dma);
+        if (!err)
+            return 0;
+        if (err != -ERANGE)
+            result = err;
+    }
+    return result;
 }
 
-/* Whose `dma` is: what bounce_alloc() gave out, so if no other pool holds it, the last one does.
- */
-static struct pool *pool_of(dma_addr_t dma)
+static void count_waiting(struct bounce_pool *pool, int threads)
 {
-    struct pool *pool = pools;
-
-    while (pool < &pools[NR_POOLS - 1] && !pool_holds(pool, dma))
-        pool++;
-    return pool;
+    pool->waiting += (uint32_t)threads;
+    __atomic_sub_fetch(&pool->below_peak, threads * BOUNCE_WAITED, __ATOMIC_SEQ_CST);
 }
 
-void *bounce_virt(dma_addr_t dma)
+static int32_t below_peak(const struct bounce_pool *pool)
 {
-    struct pool *pool = pool_of(dma);
-
-    return pool->virt + (uint32_t)(dma - pool->base);
+    return pool->below_peak + (int32_t)pool->waiting * BOUNCE_WAITED;
 }
 
-bool bounce_guards_intact(dma_addr_t dma, uint32_t size)
+void bounce_new_peak(struct bounce_pool *pool)
 {
-    struct guards g = guards_of(pool_of(dma), dma, size);
+    int32_t now = __atomic_load_n(&pool->below_peak, __ATOMIC_RELAXED);
+    int32_t zero = -(int32_t)pool->waiting * BOUNCE_WAITED;
 
-    return is_pattern(g.before, g.nr_before) && is_pattern(g.after, g.nr_after);
+    while (now < zero && !inject(bounce_keep_peak, dma_bounce)) {
+        if (!__atomic_compare_exchange_n(&pool->below_peak, &now, zero, false, __ATOMIC_RELAXED,
+                                         __ATOMIC_RELAXED))
+            continue;
+        __atomic_add_fetch(&pool->peak_slots, (uint32_t)(zero - now), __ATOMIC_RELAXED);
+        return;
+    }
+}
+
+int bounce_alloc(const struct device *dev, phys_addr_t phys, uint32_t size, bool may_sleep,
+                 dma_addr_t *dma)
+{
+    int err = try_alloc(dev, phys, size, dma);
+    uint32_t flags;
+
+    if (err != -ENOSPC || !may_sleep)
+        return err;
+    /* From here on whoever gives slots back wakes a sleeper, and so nobody may until we sleep. */
+    preempt_disable();
+    flags = irq_save();
+    for (unsigned i = 0; i < NR_POOLS; i++)
+        count_waiting(&pools[i], 1);
+    do {
+        err = try_alloc(dev, phys, size, dma);
+    } while (err == -ENOSPC && wait_sleep(&sleepers));
+    for (unsigned i = 0; i < NR_POOLS; i++)
+        count_waiting(&pools[i], -1);
+    /* What came free may be enough for the next one as well. */
+    wait_wake(&sleepers);
+    irq_restore(flags);
+    preempt_enable();
+    return err;
+}
+
+void bounce_wake(const struct bounce_pool *pool)
+{
+    if (pool->waiting && !inject(bounce_lose_wakeup, dma_bounce))
+        wait_wake(&sleepers);
 }
 
 void bounce_free(dma_addr_t dma, uint32_t size)
 {
-    struct pool *pool = pool_of(dma);
-    uint32_t start = (uint32_t)(dma - pool->base);
-    uint32_t count = slots_of(start % BOUNCE_SLOT_BYTES, size);
-    uint32_t flags;
+    struct bounce_area *area = bounce_area_of_dma(dma);
+    uint32_t count = slots_of(offset_in_page(dma), size);
 
-    if (inject(bounce_keep_slots, dma_bounce))
+    if (!area || inject(bounce_keep_slots, dma_bounce))
         return;
-    flags = dma_lock_take(&pool->lock);
-    bitmap_clear_range(pool->used, start / BOUNCE_SLOT_BYTES, count);
-    pool->used_slots -= count;
-    dma_lock_release(&pool->lock, flags);
+    run_clear(area, phys_to_pfn(dma_to_phys(dma)) - area->first, count);
+    if (inject(bounce_free_twice, dma_bounce))
+        bounce_count_given(area->pool, (int32_t)count);
+    bounce_count_given(area->pool, (int32_t)count);
+}
+
+/* The longest run that an area of the pool has or could have. */
+static uint32_t longest_run(unsigned pool, const struct device *dev)
+{
+    uint32_t longest = 0;
+
+    for (unsigned i = 0; i < nr_areas; i++) {
+        if (areas[i].pool == &pools[pool] && area_is_reached(&areas[i], dev))
+            longest = MAX(longest, areas[i].nr_slots);
+    }
+    return longest;
+}
+
+uint32_t bounce_max_bytes(const struct device *dev)
+{
+    uint64_t boundary = (uint64_t)dev->segment_boundary_mask + 1;
+    uint32_t slots = 0, bytes;
+
+    for (unsigned i = 0; i < NR_POOLS; i++) {
+        slots = MAX(slots, longest_run(i, dev));
+        if (pool_slots[i] && phys_to_dma(pool_end(i)) - 1 <= dev->dma_mask)
+            slots = MAX(slots, MIN(places[i].limit_slots, BOUNCE_MAX_SLOTS));
+    }
+    if (slots == 0)
+        return 0;
+    /* A buffer that is not at the start of a slot takes one more. */
+    bytes = (slots - 1) * BOUNCE_SLOT_BYTES;
+    return boundary > 1 && boundary < bytes ? (uint32_t)boundary : bytes;
 }
 
 bool bounce_pool_info(unsigned index, struct bounce_pool_info *info)
 {
-    if (index >= NR_POOLS || pools[index].nr_slots == 0)
+    if (index >= NR_POOLS || pool_slots[index] == 0)
         return false;
-    info->base = pools[index].base;
-    info->size_bytes = pools[index].nr_slots * BOUNCE_SLOT_BYTES;
-    info->used_bytes = pools[index].used_slots * BOUNCE_SLOT_BYTES;
-    info->peak_bytes = pools[index].peak_slots * BOUNCE_SLOT_BYTES;
+    *info = (struct bounce_pool_info){
+        .base = DMA_MAPPING_ERROR,
+        .size_bytes = pool_slots[index] * BOUNCE_SLOT_BYTES,
+        .used_bytes =
+            (pools[index].peak_slots - (uint32_t)below_peak(&pools[index])) * BOUNCE_SLOT_BYTES,
+        .peak_bytes = pools[index].peak_slots * BOUNCE_SLOT_BYTES,
+        .limit_bytes = places[index].limit_slots * BOUNCE_SLOT_BYTES,
+    };
+    for (unsigned i = 0; i < nr_areas; i++) {
+        const struct bounce_area *area = &areas[i];
+        dma_addr_t base = slot_dma(area, 0), end = slot_dma(area, area->nr_slots);
+
+        if (area->pool != &pools[index])
+            continue;
+        info->areas++;
+        info->base = MIN(info->base, base);
+        info->end = MAX(info->end, end);
+    }
     return true;
 }

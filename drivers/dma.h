@@ -17,30 +17,46 @@
  *          +------------------- copied page by page --------+   mask of 24 bits (ISA)
  *
  * If it can, the mapping is direct: the DMA address is the physical address and nothing is copied.
- * If not, the mapping bounces: the device gets a run of 2 KiB slots in a pool under its mask that
- * does not cross its boundary, and the contents are copied there when the buffer is mapped, and
- * back when it is unmapped or synced for the CPU, as the direction asks. A driver never sees which
- * of the two happened: a device that transfers less than was mapped leaves the rest of the buffer
- * as it was, bounced or not. The buffer may be HIGHMEM; copies go through kmap_local_page().
+ * If not, the mapping bounces: the device gets a run of slots of a page in a pool under its mask
+ * that does not cross its boundary, and contents are copied as the direction asks:
  *
- * Who owns a mapped buffer: the device from map to unmap, except between dma_sync_single_for_cpu()
- * and dma_sync_single_for_device().
+ *                       map, sync for device          unmap, sync for CPU
+ *     TO_DEVICE         buffer to slots               -
+ *     FROM_DEVICE       marks into the slots          slots to buffer
+ *     BIDIRECTIONAL     buffer to slots               slots to buffer
  *
- * Every mapping is tracked in a fixed table, with the address it was made from. What breaks a rule
- * is a finding (lib/finding.h) that names the caller's address, and is counted by kind in the
- * device's counters. It never stops the work: the tracked truth (size, direction) is used instead
- * of what the caller claimed.
+ * Copies are exact to the byte: what lies beside the buffer in its first and last cache line is
+ * neither read into the slots nor written. The buffer may be HIGHMEM; copies go through
+ * kmap_local_page().
+ *
+ * Rules for drivers:
+ *
+ * - The device owns a mapped buffer from map to unmap, except the parts between a
+ *   dma_sync_single_for_cpu() and the dma_sync_single_for_device() of the same part. Several parts
+ *   may be the CPU's at a time, as long as they lie side by side or are no more than
+ *   DMA_CPU_PARTS. What the CPU still owns at the unmap is not copied: it is as the CPU left it.
+ *
+ * - What is mapped DMA_FROM_DEVICE and is handed to the CPU, by unmap or sync, has been written by
+ *   the device, wholly. A driver whose device delivered less, or failed, syncs the part that came
+ *   and ends the mapping with DMA_ATTR_SKIP_CPU_SYNC. So that what a slot held before never passes
+ *   for data, marks that differ from boot to boot stand in it, every KiB and at its end; a
+ *   mark that is still there when its place is handed to the CPU is DMA_FINDING_UNWRITTEN, and the
+ *   bytes from it to the next mark are not copied. (Mappings of less than 8 bytes have no marks:
+ *   their slot starts out with the buffer's contents.)
+ *
+ * Every mapping is tracked in tables of fixed size, with the address it was made from. What breaks
+ * a rule is a finding (lib/finding.h) that names the caller's address, and is counted by kind in
+ * the device's counters. It never stops the work: the tracked truth (size, direction) is used
+ * instead of what the caller claimed.
  *
  * Names and meanings are those of Linux (Documentation/core-api/dma-api.rst), except that sizes are
  * 32 bits, and that dma_alloc_coherent() picks the zone from the mask itself.
  *
- * Context: all functions may be called in interrupts too, but for dma_init(), dma_alloc_coherent()
- * and dma_free_coherent(). Paged phase only.
+ * Context: unless said otherwise all functions may be called in interrupts too. Paged phase only.
  */
 
-#include "lib/types.h"
-
-struct page;
+#include "lib/x86/atomic.h"
+#include "paging/page.h"
 
 #define DMA_BIT_MASK(n) dma_make((n) >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << (n)) - 1)
 
@@ -71,6 +87,19 @@ enum dma_data_direction {
     DMA_FROM_DEVICE, /* the device writes memory */
 };
 
+/* Attributes of a single map or unmap. */
+/* Contents stay where they are: the caller syncs by itself what has to move. */
+#define DMA_ATTR_SKIP_CPU_SYNC 1ul
+/*
+ * Of a map: with no slots free, sleep until another thread's unmap frees some, instead of failing
+ * at once. It still fails if no other thread could. Context: thread.
+ */
+#define DMA_ATTR_MAY_SLEEP 2ul
+
+/* Parts of one mapping that the CPU can own apart from each other. One more, and the unmap
+ * overwrites the oldest with what is in the slots. */
+#define DMA_CPU_PARTS 2u
+
 /* The rules that a user of the API, or a device, can break. */
 enum dma_finding {
     DMA_FINDING_BAD_ARGUMENT,    /* no size, too large for a segment, no such direction */
@@ -81,35 +110,49 @@ enum dma_finding {
     DMA_FINDING_WRONG_KIND,      /* dma_free_coherent() of a mapping, unmap of coherent memory */
     DMA_FINDING_OVERLAP,         /* two live mappings share bytes and a device may write one */
     DMA_FINDING_LEAK,            /* still mapped when dma_check_leaks() looked */
-    DMA_FINDING_NOT_SYNCED,      /* the CPU changed a bounced buffer that the device owned */
+    DMA_FINDING_NOT_SYNCED,      /* the CPU changed a buffer that the device owned */
     DMA_FINDING_OVERRUN,         /* the device wrote next to a bounced buffer */
+    DMA_FINDING_UNWRITTEN,       /* handed to the CPU, but the device has not written it */
     DMA_FINDING_FREED_WRITTEN,   /* a block was written after it had gone back to its pool */
     DMA_NR_FINDINGS
 };
 
+/* Of successful maps of every kind but coherent: direct + bounced. */
 struct dma_counters {
-    uint32_t maps;          /* successful, of every kind but coherent */
-    uint32_t unmaps;        /* that found their mapping */
-    uint32_t direct;        /* maps that needed no copy */
-    uint32_t bounced;       /* maps that went through a pool */
-    uint64_t bounced_bytes; /* copied, both directions */
-    uint32_t errors;        /* maps that failed: no slots, no table entry, out of reach */
-    uint32_t findings;      /* of all kinds */
+    uint32_t direct;          /* maps that needed no copy */
+    uint32_t bounced;         /* maps that went through a pool */
+    uint32_t unmaps;          /* that found their mapping */
+    uint32_t errors;          /* maps that failed: no slots, no table entry, out of reach */
+    atomic64_t bounced_bytes; /* copied, both directions */
+    uint32_t findings;        /* of all kinds */
     uint32_t finding[DMA_NR_FINDINGS];
 };
 
-/* What the API has to know of a device. Drivers fill the first part in and leave the counters 0. */
+/* For functions whose callers' addresses must stay those of the driver. */
+#define DMA_INLINE static inline __attribute__((always_inline))
+
+struct bounce_pool;
+
+/*
+ * What the API has to know of a device. Drivers fill the first part in before the first mapping and
+ * leave the rest 0; later changes are made by dma_set_mask() and its like.
+ */
 struct device {
     const char *name;
-    dma_addr_t dma_mask;            /* highest address it can put on the bus */
+    dma_addr_t dma_mask;            /* highest address it can put on the bus, 2^n - 1 */
     uint32_t max_segment_bytes;     /* largest single mapping, 0: no limit */
     uint32_t segment_boundary_mask; /* a mapping lies in one (mask + 1)-byte block, 0: no limit */
     /*
-     * Notice CPU writes to a bounced buffer while the device owns it (a sync forgotten), by
-     * comparing checksums. Costs a pass over the buffer for each map, sync and unmap.
+     * Notice CPU writes to a buffer while the device owns it (a sync forgotten), by comparing
+     * checksums: of what bounces, and of what the device only reads. Costs a pass over the buffer
+     * for each map, sync and unmap, and the quick paths.
      */
     bool check_ownership;
     struct dma_counters counters;
+    /* The API's own, both NULL until it has seen the device. What is in one page in front of the
+     * first is mapped quickly and directly, what is behind it bounces quickly into the second. */
+    const struct page *quick_end;
+    struct bounce_pool *quick_pool;
 };
 
 /*
@@ -129,22 +172,59 @@ struct scatterlist {
 
 /*
  * Makes the bounce pools: one below 16 MiB, one as low as possible (below 256 MiB) for wider masks.
- * Context: once, after the page allocator is up. Returns 0, or -ENOMEM if there is no pool at all
- * (direct mappings work even then).
+ * Context: thread, once, after the page allocator is up. Returns 0, or -ENOMEM if there is no pool
+ * at all (direct mappings work even then).
  */
 int dma_init(void);
+
+/*
+ * The device's limits. All are refused with -EBUSY while it has live mappings.
+ *   mask: 2^n - 1, or -EINVAL; -EIO if there is memory beyond it and no bounce pool under it
+ *   size: bytes, 0 for no limit
+ *   boundary_mask: 2^n - 1, or -EINVAL; 0 for no limit
+ */
+int dma_set_mask(struct device *dev, dma_addr_t mask);
+int dma_set_max_seg_size(struct device *dev, uint32_t size);
+int dma_set_seg_boundary(struct device *dev, uint32_t boundary_mask);
+
+/*
+ * The most bytes that one mapping of the device can have, wherever the buffer lies: what its own
+ * limits allow, and where it may have to bounce, what the pools can hold in one piece.
+ */
+uint32_t dma_max_mapping_size(const struct device *dev);
 
 /*
  * Maps `size` bytes from `offset` bytes into `page` on (a block of contiguous pages for more than
  * one page, HIGHMEM or not) for `dev`. Returns the address for the device, or DMA_MAPPING_ERROR:
  * no slots free, the table full, or a size that the device's rules can't hold.
+ *   attrs: DMA_ATTR_* or 0
  */
-dma_addr_t dma_map_page(struct device *dev, struct page *page, uint32_t offset, uint32_t size,
-                        enum dma_data_direction dir);
+dma_addr_t dma_map_page_attrs(struct device *dev, struct page *page, uint32_t offset, uint32_t size,
+                              enum dma_data_direction dir, unsigned long attrs);
+
+/*
+ * Ends a mapping: the CPU owns the buffer again and sees what the device wrote. `size` and `dir`
+ * as they were mapped, anything else is a finding.
+ */
+void dma_unmap_page_attrs(struct device *dev, dma_addr_t addr, uint32_t size,
+                          enum dma_data_direction dir, unsigned long attrs);
 
 /* The same for memory in the direct map of lowmem. */
-dma_addr_t dma_map_single(struct device *dev, const void *ptr, uint32_t size,
-                          enum dma_data_direction dir);
+DMA_INLINE dma_addr_t dma_map_single_attrs(struct device *dev, const void *ptr, uint32_t size,
+                                           enum dma_data_direction dir, unsigned long attrs)
+{
+    return dma_map_page_attrs(dev, virt_to_page(ptr), (uint32_t)((virt_t)ptr & PAGE_MASK), size,
+                              dir, attrs);
+}
+
+DMA_INLINE void dma_unmap_single_attrs(struct device *dev, dma_addr_t addr, uint32_t size,
+                                       enum dma_data_direction dir, unsigned long attrs)
+{
+    dma_unmap_page_attrs(dev, addr, size, dir, attrs);
+}
+
+/* Without attributes: dma_map_page(), dma_map_single(), dma_unmap_page(), dma_unmap_single() in
+ * drivers/dma_quick.h, which stands at the end of this file. */
 
 /* True if `addr` is no address but a failure. */
 static inline bool dma_mapping_error(const struct device *dev, dma_addr_t addr)
@@ -154,22 +234,28 @@ static inline bool dma_mapping_error(const struct device *dev, dma_addr_t addr)
 }
 
 /*
- * Ends a mapping: the CPU owns the buffer again and sees what the device wrote. `size` and `dir`
- * as they were mapped, anything else is a finding.
- */
-void dma_unmap_page(struct device *dev, dma_addr_t addr, uint32_t size,
-                    enum dma_data_direction dir);
-void dma_unmap_single(struct device *dev, dma_addr_t addr, uint32_t size,
-                      enum dma_data_direction dir);
-
-/*
  * Hands a mapped buffer, or `size` bytes of it from `addr` on, to the CPU and back to the device
- * without ending the mapping. A mapping made DMA_BIDIRECTIONAL may be synced in either direction.
+ * without ending the mapping. Only the part that is named changes hands. A mapping made
+ * DMA_BIDIRECTIONAL may be synced in either direction.
  */
 void dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr, uint32_t size,
                              enum dma_data_direction dir);
 void dma_sync_single_for_device(struct device *dev, dma_addr_t addr, uint32_t size,
                                 enum dma_data_direction dir);
+
+/* The same, for `size` bytes from `offset` bytes into the mapping at `addr` on. */
+DMA_INLINE void dma_sync_single_range_for_cpu(struct device *dev, dma_addr_t addr, uint32_t offset,
+                                              uint32_t size, enum dma_data_direction dir)
+{
+    dma_sync_single_for_cpu(dev, addr + offset, size, dir);
+}
+
+DMA_INLINE void dma_sync_single_range_for_device(struct device *dev, dma_addr_t addr,
+                                                 uint32_t offset, uint32_t size,
+                                                 enum dma_data_direction dir)
+{
+    dma_sync_single_for_device(dev, addr + offset, size, dir);
+}
 
 /*
  * Maps a list: neighbours that follow each other in memory become one segment as far as the
@@ -185,6 +271,10 @@ unsigned dma_map_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
                     enum dma_data_direction dir);
 void dma_unmap_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
                   enum dma_data_direction dir);
+unsigned dma_map_sg_attrs(struct device *dev, struct scatterlist *sg, unsigned nents,
+                          enum dma_data_direction dir, unsigned long attrs);
+void dma_unmap_sg_attrs(struct device *dev, struct scatterlist *sg, unsigned nents,
+                        enum dma_data_direction dir, unsigned long attrs);
 void dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sg, unsigned nents,
                          enum dma_data_direction dir);
 void dma_sync_sg_for_device(struct device *dev, struct scatterlist *sg, unsigned nents,
@@ -207,7 +297,7 @@ unsigned dma_split_sg(const struct device *dev, struct scatterlist *sg, unsigned
 /*
  * Zeroed lowmem that both CPU and device may use at any time, aligned to its size rounded up to a
  * power of two (at least a page). Returns its lowmem address and sets *handle to the device's, or
- * NULL. To be freed with the same size and handle.
+ * NULL. To be freed with the same size and handle. Context: thread.
  */
 void *dma_alloc_coherent(struct device *dev, uint32_t size, dma_addr_t *handle);
 void dma_free_coherent(struct device *dev, uint32_t size, void *ptr, dma_addr_t handle);
@@ -218,7 +308,7 @@ void dma_free_coherent(struct device *dev, uint32_t size, void *ptr, dma_addr_t 
  */
 unsigned dma_check_leaks(struct device *dev);
 
-/* Live mappings of `dev` (NULL: of any device), coherent memory left out. */
+/* Live mappings of `dev` (NULL: of any device), coherent memory left out. Looks at all tables. */
 unsigned dma_live_mappings(const struct device *dev);
 
 /* A finding's short name: "double unmap". */
@@ -232,11 +322,16 @@ bool dma_reaches(const struct device *dev, phys_addr_t phys, uint32_t size);
 
 /* The bounce pools, for reports and tests. `index` from 0; false if there is no such pool. */
 struct bounce_pool_info {
-    dma_addr_t base;
-    uint32_t size_bytes;
-    uint32_t used_bytes; /* now */
-    uint32_t peak_bytes; /* most ever in use at once */
+    dma_addr_t base;      /* of its lowest area */
+    dma_addr_t end;       /* of its highest */
+    unsigned areas;       /* it begins with one, and gets more when it is full */
+    uint32_t size_bytes;  /* of all areas */
+    uint32_t used_bytes;  /* now */
+    uint32_t peak_bytes;  /* most ever in use at once */
+    uint32_t limit_bytes; /* it grows no further */
 };
 bool bounce_pool_info(unsigned index, struct bounce_pool_info *info);
+
+#include "drivers/dma_quick.h"
 
 #endif

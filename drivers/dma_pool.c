@@ -82,7 +82,7 @@ static void check_poison(const struct dma_pool *pool, const struct chunk *chunk,
 
     if (!pool->dev->check_ownership)
         return;
-    while (i < pool->size && bytes[i] == POISON_FREED)
+    while (i < pool->size && (bytes[i] == POISON_FREED || inject_on_host(pool_skip_poison)))
         i++;
     if (i < pool->size)
         dma_report(pool->dev, DMA_FINDING_FREED_WRITTEN, "%.12s +%u, freed by %p, seen by %p",
@@ -234,7 +234,10 @@ static struct chunk *find(struct dma_pool *pool, uint8_t *bytes, uint32_t *block
     while (chunk && chunk->base != bytes - offset)
         chunk = chunk->next;
     *block = offset / pool->stride * pool->per_stride + offset % pool->stride / pool->size;
-    return chunk && *block < pool->per_chunk && offset_of(pool, *block) == offset ? chunk : NULL;
+    return chunk && *block < pool->per_chunk &&
+                   (offset_of(pool, *block) == offset || inject_on_host(pool_free_inside))
+               ? chunk
+               : NULL;
 }
 
 /* Puts a block on the free list, poisoned already. */
@@ -261,7 +264,7 @@ void dma_pool_free(struct dma_pool *pool, void *block, dma_addr_t handle)
     bool in_use = chunk && chunk->record[number].next_free == IN_USE;
     bool fits = in_use && handle == chunk->dma + offset_of(pool, number);
 
-    if (in_use) {
+    if (in_use || (chunk && inject_on_host(pool_free_twice))) {
         poison(pool, block);
         put(pool, chunk, number, caller);
     } else if (chunk) {

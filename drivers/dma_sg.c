@@ -29,10 +29,9 @@ static bool may_merge(const struct device *dev, phys_addr_t phys, uint32_t size,
     return dma_reaches(dev, phys, size + next->length) || inject(sg_merge_over_boundary, dma_lists);
 }
 
-unsigned dma_map_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
-                    enum dma_data_direction dir)
+static unsigned map(struct device *dev, struct scatterlist *sg, unsigned nents,
+                    enum dma_data_direction dir, unsigned long attrs, const void *caller)
 {
-    const void *caller = CALLER();
     unsigned segments = 0;
 
     if (nents == 0) {
@@ -48,19 +47,31 @@ unsigned dma_map_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
         /* A single one that is too long is no matter of merging: the mapping says so. */
         for (i++; i < nents && size != 0 && may_merge(dev, phys, size, &sg[i]); i++)
             size += sg[i].length;
-        addr = dma_map_one(dev, phys, size, dir, 0, caller);
+        addr = dma_map_one(dev, phys, size, dir, attrs, caller);
         if (dma_mapping_error(dev, addr)) {
             while (segments-- > 0 && !inject(sg_keep_failed, dma_lists))
-                dma_unmap_one(dev, sg[segments].dma_address, sg[segments].dma_length, dir, 0,
-                              caller);
+                dma_unmap_one(dev, sg[segments].dma_address, sg[segments].dma_length, dir,
+                              DMA_ATTR_SKIP_CPU_SYNC, caller);
             return 0;
         }
         sg[segments].dma_address = addr;
         sg[segments++].dma_length = size;
     }
-    if (segments < nents)
+    if (segments < nents && !inject_on_host(sg_no_end))
         sg[segments].dma_length = 0;
     return segments;
+}
+
+unsigned dma_map_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
+                    enum dma_data_direction dir)
+{
+    return map(dev, sg, nents, dir, 0, CALLER());
+}
+
+unsigned dma_map_sg_attrs(struct device *dev, struct scatterlist *sg, unsigned nents,
+                          enum dma_data_direction dir, unsigned long attrs)
+{
+    return map(dev, sg, nents, dir, attrs, CALLER());
 }
 
 /* How many segments a mapped list of `nents` entries has, after a finding if that can't be all. */
@@ -82,16 +93,27 @@ static unsigned segments_of(struct device *dev, const struct scatterlist *sg, un
     return segments;
 }
 
-void dma_unmap_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
-                  enum dma_data_direction dir)
+static void unmap(struct device *dev, struct scatterlist *sg, unsigned nents,
+                  enum dma_data_direction dir, unsigned long attrs, const void *caller)
 {
-    const void *caller = CALLER();
     unsigned segments = segments_of(dev, sg, nents, caller);
 
     if (inject(sg_forget_last, dma_lists) && segments > 1)
         segments--;
     for (unsigned i = 0; i < segments; i++)
-        dma_unmap_one(dev, sg[i].dma_address, sg[i].dma_length, dir, 0, caller);
+        dma_unmap_one(dev, sg[i].dma_address, sg[i].dma_length, dir, attrs, caller);
+}
+
+void dma_unmap_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
+                  enum dma_data_direction dir)
+{
+    unmap(dev, sg, nents, dir, 0, CALLER());
+}
+
+void dma_unmap_sg_attrs(struct device *dev, struct scatterlist *sg, unsigned nents,
+                        enum dma_data_direction dir, unsigned long attrs)
+{
+    unmap(dev, sg, nents, dir, attrs, CALLER());
 }
 
 void dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sg, unsigned nents,
@@ -122,10 +144,11 @@ static uint32_t fitting_bytes(const struct device *dev, phys_addr_t phys, uint32
 
     if (dev->max_segment_bytes)
         size = MIN(size, dev->max_segment_bytes);
-    if (dma_crosses_boundary(dev, addr, size))
+    if (dma_crosses_boundary(dev, addr, size) && !inject_on_host(sg_fit_over_boundary))
         size = dev->segment_boundary_mask - in_block + 1;
     /* Only what lies beyond the mask has to bounce. */
-    if (addr <= dev->dma_mask && (uint64_t)(dev->dma_mask - addr) < size - 1)
+    if (!inject_on_host(sg_fit_over_mask) && addr <= dev->dma_mask &&
+        (uint64_t)(dev->dma_mask - addr) < size - 1)
         size = (uint32_t)(dev->dma_mask - addr) + 1;
     return size;
 }
@@ -143,7 +166,7 @@ unsigned dma_fit_sg(const struct device *dev, const struct scatterlist *in, unsi
             struct scatterlist *last = used > 0 ? &out[used - 1] : NULL;
             uint32_t left = in[i].length - done, bytes = 0;
 
-            if (last && sg_phys(last) + last->length == phys) {
+            if (last && !inject_on_host(sg_fit_apart) && sg_phys(last) + last->length == phys) {
                 uint32_t want = MIN(left, UINT32_MAX - last->length) + last->length;
 
                 bytes = fitting_bytes(dev, sg_phys(last), want) - last->length;

@@ -3,35 +3,51 @@
 #define DRIVERS_DMA_TRACK_H
 
 /*
- * The table of DMA mappings, for drivers/dma_map.c alone.
+ * The tables of DMA mappings, for the mapping API alone.
  *
- * Live mappings are found by device and DMA address through a hash. An entry that was ended keeps
- * its contents until it is used again, and entries are used in turn, so that ending a mapping twice
- * can be told from ending one that never was, and the first culprit named.
+ * What lies in one page is in its bucket, as drivers/dma_quick.h has it. A bounced one is in the
+ * bucket of its buffer's page; from its DMA address the way to it leads over the owner of its slot.
+ *
+ * Everything else has an entry: what covers several pages, does not find its bucket free, is
+ * coherent memory, or carries what a key has no room for (checksums, parts that the CPU owns).
+ * Entries are chained by the bucket of their first page, under a lock. Each bucket whose pages an
+ * entry touches carries DMA_PIECE_OTHERS as long: no key gets in then, and so none that such an
+ * entry overlaps is overlooked. Ended entries keep their contents, too, and are used again in turn.
  */
 
 #include "drivers/dma.h"
 
-#ifndef DMA_MAX_MAPPINGS /* the host's model has few */
-#define DMA_MAX_MAPPINGS 1024u
+#ifndef DMA_NR_ENTRIES /* the host's model has few */
+#define DMA_NR_ENTRIES 2048u
 #endif
 
 enum dma_kind { DMA_KIND_MAP, DMA_KIND_COHERENT };
+
+/* Bytes from..to of a mapping. */
+struct dma_part {
+    uint32_t from, to;
+};
 
 struct dma_mapping {
     struct device *dev;
     phys_addr_t phys;   /* of the buffer */
     dma_addr_t dma;     /* of the device: phys, or in a bounce pool */
     uint32_t size;      /* bytes */
-    uint32_t checksum;  /* crc32c of the buffer when the device got it, if dev->check_ownership */
     const void *caller; /* who mapped it; once it has ended, who ended it */
+    uint32_t checksum;  /* of the buffer when the device got it, if dev->check_ownership */
     uint8_t dir;        /* enum dma_data_direction */
     uint8_t kind;       /* enum dma_kind */
     bool bounced;
-    bool cpu_owns;      /* all of it is synced for the CPU */
-    uint16_t next;      /* the tracker's own: hash chain */
-    uint16_t live_slot; /* the tracker's own: place in the list of live entries */
+    uint8_t nr_cpu;                     /* parts that are synced for the CPU */
+    struct dma_part cpu[DMA_CPU_PARTS]; /* the oldest first */
+    uint16_t place;                     /* the tracker's own: where it is */
+    uint16_t next;                      /* the tracker's own: hash chain */
+    uint16_t live_slot;                 /* the tracker's own: place in the list of live entries */
 };
+
+/* The owner of a slot is the page of the buffer, which leads to its bucket, or this and an entry.
+ */
+#define DMA_OWNER_ENTRY BIT(31)
 
 /*
  * Enters a live mapping; the tracker's own fields need not be set. Sharing bytes with another live
@@ -40,18 +56,24 @@ struct dma_mapping {
 bool dma_track_add(const struct dma_mapping *mapping);
 
 /*
- * Takes the mapping of `dev` at `addr` out of the table and copies it to *out. One that is not
+ * Takes the mapping of `dev` at `addr` out of the tables and copies it to *out. One that is not
  * there, or of another kind, is a finding by `caller`, and false is returned.
  */
 bool dma_track_take(struct device *dev, dma_addr_t addr, enum dma_kind kind, const void *caller,
                     struct dma_mapping *out);
 
 /*
- * The live mapping that [addr, addr + size) starts in, for a sync; NULL and a finding if there is
- * none. The entry may be changed in the fields that are not the tracker's own, but for phys, dma
- * and size.
+ * Copies the live mapping of `dev` that [addr, addr + 1) lies in to *out, for a sync. False and a
+ * finding by `caller` if there is none.
  */
-struct dma_mapping *dma_track_find(struct device *dev, dma_addr_t addr, const void *caller);
+bool dma_track_find(struct device *dev, dma_addr_t addr, const void *caller,
+                    struct dma_mapping *out);
+
+/*
+ * Keeps what a sync has changed in the copy of a live mapping: its checksum, and which parts the
+ * CPU owns. False if that takes an entry, and there is none.
+ */
+bool dma_track_update(const struct dma_mapping *mapping);
 
 /* Takes out any one live mapping of `dev` (NULL: of any device). False if there is none. */
 bool dma_track_take_any(const struct device *dev, struct dma_mapping *out);

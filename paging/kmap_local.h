@@ -69,6 +69,16 @@ static inline void kmap_local_close(struct cpu *cpu, virt_t window)
 #if __STDC_HOSTED__ && !defined(KMAP_LOCAL_UNDER_TEST)
 void *kmap_local_page(struct page *page); /* a unit test has its own */
 void kunmap_local(const void *addr);
+
+static inline void *kmap_local_begin(pfn_t pfn)
+{
+    return kmap_local_page(pfn_to_page(pfn));
+}
+
+static inline void kmap_local_end(void *window)
+{
+    kunmap_local(window);
+}
 #else
 
 /* A window to the page, or NULL (and a finding) if all slots of this CPU are in use. */
@@ -106,6 +116,32 @@ static inline void kunmap_local(const void *addr)
         kunmap_local_wrong(addr);
     else
         kmap_local_close(cpu, window);
+}
+
+/*
+ * The same two for a frame that is highmem for certain, and for a function that begins and ends a
+ * window by itself, with none other in between.
+ */
+static inline void *kmap_local_begin(pfn_t pfn)
+{
+    virt_t window = this_cpu_get(kmap_local_next);
+
+    if (unlikely(window == this_cpu_get(kmap_local_end))) {
+        kmap_local_exhausted(pfn);
+        return NULL;
+    }
+    if (window < FIXADDR_START)
+        __builtin_unreachable();
+    this_cpu_set(kmap_local_next, window + (uintptr_t)KMAP_LOCAL_STRIDE_BYTES);
+    pte_set_pfn(kmap_local_pte(window), pfn);
+    return (void *)window;
+}
+
+static inline void kmap_local_end(void *window)
+{
+    pte_clear(kmap_local_pte((virt_t)window));
+    tlb_invlpg((virt_t)window);
+    this_cpu_set(kmap_local_next, (virt_t)window);
 }
 
 #endif

@@ -101,6 +101,15 @@ static inline void pte_set_page(pte_t *entry, const struct page *page)
     half[0] = place << (PAGE_SHIFT - PAGE_BYTES_SHIFT) | (uint32_t)(PTE_PRESENT | PTE_WRITE);
 }
 
+/* The same for a frame by number, in as few. */
+static inline void pte_set_pfn(pte_t *entry, pfn_t pfn)
+{
+    volatile uint32_t *half = (volatile uint32_t *)entry;
+
+    half[1] = pfn >> (32 - PAGE_SHIFT) | (uint32_t)(layout.nx >> 32);
+    half[0] = pfn << PAGE_SHIFT | (uint32_t)(PTE_PRESENT | PTE_WRITE);
+}
+
 /* True if the page has no address in the direct map. */
 static inline bool PageHighMem(const struct page *page)
 {

@@ -63,7 +63,7 @@ static struct coherent *pick_coherent(unsigned which)
 void do_coherent(const struct op *op)
 {
     struct coherent *c = m.coherent;
-    bool room = table_used() < DMA_MAX_MAPPINGS;
+    bool room = table_used() < DMA_NR_ENTRIES;
 
     while (c < m.coherent + MAX_COHERENT && c->at)
         c++;
@@ -109,7 +109,7 @@ void do_coherent_wrong(const struct op *op)
         free_coherent(c, c->size + 1 + op->offset % 9000);
     } else if (op->more % 3 == 1 && c) {
         want_finding(c->dev, DMA_FINDING_WRONG_KIND);
-        dma_unmap_page(&m.dev[c->dev], c->dma, c->size, DMA_BIDIRECTIONAL);
+        call_unmap_page(&m.dev[c->dev], c->dma, c->size, DMA_BIDIRECTIONAL);
     } else if (op->more % 3 == 2 && map) {
         want_finding(map->dev, DMA_FINDING_WRONG_KIND);
         dma_free_coherent(&m.dev[map->dev], map->size, (uint8_t *)layout.direct_offset + MIB64(4),

@@ -4,8 +4,9 @@
 
 /*
  * What each source of the DMA mapping layer is compiled with for the model, as if it were its first
- * line: interrupts that can be switched off, which the host has not, and a section for variables,
- * so that all can be set back together, whatever they are called.
+ * line: interrupts that can be switched off, which the host has not, and sections of
+ * its own, so that all variables can be set back together, whatever they are called, and an address
+ * in its code can be told from a caller's.
  */
 
 #include "lib/x86/cpu.h"
@@ -26,7 +27,7 @@ static inline void model_irq_restore(uint32_t flags)
 #define irq_restore model_irq_restore
 
 #ifdef __clang__
-#pragma clang section bss = "layer_bss"
+#pragma clang section bss = "layer_bss" text = "layer_text"
 #endif
 
 #endif

@@ -8,12 +8,17 @@
 
 #include "lib/finding.h"
 #include "lib/inject.h"
+#include "lib/x86/percpu.h"
 #include "paging/kmap_local.h"
 #include "paging/page_alloc.h"
 
+#ifndef MODEL_SANITIZED
+#define MODEL_SANITIZED 0
+#endif
+
 #define LOWMEM_END MIB64(20)
 #define RAM_END (GIB64(64) + MIB64(1))
-#define LOW_POOL_BYTES KIB(32)
+#define LOW_POOL_BYTES KIB(64)
 #define WIDE_POOL_BYTES KIB(32)
 #define COHERENT_BYTES KIB(32)
 #define RECORDS_BYTES KIB(64)
@@ -36,7 +41,7 @@ static const struct region plan[NR_REGIONS] = {
     /* the interrupt handler's */
     {phys_make(GIB64(8)), PAGE_SIZE, REGION_BUFFER, NULL},
     {phys_make(MIB64(8) - LOW_POOL_BYTES / 2), LOW_POOL_BYTES, REGION_POOL, NULL},
-    {phys_make(MIB64(17) - WIDE_POOL_BYTES / 2), WIDE_POOL_BYTES, REGION_POOL, NULL},
+    {phys_make(MIB64(17)), WIDE_POOL_BYTES, REGION_POOL, NULL},
     {phys_make(MIB64(3)), COHERENT_BYTES, REGION_COHERENT, NULL},
     {phys_make(MIB64(18)), COHERENT_BYTES, REGION_COHERENT, NULL},
     {phys_make(MIB64(19)), RECORDS_BYTES, REGION_RECORDS, NULL},
@@ -50,9 +55,38 @@ static struct block {
 } blocks[MAX_BLOCKS]; /* given out, in no order */
 static unsigned nr_blocks;
 
+static struct cpu processor;
+
+struct cpu *this_cpu(void)
+{
+    return &processor;
+}
+
 bool inject_host(const char *name)
 {
     return machine.broken && strcmp(machine.broken, name) == 0;
+}
+
+extern char __executable_start[], etext[];
+extern char __start_layer_text[], __stop_layer_text[];
+
+/*
+ * True if the text has an address of the caller's code, and none of the layer's own. With
+ * sanitizers the compiler makes no tail calls, on which the quick paths rely for that.
+ */
+static bool names_caller(const char *text)
+{
+    bool names = false, own = false;
+
+    while ((text = strstr(text, "0x")) != NULL) {
+        uintptr_t addr = strtoull(text, (char **)&text, 16);
+
+        if (addr >= (uintptr_t)__start_layer_text && addr < (uintptr_t)__stop_layer_text)
+            own = true;
+        else
+            names |= addr >= (uintptr_t)__executable_start && addr < (uintptr_t)etext;
+    }
+    return MODEL_SANITIZED || (names && !own);
 }
 
 void finding(const char *fmt, ...)
@@ -63,6 +97,7 @@ void finding(const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(machine.finding, sizeof(machine.finding), fmt, args);
     va_end(args);
+    machine.anonymous += !names_caller(machine.finding);
 }
 
 static void *reserve(size_t size, int protection)
@@ -157,23 +192,28 @@ static bool is_free(phys_addr_t phys, uint32_t size)
 }
 
 /* A free piece of a region of this kind below `end`, a multiple of its size. */
-static struct page *give(enum region_kind kind, phys_addr_t end, uint32_t size)
+static struct page *give_of(const struct region *region, uint32_t size)
 {
-    for (unsigned i = NR_REGIONS; i-- > 0;) {
-        const struct region *region = &machine.region[i];
-
-        if (region->kind != kind || region->phys >= end)
+    for (uint32_t at = 0; at + size <= region->size; at += size) {
+        if (!is_free(region->phys + at, size))
             continue;
-        for (uint32_t at = 0; at + size <= region->size; at += size) {
-            if (!is_free(region->phys + at, size))
-                continue;
-            blocks[nr_blocks++] = (struct block){region->phys + at, size};
-            machine.pages_out += size / PAGE_SIZE;
-            memset(region->bytes + at, 0, size);
-            return phys_to_page(region->phys + at);
-        }
+        blocks[nr_blocks++] = (struct block){region->phys + at, size};
+        machine.pages_out += size / PAGE_SIZE;
+        memset(region->bytes + at, 0, size);
+        return phys_to_page(region->phys + at);
     }
     return NULL;
+}
+
+static struct page *give(enum region_kind kind, phys_addr_t end, uint32_t size)
+{
+    struct page *page = NULL;
+
+    for (unsigned i = NR_REGIONS; i-- > 0 && !page;) {
+        if (machine.region[i].kind == kind && machine.region[i].phys < end)
+            page = give_of(&machine.region[i], size);
+    }
+    return page;
 }
 
 static void take_back(phys_addr_t phys, uint32_t size)
@@ -220,17 +260,19 @@ void free_pages(const void *addr, unsigned order)
 
 struct page *alloc_pages_in(unsigned order, phys_addr_t min, phys_addr_t max)
 {
-    for (unsigned i = 0; i < NR_REGIONS; i++) {
+    struct page *page = NULL;
+
+    for (unsigned i = 0; i < NR_REGIONS && !page; i++) {
         const struct region *region = &machine.region[i];
 
         if (region->kind == REGION_POOL && region->phys >= min &&
-            region->phys + region->size <= max && PAGE_SIZE << order == region->size)
-            return phys_to_page(region->phys);
+            region->phys + region->size <= max)
+            page = give_of(region, PAGE_SIZE << order);
     }
-    return NULL;
+    return page;
 }
 
-extern char __start_layer_bss[], __stop_layer_bss[];
+extern char __start_layer_bss[] __aligned(8), __stop_layer_bss[];
 
 /*
  * The layer's variables as before it was ever used. Between them the address sanitizer has its
@@ -238,7 +280,11 @@ extern char __start_layer_bss[], __stop_layer_bss[];
  */
 __attribute__((no_sanitize("address"))) static void reset_layer(void)
 {
-    for (volatile char *byte = __start_layer_bss; byte < __stop_layer_bss; byte++)
+    volatile uint64_t *word = (volatile uint64_t *)__start_layer_bss;
+
+    while ((char *)(word + 1) <= __stop_layer_bss)
+        *word++ = 0;
+    for (volatile char *byte = (volatile char *)word; byte < __stop_layer_bss; byte++)
         *byte = 0;
 }
 
@@ -246,11 +292,12 @@ void machine_start(const char *broken)
 {
     if (!mem_map)
         build();
-    machine.findings = 0;
+    machine.findings = machine.anonymous = 0;
     machine.finding[0] = '\0';
     machine.windows = model_irqs_off = machine.pages_out = 0;
     machine.coherent_out = machine.coherent_allocs = 0;
     nr_blocks = 0;
+    processor = (struct cpu){0};
     machine.broken = NULL;
     reset_layer();
     dma_init();

@@ -33,9 +33,10 @@ struct machine {
     struct region region[NR_REGIONS];
     uint32_t findings;
     char finding[128];        /* the last one */
+    unsigned anonymous;       /* that do not name an address of the caller's */
     const char *broken;       /* the mutation that is switched on, or NULL */
     unsigned windows;         /* open now */
-    unsigned pages_out;       /* that the layer has of the allocators, but for the bounce pools */
+    unsigned pages_out;       /* that the layer has of the allocators */
     unsigned coherent_out;    /* blocks of alloc_pages(), now */
     uint32_t coherent_allocs; /* and ever */
 };

@@ -5,7 +5,9 @@
 
 #include "ci/model/dma_state.h"
 #include "drivers/bounce.h"
+#include "drivers/bounce_copy.h"
 #include "drivers/dma_track.h"
+#include "paging/wait.h"
 
 #define NOWHERE MIB64(4) /* RAM that is never mapped */
 #define GUARD_BYTES 32u
@@ -36,14 +38,15 @@ static bool is_single(const struct mapping *map)
     return !map->in_list;
 }
 
-static bool is_bounced(const struct mapping *map)
+/* Where the device could write next to it, and a guard stands. */
+static bool is_guarded(const struct mapping *map)
 {
-    return map->bounced;
+    return map->bounced && map->dir != DMA_TO_DEVICE;
 }
 
 static bool is_writable(const struct mapping *map)
 {
-    return map->dir != DMA_TO_DEVICE && !map->cpu_owns;
+    return map->dir != DMA_TO_DEVICE;
 }
 
 unsigned table_used(void)
@@ -62,8 +65,7 @@ void note_added(void)
 
 void note_ended(unsigned dev, dma_addr_t dma)
 {
-    m.ended[m.nr_ended++ % MAX_ENDED] =
-        (struct ended){dev, dma, m.adds + machine.coherent_allocs, DMA_MAX_MAPPINGS - table_used()};
+    m.ended[m.nr_ended++ % MAX_ENDED] = (struct ended){dev, dma, m.adds + machine.coherent_allocs};
 }
 
 /* Maps */
@@ -110,22 +112,28 @@ static bool slot_is_free(dma_addr_t slot)
     return true;
 }
 
-/* Whether some pool had room to spare: a run that is longer than is needed, in one block. */
+/*
+ * Whether some pool had room to spare: a longer run than is needed, in one area and one block. Only
+ * of pools that the device reaches wherever they grow.
+ */
 static bool had_room(const struct device *dev, phys_addr_t phys, uint32_t size)
 {
     uint32_t count = slots_of(phys_to_dma(phys), size) + 1;
 
     for (unsigned i = 0; i < NR_REGIONS; i++) {
         const struct region *region = &machine.region[i];
+        uint64_t end = region->phys < MIB64(16) ? MIB64(16) : MIB64(256);
         uint32_t run = 0;
 
-        if (region->kind != REGION_POOL || region->phys + region->size - 1 > dev->dma_mask)
+        if (region->kind != REGION_POOL || dma_make(end) - 1 > dev->dma_mask)
             continue;
         for (uint32_t at = 0; at < region->size; at += SLOT_BYTES) {
             phys_addr_t slot = region->phys + at;
 
+            if (at % (PAGE_SIZE << BOUNCE_MIN_ORDER) == 0)
+                run = 0;
             run = slot_is_free(phys_to_dma(slot)) ? run + 1 : 0;
-            while (run > 0 && !reaches(dev, slot + SLOT_BYTES - run * SLOT_BYTES, run * SLOT_BYTES))
+            while (run > 0 && !reaches(dev, slot - (run - 1ull) * SLOT_BYTES, run * SLOT_BYTES))
                 run--;
             if (run == count)
                 return true;
@@ -161,9 +169,92 @@ static void buffer_now(const struct mapping *map, uint8_t *bytes)
     memcpy(bytes, want_ram(map->phys), map->size);
 }
 
+bool has_marks(uint32_t size, enum dma_data_direction dir)
+{
+    return dir == DMA_FROM_DEVICE && size >= MARK_BYTES;
+}
+
+/* Marks stand at every step and at the end, as far as they do not touch. */
+static bool is_mark_place(const struct mapping *map, uint32_t at)
+{
+    uint32_t last = map->size - MARK_BYTES;
+
+    return at == last || (at % MARK_STEP == 0 && at + MARK_BYTES <= last);
+}
+
+/* The next mark's place behind `at`; the mapping's end behind the last one. */
+static uint32_t place_behind(const struct mapping *map, uint32_t at)
+{
+    uint32_t last = map->size - MARK_BYTES, place = (at / MARK_STEP + 1) * MARK_STEP;
+
+    if (place + MARK_BYTES <= last)
+        return place;
+    return at < last ? last : map->size;
+}
+
+static bool mark_stands(const struct mapping *map, uint32_t at)
+{
+    return is_mark_place(map, at) && !memcmp(map->slot + at, bounce_marks, MARK_BYTES);
+}
+
+static void set_marks(struct mapping *map, uint32_t from, uint32_t to)
+{
+    for (uint32_t at = from; at + MARK_BYTES <= to; at = place_behind(map, at)) {
+        if (is_mark_place(map, at))
+            memcpy(map->slot + at, bounce_marks, MARK_BYTES);
+    }
+}
+
+/* What is in the slots and is of no concern. */
+static void slots_now(struct mapping *map)
+{
+    const uint8_t *slots = machine_ram(dma_to_phys(map->dma), map->size);
+
+    if (slots)
+        memcpy(map->slot, slots, map->size);
+}
+
+static void to_device(struct mapping *map, uint32_t from, uint32_t bytes)
+{
+    if (has_marks(map->size, map->dir)) {
+        set_marks(map, from, from + bytes);
+        return;
+    }
+    memcpy(map->slot + from, want_ram(map->phys + from), bytes);
+    m.want[map->dev].bounced_bytes += bytes;
+}
+
+/*
+ * Bytes change hands: those behind a mark that still stands, up to where the next one has its
+ * place, stay.
+ */
+static void from_device(struct mapping *map, uint32_t from, uint32_t bytes)
+{
+    bool marks = has_marks(map->size, map->dir), any = false;
+
+    if (map->dir == DMA_TO_DEVICE)
+        return;
+    for (uint32_t at = from, next; at < from + bytes; at = next) {
+        next = marks ? MIN(place_behind(map, at), from + bytes) : from + bytes;
+        if (marks && at + MARK_BYTES <= from + bytes && mark_stands(map, at)) {
+            any = true;
+            continue;
+        }
+        memcpy(want_ram(map->phys + at), map->slot + at, next - at);
+        m.want[map->dev].bounced_bytes += next - at;
+    }
+    if (any)
+        want_finding(map->dev, DMA_FINDING_UNWRITTEN);
+}
+
+static bool cpu_has_any(const struct mapping *map)
+{
+    return memchr(map->is_cpu, 1, map->size) != NULL;
+}
+
 /* A mapping that the layer has made, entered. */
 struct mapping *mapping_enter(unsigned dev, phys_addr_t phys, dma_addr_t dma, uint32_t size,
-                              enum dma_data_direction dir)
+                              enum dma_data_direction dir, bool skip)
 {
     bool direct = reaches(&m.dev[dev], phys, size);
     struct mapping *map = m.mapping;
@@ -177,9 +268,10 @@ struct mapping *mapping_enter(unsigned dev, phys_addr_t phys, dma_addr_t dma, ui
     map->dir = dir;
     map->live = true;
     map->bounced = !direct;
-    map->cpu_owns = map->overrun = map->in_list = false;
+    map->overrun = map->in_list = false;
+    memset(map->is_cpu, false, size);
     note_added();
-    m.want[dev].maps++;
+    buffer_now(map, map->held);
     m.result->count[direct ? COUNT_DIRECT : COUNT_BOUNCED]++;
     if (direct) {
         m.want[dev].direct++;
@@ -188,10 +280,10 @@ struct mapping *mapping_enter(unsigned dev, phys_addr_t phys, dma_addr_t dma, ui
         return map;
     }
     m.want[dev].bounced++;
-    m.want[dev].bounced_bytes += size;
     check_bounced(&m.dev[dev], map);
-    buffer_now(map, map->slot);
-    buffer_now(map, map->held);
+    slots_now(map);
+    if (!skip)
+        to_device(map, 0, size);
     return map;
 }
 
@@ -214,7 +306,7 @@ void expect_failed(unsigned dev, phys_addr_t phys, uint32_t size, bool overlappe
 
 /* What one map has come to. */
 static void mapped(const struct op *op, phys_addr_t phys, uint32_t size, dma_addr_t dma,
-                   bool overlapped, unsigned used)
+                   bool overlapped, unsigned used, bool skip)
 {
     struct device *dev = &m.dev[op->dev];
     bool direct = reaches(dev, phys, size);
@@ -227,14 +319,13 @@ static void mapped(const struct op *op, phys_addr_t phys, uint32_t size, dma_add
         return;
     }
     if (!dma_mapping_error(dev, dma)) {
-        CHECK(used < DMA_MAX_MAPPINGS, "mapping %u of %u", used + 1, DMA_MAX_MAPPINGS);
         if (overlapped)
             want_finding(op->dev, DMA_FINDING_OVERLAP);
-        mapping_enter(op->dev, phys, dma, size, (enum dma_data_direction)op->dir);
+        mapping_enter(op->dev, phys, dma, size, (enum dma_data_direction)op->dir, skip);
         return;
     }
     expect_failed(op->dev, phys, size, overlapped);
-    CHECK(used == DMA_MAX_MAPPINGS || (!direct && !had_room(dev, phys, size)),
+    CHECK(used >= DMA_NR_ENTRIES || (!direct && !had_room(dev, phys, size)),
           "0x%llx+%u could not be mapped, with room for it", (unsigned long long)phys, size);
 }
 
@@ -243,21 +334,28 @@ static void map_at(const struct op *op, unsigned place)
     phys_addr_t base = machine.region[place].phys, phys = base + op->offset;
     bool overlapped = overlaps(phys, op->size, (enum dma_data_direction)op->dir);
     unsigned used = table_used();
+    unsigned long attrs = op->more / 2 % 8 == 7   ? DMA_ATTR_SKIP_CPU_SYNC
+                          : op->more / 2 % 8 >= 4 ? DMA_ATTR_MAY_SLEEP
+                                                  : 0;
     struct device *dev = &m.dev[op->dev];
     dma_addr_t dma;
 
     if (is_mapped_by(op->dev, phys, op->size))
         return;
-    if (op->kind == OP_MAP_SINGLE)
-        dma = dma_map_single(dev, machine_ram(phys, op->size), op->size,
-                             (enum dma_data_direction)op->dir);
+    if (op->kind == OP_MAP_SINGLE) {
+        attrs = 0;
+        dma = call_map_single(dev, machine_ram(phys, op->size), op->size,
+                              (enum dma_data_direction)op->dir);
+    } else if (attrs)
+        dma = dma_map_page_attrs(dev, phys_to_page(phys), phys % PAGE_SIZE, op->size,
+                                 (enum dma_data_direction)op->dir, attrs);
     else if (op->more % 2)
-        dma = dma_map_page(dev, phys_to_page(base), op->offset, op->size,
-                           (enum dma_data_direction)op->dir);
+        dma = call_map_page(dev, phys_to_page(base), op->offset, op->size,
+                            (enum dma_data_direction)op->dir);
     else
-        dma = dma_map_page(dev, phys_to_page(phys), phys % PAGE_SIZE, op->size,
-                           (enum dma_data_direction)op->dir);
-    mapped(op, phys, op->size, dma, overlapped, used);
+        dma = call_map_page(dev, phys_to_page(phys), phys % PAGE_SIZE, op->size,
+                            (enum dma_data_direction)op->dir);
+    mapped(op, phys, op->size, dma, overlapped, used, attrs & DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 void do_map(const struct op *op)
@@ -280,15 +378,15 @@ void do_map_bad(const struct op *op)
 
     switch (op->more % 4) {
     case 0:
-        dma = dma_map_page(dev, page, op->offset % PAGE_SIZE, 0, dir);
+        dma = call_map_page(dev, page, op->offset % PAGE_SIZE, 0, dir);
         break;
     case 1:
         if (!dev->max_segment_bytes)
             return;
-        dma = dma_map_page(dev, page, 0, dev->max_segment_bytes + 1, dir);
+        dma = call_map_page(dev, page, 0, dev->max_segment_bytes + 1, dir);
         break;
     case 2:
-        dma = dma_map_page(dev, page, op->offset % PAGE_SIZE, 16, (enum dma_data_direction)3);
+        dma = call_map_page(dev, page, op->offset % PAGE_SIZE, 16, (enum dma_data_direction)3);
         break;
     default:
         if (dma_map_sg(dev, &none, 0, dir) != 0)
@@ -303,44 +401,95 @@ void do_map_bad(const struct op *op)
 
 /* Ends */
 
+/* Whose contents the layer watches: it tells what the processor changed while the device had it. */
+static bool is_watched(const struct mapping *map)
+{
+    return m.dev[map->dev].check_ownership && (map->bounced || map->dir == DMA_TO_DEVICE);
+}
+
 static void expect_untouched(struct mapping *map)
 {
-    if (m.dev[map->dev].check_ownership && map->bounced && !map->cpu_owns &&
+    if (is_watched(map) && !cpu_has_any(map) &&
         memcmp(map->held, want_ram(map->phys), map->size) != 0)
         want_finding(map->dev, DMA_FINDING_NOT_SYNCED);
 }
 
-void mapping_ends(struct mapping *map)
+void mapping_ends(struct mapping *map, bool skip)
 {
     m.want[map->dev].unmaps++;
     map->live = false;
     note_ended(map->dev, map->dma);
+    expect_untouched(map);
     if (!map->bounced)
         return;
-    expect_untouched(map);
     if (map->overrun)
         want_finding(map->dev, DMA_FINDING_OVERRUN);
-    if (map->dir == DMA_TO_DEVICE || map->cpu_owns)
-        return;
-    memcpy(want_ram(map->phys), map->slot, map->size);
-    m.want[map->dev].bounced_bytes += map->size;
+    for (uint32_t from = 0, to; from < map->size && !skip; from = to) {
+        for (to = from + 1; to < map->size && map->is_cpu[to] == map->is_cpu[from];)
+            to++;
+        if (!map->is_cpu[from])
+            from_device(map, from, to - from);
+    }
 }
 
-static void unmap(struct mapping *map, uint32_t size, enum dma_data_direction dir, bool by_single)
+static void unmap(struct mapping *map, uint32_t size, enum dma_data_direction dir, unsigned how)
 {
-    mapping_ends(map);
-    if (by_single)
-        dma_unmap_single(&m.dev[map->dev], map->dma, size, dir);
+    struct device *dev = &m.dev[map->dev];
+
+    mapping_ends(map, how % 4 == 3);
+    if (how % 4 == 3)
+        dma_unmap_page_attrs(dev, map->dma, size, dir, DMA_ATTR_SKIP_CPU_SYNC);
+    else if (how % 4 == 1)
+        call_unmap_single(dev, map->dma, size, dir);
     else
-        dma_unmap_page(&m.dev[map->dev], map->dma, size, dir);
+        call_unmap_page(dev, map->dma, size, dir);
 }
+
+/*
+ * Somebody sleeps for slots: another thread ends a mapping that has some, but shares no bytes with
+ * what is being mapped. False: there is none, and so nobody who could wake it.
+ */
+static bool is_others(const struct mapping *map)
+{
+    phys_addr_t phys = machine.region[m.op.arg % MODEL_PLACES].phys + m.op.offset;
+
+    return map->bounced && !map->in_list && !shares(map, phys, m.op.size);
+}
+
+static bool fake_sleep(struct wait_queue *queue)
+{
+    struct mapping *map = pick_mapping(m.op.more, is_others);
+    struct list_head link;
+    unsigned was_off = model_irqs_off;
+    bool woken;
+
+    if (!map)
+        return false;
+    list_add_tail(&link, &queue->sleepers);
+    model_irqs_off = 0;
+    m.result->count[COUNT_SLEPT]++;
+    unmap(map, map->size, map->dir, 0);
+    woken = list_empty(&queue->sleepers);
+    CHECK(woken, "slots were given back, and nobody woke who sleeps for them");
+    if (!woken)
+        list_del(&link);
+    model_irqs_off = was_off;
+    return woken;
+}
+
+static void fake_wake(struct wait_queue *queue)
+{
+    list_del(queue->sleepers.next);
+}
+
+const struct wait_ops model_wait_ops = {.sleep = fake_sleep, .wake = fake_wake};
 
 void do_unmap(const struct op *op)
 {
     struct mapping *map = pick_mapping(op->arg, is_single);
 
     if (map)
-        unmap(map, map->size, map->dir, op->more % 2);
+        unmap(map, map->size, map->dir, op->more);
 }
 
 void do_unmap_wrong(const struct op *op)
@@ -360,7 +509,7 @@ void do_unmap_wrong(const struct op *op)
         want_finding(map->dev, DMA_FINDING_WRONG_SIZE);
     if (wrong & 2)
         want_finding(map->dev, DMA_FINDING_WRONG_DIRECTION);
-    unmap(map, size, dir, op->more / 3 % 2);
+    unmap(map, size, dir, op->more / 3);
 }
 
 static bool is_in_use(unsigned dev, dma_addr_t dma)
@@ -385,9 +534,9 @@ void do_unmap_again(const struct op *op)
     if (is_in_use(ended->dev, ended->dma))
         return;
     counters = &m.dev[ended->dev].counters;
-    /* Where an interrupt may have taken the place as well, one adds. */
-    is_sure = m.adds + machine.coherent_allocs - ended->adds + 1 < ended->room;
-    dma_unmap_page(&m.dev[ended->dev], ended->dma, op->size, (enum dma_data_direction)op->dir);
+    call_unmap_page(&m.dev[ended->dev], ended->dma, op->size, (enum dma_data_direction)op->dir);
+    /* Later mappings may have used its place again, and so may one of an interrupt just now. */
+    is_sure = m.adds + machine.coherent_allocs == ended->adds;
     if (is_sure || counters->finding[DMA_FINDING_DOUBLE_UNMAP] >
                        m.want[ended->dev].finding[DMA_FINDING_DOUBLE_UNMAP])
         want_finding(ended->dev, DMA_FINDING_DOUBLE_UNMAP);
@@ -398,8 +547,8 @@ void do_unmap_again(const struct op *op)
 void do_unmap_unknown(const struct op *op)
 {
     want_finding(op->dev, DMA_FINDING_UNKNOWN);
-    dma_unmap_page(&m.dev[op->dev], dma_make(NOWHERE + op->offset % PAGE_SIZE), op->size,
-                   (enum dma_data_direction)op->dir);
+    call_unmap_page(&m.dev[op->dev], dma_make(NOWHERE + op->offset % PAGE_SIZE), op->size,
+                    (enum dma_data_direction)op->dir);
 }
 
 /* Syncs */
@@ -424,27 +573,43 @@ static enum dma_data_direction sync_dir(const struct op *op, const struct mappin
 static void expect_sync_cpu(struct mapping *map, uint32_t from, uint32_t bytes,
                             enum dma_data_direction dir)
 {
-    if (!map->bounced)
+    if (!map->bounced && !is_watched(map))
         return;
     expect_untouched(map);
-    if (dir != DMA_TO_DEVICE) {
-        memcpy(want_ram(map->phys + from), map->slot + from, bytes);
-        m.want[map->dev].bounced_bytes += bytes;
-    }
-    if (bytes == map->size)
-        map->cpu_owns = true;
-    else
-        buffer_now(map, map->held);
+    if (map->bounced && dir != DMA_TO_DEVICE)
+        from_device(map, from, bytes);
+    memset(map->is_cpu + from, true, bytes);
+    buffer_now(map, map->held);
 }
 
 static void expect_sync_device(struct mapping *map, uint32_t from, uint32_t bytes)
 {
-    if (!map->bounced)
+    if (!map->bounced && !is_watched(map))
         return;
-    memcpy(map->slot + from, want_ram(map->phys + from), bytes);
-    m.want[map->dev].bounced_bytes += bytes;
-    map->cpu_owns = false;
+    if (map->bounced)
+        to_device(map, from, bytes);
+    memset(map->is_cpu + from, false, bytes);
     buffer_now(map, map->held);
+}
+
+/*
+ * Whether the layer has a place for what the part would leave: not more parts of the processor's
+ * than it can tell, and an entry, if the mapping needs one for that.
+ */
+static bool can_sync(const struct mapping *map, uint32_t from, uint32_t bytes, bool for_cpu)
+{
+    unsigned parts = 0;
+    bool last = false;
+
+    if (!map->bounced && !is_watched(map))
+        return true;
+    for (uint32_t i = 0; i < map->size; i++) {
+        bool is_cpu = i >= from && i < from + bytes ? for_cpu : map->is_cpu[i];
+
+        parts += is_cpu && !last;
+        last = is_cpu;
+    }
+    return parts <= DMA_CPU_PARTS && table_used() < DMA_NR_ENTRIES;
 }
 
 void do_sync_cpu(const struct op *op)
@@ -455,6 +620,8 @@ void do_sync_cpu(const struct op *op)
     if (!map)
         return;
     part_of(op, map, &from, &bytes);
+    if (!can_sync(map, from, bytes, true))
+        return;
     expect_sync_cpu(map, from, bytes, sync_dir(op, map));
     dma_sync_single_for_cpu(&m.dev[map->dev], map->dma + from, bytes, sync_dir(op, map));
 }
@@ -467,6 +634,8 @@ void do_sync_device(const struct op *op)
     if (!map)
         return;
     part_of(op, map, &from, &bytes);
+    if (!can_sync(map, from, bytes, false))
+        return;
     expect_sync_device(map, from, bytes);
     dma_sync_single_for_device(&m.dev[map->dev], map->dma + from, bytes, sync_dir(op, map));
 }
@@ -560,7 +729,7 @@ void do_device_read(const struct op *op)
 
 void do_device_overrun(const struct op *op)
 {
-    struct mapping *map = pick_mapping(op->arg, is_bounced);
+    struct mapping *map = pick_mapping(op->arg, is_guarded);
     uint32_t room;
 
     if (!map)
@@ -603,21 +772,35 @@ void do_cpu_write_mapped(const struct op *op)
 
 /* What holds of all */
 
-void check_mappings(void)
+/* Slots of each pool: as many as the live mappings have, and never fewer at the peak. */
+static void check_slots(const uint32_t *slots)
 {
-    const struct mapping *turn = &m.mapping[m.result->done % MAX_MAPPINGS];
-    uint32_t slots = 0, used = 0;
     struct bounce_pool_info info;
 
-    for (unsigned i = 0; i < MAX_MAPPINGS; i++) {
-        if (m.mapping[i].live && m.mapping[i].bounced)
-            slots += slots_of(m.mapping[i].dma, m.mapping[i].size);
+    for (unsigned i = 0; bounce_pool_info(i, &info) && i < ARRAY_SIZE(m.peak_slots); i++) {
+        m.peak_slots[i] = MAX(m.peak_slots[i], slots[i]);
+        CHECK(info.used_bytes == slots[i] * SLOT_BYTES,
+              "%u bytes of slots of pool %u are in use, %u wanted", info.used_bytes, i,
+              slots[i] * SLOT_BYTES);
+        CHECK(info.peak_bytes >= m.peak_slots[i] * SLOT_BYTES,
+              "%u bytes of slots of pool %u were in use at most, %u at least wanted",
+              info.peak_bytes, i, m.peak_slots[i] * SLOT_BYTES);
     }
-    for (unsigned i = 0; bounce_pool_info(i, &info); i++)
-        used += info.used_bytes;
-    CHECK(used == slots * SLOT_BYTES, "%u bytes of slots are in use, %u wanted", used,
-          slots * SLOT_BYTES);
-    if (turn->live && turn->bounced)
-        CHECK(!memcmp(machine_ram(dma_to_phys(turn->dma), turn->size), turn->slot, turn->size),
-              "the slots of 0x%llx+%u have changed", (unsigned long long)turn->phys, turn->size);
+}
+
+void check_mappings(bool sweep)
+{
+    uint32_t slots[ARRAY_SIZE(m.peak_slots)] = {0};
+
+    for (unsigned i = 0; i < MAX_MAPPINGS; i++) {
+        const struct mapping *map = &m.mapping[i];
+
+        if (!map->live || !map->bounced)
+            continue;
+        slots[map->dma >= MIB64(16)] += slots_of(map->dma, map->size);
+        CHECK(!sweep ||
+                  !memcmp(machine_ram(dma_to_phys(map->dma), map->size), map->slot, map->size),
+              "the slots of 0x%llx+%u have changed", (unsigned long long)map->phys, map->size);
+    }
+    check_slots(slots);
 }

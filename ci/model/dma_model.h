@@ -80,6 +80,7 @@ enum model_count {
     COUNT_DIRECT,
     COUNT_BOUNCED,
     COUNT_FULL, /* maps that failed for want of slots or of table entries */
+    COUNT_SLEPT,
     COUNT_MERGED,
     COUNT_INTERRUPTED,
     COUNT_FINDINGS,

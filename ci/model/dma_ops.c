@@ -48,9 +48,9 @@ static const char *const events[NR_EVENTS] = {NAME(EVENT_NONE), NAME(EVENT_IRQ)}
 /* How often each kind comes, in about 256 of a random sequence. */
 static const uint8_t weights[NR_OP_KINDS] = {
     [OP_SETUP] = 3,
-    [OP_MAP] = 40,
+    [OP_MAP] = 60,
     [OP_MAP_SINGLE] = 8,
-    [OP_MAP_SG] = 16,
+    [OP_MAP_SG] = 20,
     [OP_MAP_BAD] = 2,
     [OP_UNMAP] = 34,
     [OP_UNMAP_WRONG] = 6,
@@ -82,10 +82,10 @@ static const uint8_t weights[NR_OP_KINDS] = {
 };
 
 const char *const model_count_names[MODEL_NR_COUNTS] = {
-    [COUNT_DIRECT] = "direct",           [COUNT_BOUNCED] = "bounced",
-    [COUNT_FULL] = "had no room",        [COUNT_MERGED] = "lists merged",
-    [COUNT_INTERRUPTED] = "interrupted", [COUNT_FINDINGS] = "findings",
-    [COUNT_BLOCKS] = "blocks",
+    [COUNT_DIRECT] = "direct",     [COUNT_BOUNCED] = "bounced",
+    [COUNT_FULL] = "had no room",  [COUNT_MERGED] = "lists merged",
+    [COUNT_SLEPT] = "slept",       [COUNT_INTERRUPTED] = "interrupted",
+    [COUNT_FINDINGS] = "findings", [COUNT_BLOCKS] = "blocks",
 };
 
 void model_print(const struct op *ops, size_t count)
@@ -135,7 +135,7 @@ bool model_parse_op(const char *line, struct op *op)
 /* Small sizes are as likely as large ones; so are offsets near where the masks end. */
 static uint16_t random_size(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
 {
-    static const uint16_t limits[] = {8, 64, 300, 1000, 3000, 9000};
+    static const uint16_t limits[] = {8, 64, 300, 1000, 5000, 12000};
 
     return (uint16_t)draw(ctx, limits[draw(ctx, sizeof(limits) / sizeof(limits[0]))]);
 }

@@ -4,23 +4,25 @@
 
 /* What the DMA model says, for the files that it is made of. */
 
+#include "ci/model/dma_calls.h"
 #include "ci/model/dma_machine.h"
 #include "ci/model/model.h"
 
-#define MAX_MAPPINGS 32u
+#define MAX_MAPPINGS 48u /* more than the tables hold */
 #define MAX_LISTS 4u
 #define MAX_PIECES 6u
 #define MAX_COHERENT 4u
 #define MAX_BLOCKS 24u
 #define MAX_ENDED 16u
-#define SLOT_BYTES 2048u
+#define SLOT_BYTES 4096u
+#define MARK_BYTES 8u
+#define MARK_STEP 1024u
 #define NR_DEVICES (MODEL_DEVICES + 1u)
 #define IRQ_DEVICE MODEL_DEVICES /* the interrupt handler's */
 
 struct mapping {
     bool live, bounced, in_list;
-    bool cpu_owns; /* wholly synced for the CPU */
-    bool overrun;  /* the device has written into its guards */
+    bool overrun; /* the device has written into its guards */
     unsigned dev;
     phys_addr_t phys;
     dma_addr_t dma;
@@ -28,6 +30,7 @@ struct mapping {
     enum dma_data_direction dir;
     uint8_t slot[MODEL_PLACE_BYTES]; /* what the device sees, if it bounces */
     uint8_t held[MODEL_PLACE_BYTES]; /* what the buffer was when the device got it */
+    bool is_cpu[MODEL_PLACE_BYTES];  /* bytes that are synced for the CPU, if it bounces */
 };
 
 struct list {
@@ -42,8 +45,7 @@ struct list {
 struct ended {
     unsigned dev;
     dma_addr_t dma;
-    uint32_t adds; /* to the table by then */
-    uint32_t room; /* free places by then */
+    uint32_t adds; /* by then */
 };
 
 struct coherent {
@@ -79,8 +81,9 @@ struct state {
     uint32_t nr_ended, adds;
     struct coherent coherent[MAX_COHERENT];
     struct pool pool[MODEL_POOLS];
-    uint32_t fill; /* for the next bytes that anybody writes */
-    struct op op;  /* in progress */
+    uint32_t peak_slots[2]; /* of each bounce pool */
+    uint32_t fill;          /* for the next bytes that anybody writes */
+    struct op op;           /* in progress */
     unsigned accesses;
     bool in_irq;
     struct model_result *result;
@@ -155,16 +158,20 @@ void do_pool_wrong(const struct op *op);
 void do_pool_scribble(const struct op *op);
 void do_pool_destroy(const struct op *op);
 
+/* Who else runs when the layer sleeps. */
+extern const struct wait_ops model_wait_ops;
+
 /* What must hold of them between operations, and how all of them end. */
-void check_mappings(void);
+void check_mappings(bool sweep);
 void check_blocks(void);
 void end_blocks(void);
 
 /* What the calls for one mapping must come to; for lists too. */
 struct mapping *mapping_enter(unsigned dev, phys_addr_t phys, dma_addr_t dma, uint32_t size,
-                              enum dma_data_direction dir);
+                              enum dma_data_direction dir, bool skip);
 void expect_failed(unsigned dev, phys_addr_t phys, uint32_t size, bool overlapped);
-void mapping_ends(struct mapping *map);
+void mapping_ends(struct mapping *map, bool skip);
+bool has_marks(uint32_t size, enum dma_data_direction dir);
 void sync_whole(struct mapping *map, bool for_cpu);
 
 #endif

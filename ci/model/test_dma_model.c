@@ -19,11 +19,48 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct model_mutation mutations[] = {
-    {"bounce_keep_slots", 2},      {"bounce_repeat_page", 2},    {"bounce_skip_copy_from", 2},
-    {"bounce_skip_copy_to", 1},    {"dma_cross_boundary", 1},    {"dma_ignore_mask", 1},
-    {"dma_leak_mapping", 2},       {"pool_forget_boundary", 3},  {"pool_give_twice", 3},
-    {"pool_skip_zero", 2},         {"sg_forget_last", 2},        {"sg_keep_failed", 12},
-    {"sg_merge_over_boundary", 1}, {"sg_merge_over_segment", 1}, {"sg_never_merge", 1},
+    {"bounce_believe_unwritten", 2},
+    {"bounce_forget_last_mark", 2},
+    {"bounce_free_twice", 2},
+    {"bounce_keep_peak", 2},
+    {"bounce_keep_slots", 2},
+    {"bounce_lose_offset", 1},
+    {"bounce_lose_wakeup", 12},
+    {"bounce_never_grow", 8},
+    {"bounce_repeat_page", 2},
+    {"bounce_skip_copy_from", 2},
+    {"bounce_skip_copy_to", 1},
+    {"bounce_skip_marks", 2},
+    {"bounce_wrong_way", 2},
+    {"dma_boundary_off_by_one", 2},
+    {"dma_cross_boundary", 1},
+    {"dma_forget_parts", 4},
+    {"dma_give_whole", 14},
+    {"dma_ignore_mask", 1},
+    {"dma_keep_checksum", 4},
+    {"dma_keep_part", 4},
+    {"dma_leak_mapping", 2},
+    {"dma_mask_off_by_one", 2},
+    {"dma_miss_overlap", 2},
+    {"dma_quick_past_mask", 3},
+    {"dma_skip_buckets", 2},
+    {"dma_skip_checksum", 4},
+    {"dma_skip_sync", 3},
+    {"pool_forget_boundary", 3},
+    {"pool_free_inside", 3},
+    {"pool_free_twice", 6},
+    {"pool_give_twice", 4},
+    {"pool_skip_poison", 5},
+    {"pool_skip_zero", 2},
+    {"sg_fit_apart", 1},
+    {"sg_fit_over_boundary", 1},
+    {"sg_fit_over_mask", 1},
+    {"sg_forget_last", 2},
+    {"sg_keep_failed", 24},
+    {"sg_merge_over_boundary", 1},
+    {"sg_merge_over_segment", 1},
+    {"sg_never_merge", 1},
+    {"sg_no_end", 2},
 };
 
 static void random_sequences(void **state)
@@ -40,6 +77,7 @@ static void random_sequences(void **state)
         assert_true(search.total[COUNT_DIRECT] > search.done / 20);
         assert_true(search.total[COUNT_BOUNCED] > search.done / 20);
         assert_true(search.total[COUNT_FULL] > search.done / 200);
+        assert_true(search.total[COUNT_SLEPT] > 0 || search.done < 100000); /* it is rare */
         assert_true(search.total[COUNT_MERGED] > search.done / 100);
         assert_true(search.total[COUNT_INTERRUPTED] > search.done / 100);
         assert_true(search.total[COUNT_FINDINGS] > search.done / 20);

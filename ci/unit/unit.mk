@@ -15,8 +15,8 @@ test_console_SRCS := drivers/console_grid.c drivers/console_font.c lib/format.c 
 test_completion_SRCS := lib/prng.c
 test_crc32c_SRCS := lib/crc32c.c lib/prng.c
 test_destructive_SRCS := drivers/destructive.c lib/prng.c
-test_dma_SRCS := drivers/dma_map.c drivers/dma_sg.c drivers/bounce.c drivers/dma_track.c lib/bitmap.c lib/crc32c.c \
-	lib/finding.c lib/format.c lib/prng.c
+test_dma_SRCS := $(filter-out drivers/dma_pool.c,$(wildcard drivers/dma_*.c drivers/bounce*.c)) paging/wait.c \
+	lib/bitmap.c lib/crc32c.c lib/finding.c lib/format.c lib/prng.c
 test_dma_pool_SRCS := drivers/dma_pool.c lib/prng.c
 test_elf_SRCS := loader/elf.c loader/image.c lib/prng.c
 test_format_SRCS := lib/format.c lib/prng.c

@@ -40,9 +40,32 @@ struct cpu {
     uint32_t probe_return_eip;
 };
 
+/*
+ * this_cpu_get(), this_cpu_set(): a 32-bit field of this_cpu() by itself, in one instruction, which
+ * is all that an interrupt or a change of the processor could come in between of.
+ */
 #if __STDC_HOSTED__
 struct cpu *this_cpu(void); /* a unit test has its own */
+#define this_cpu_get(field) (this_cpu()->field)
+#define this_cpu_set(field, value) (this_cpu()->field = (value))
 #else
+#define this_cpu_get(field)                                   \
+    ({                                                        \
+        __typeof__(((struct cpu *)0)->field) this_cpu_value;  \
+        __asm__ volatile("movl %%fs:%c1, %0"                  \
+                         : "=r"(this_cpu_value)               \
+                         : "i"(offsetof(struct cpu, field))); \
+        this_cpu_value;                                       \
+    })
+#define this_cpu_set(field, value)                                               \
+    ({                                                                           \
+        __typeof__(((struct cpu *)0)->field) this_cpu_value = (value);           \
+        __asm__ volatile("movl %0, %%fs:%c1"                                     \
+                         :                                                       \
+                         : "r"(this_cpu_value), "i"(offsetof(struct cpu, field)) \
+                         : "memory");                                            \
+    })
+
 static inline struct cpu *this_cpu(void)
 {
     struct cpu *cpu;

@@ -473,6 +473,7 @@ static void case_misuse(struct test *t)
 
     if (!b)
         return;
+    dma_check_limits(t, b->client->dev, b->arena);
     dma_check_partial_sync(t, b->client->dev, b->arena);
     dma_check_misuse(t, b->client->dev, b->arena);
     check_end(b);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "paging/page_alloc.h"
 #include "payload/tests/dma_misuse.h"
+#include "payload/thread.h"
 
 /* A pool is filled with the largest first, and then with ever smaller ones. */
 #define FULL_FIRST_BYTES KIB(64)
-#define FULL_LAST_BYTES KIB(2) /* a slot */
-#define FULL_MAX 512u          /* mappings that it can take, more than two pools need */
-#define FULL_PIECE_BYTES 64u   /* of the mappings that fill the table */
+#define FULL_LAST_BYTES PAGE_SIZE /* a slot */
+#define FULL_AREA_ORDER 5u        /* the smallest area that a pool grows by */
+#define FULL_MAX 512u             /* mappings that it can take, more than two pools need */
+#define FULL_PIECE_BYTES 64u      /* of the mappings that fill the table */
 #define FULL_MAX_PIECES (DMA_ARENA_BYTES / FULL_PIECE_BYTES)
 
 /* The device whose mappings they are, with the limits of the one under test. */
@@ -27,7 +30,7 @@ static uint32_t pools_in_reach(const struct device *dev)
     uint32_t size = 0;
 
     for (unsigned i = 0; bounce_pool_info(i, &pool); i++) {
-        if (pool.base + pool.size_bytes - 1 <= dev->dma_mask)
+        if (pool.end - 1 <= dev->dma_mask)
             size += pool.size_bytes;
     }
     return size;
@@ -53,11 +56,75 @@ static void check_list_rolls_back(struct test *t, const struct dma_arena *arena,
                "a list that failed left %u mappings and %u bytes of the pools",
                dma_live_mappings(&full) - live, pools_used() - used);
     TEST_CHECK(t,
-               full.counters.maps == was.maps + 1 && full.counters.unmaps == was.unmaps + 1 &&
-                   full.counters.errors == was.errors + 1,
+               full.counters.direct + full.counters.bounced == was.direct + was.bounced + 1 &&
+                   full.counters.unmaps == was.unmaps + 1 && full.counters.errors == was.errors + 1,
                "a list that failed counts %u maps, %u unmaps, %u errors, not 1 each",
-               full.counters.maps - was.maps, full.counters.unmaps - was.unmaps,
-               full.counters.errors - was.errors);
+               full.counters.direct + full.counters.bounced - was.direct - was.bounced,
+               full.counters.unmaps - was.unmaps, full.counters.errors - was.errors);
+}
+
+/* Peaks are no lower than what is in use, and a full pool has grown if there was memory for it. */
+static void check_grown(struct test *t)
+{
+    struct bounce_pool_info pool;
+
+    for (unsigned i = 0; bounce_pool_info(i, &pool); i++) {
+        struct page *page;
+
+        TEST_CHECK(t, pool.peak_bytes >= pool.used_bytes && pool.used_bytes <= pool.size_bytes,
+                   "pool %u: %u bytes used of %u, at most %u", i, pool.used_bytes, pool.size_bytes,
+                   pool.peak_bytes);
+        if (pool.used_bytes < pool.size_bytes || pool.size_bytes >= pool.limit_bytes)
+            continue;
+        page = alloc_pages_in(FULL_AREA_ORDER, phys_make(i ? MIB64(16) : MIB64(1)),
+                              dma_to_phys(full.dma_mask) + 1);
+        TEST_CHECK(t, !page || pool.areas > 1, "pool %u is full with %u bytes and did not grow", i,
+                   pool.size_bytes);
+        if (page)
+            __free_pages(page, FULL_AREA_ORDER);
+    }
+}
+
+struct sleeper {
+    struct page *page;
+    dma_addr_t addr;
+    bool done;
+};
+
+static void thread_map(void *arg)
+{
+    struct sleeper *s = arg;
+
+    s->addr = dma_map_page_attrs(&full, s->page, 0, PAGE_SIZE, DMA_TO_DEVICE, DMA_ATTR_MAY_SLEEP);
+    s->done = true;
+}
+
+/* With no slot free, a thread that may sleep waits for the one at `addr`. */
+static void check_sleep(struct test *t, struct page *page, dma_addr_t addr, uint32_t size)
+{
+    struct sleeper s = {.page = page, .addr = DMA_MAPPING_ERROR};
+    struct thread *thread;
+
+    thread_map(&s);
+    TEST_CHECK(t, dma_mapping_error(&full, s.addr), "a mapping waited for nobody, and got 0x%llx",
+               addr_number(s.addr));
+    s.done = false;
+    if (threads_start(0) != 0)
+        return;
+    thread = thread_create("sleeper", thread_map, &s);
+    if (!thread) {
+        test_error(t, "no memory for a thread");
+    } else {
+        thread_yield();
+        TEST_CHECK(t, !s.done, "a mapping that should sleep for slots has come to 0x%llx",
+                   addr_number(s.addr));
+        dma_unmap_page(&full, addr, size, DMA_TO_DEVICE);
+        TEST_CHECK(t, thread_join(thread), "a mapping sleeps for ever with slots free");
+        TEST_CHECK(t, s.done && !dma_mapping_error(&full, s.addr), "slots came free for nobody");
+        if (s.done && !dma_mapping_error(&full, s.addr))
+            dma_unmap_page(&full, s.addr, PAGE_SIZE, DMA_TO_DEVICE);
+    }
+    threads_stop();
 }
 
 /* All slots of the pools, from an arena that the device can't reach. */
@@ -65,7 +132,7 @@ static void fill_pools(struct test *t, const struct dma_arena *arena)
 {
     static dma_addr_t addr[FULL_MAX];
     static uint32_t size[FULL_MAX];
-    uint32_t used_before = pools_used(), reach = pools_in_reach(&full);
+    uint32_t used_before = pools_used();
     uint32_t limit = full.max_segment_bytes ? full.max_segment_bytes : FULL_FIRST_BYTES;
     uint32_t bytes = FULL_FIRST_BYTES;
     struct dma_counters was = full.counters;
@@ -84,8 +151,8 @@ static void fill_pools(struct test *t, const struct dma_arena *arena)
         }
     }
     TEST_CHECK(t, count > 0 && count < FULL_MAX, "%u mappings, and the pools are not full", count);
-    TEST_CHECK(t, pools_used() == reach, "no slot to be had with %u of %u bytes in use",
-               pools_used(), reach);
+    TEST_CHECK(t, pools_used() == pools_in_reach(&full),
+               "no slot to be had with %u of %u bytes in use", pools_used(), pools_in_reach(&full));
     TEST_CHECK(t,
                full.counters.errors == was.errors + failures &&
                    full.counters.bounced == was.bounced + count &&
@@ -93,9 +160,10 @@ static void fill_pools(struct test *t, const struct dma_arena *arena)
                "%u mappings, %u failures: counted %u bounced, %u errors, %u live", count, failures,
                full.counters.bounced - was.bounced, full.counters.errors - was.errors,
                dma_live_mappings(&full));
+    check_grown(t);
     if (count > 0) {
         count--;
-        dma_unmap_page(&full, addr[count], size[count], DMA_TO_DEVICE);
+        check_sleep(t, arena->page, addr[count], size[count]);
         if (size[count] == FULL_LAST_BYTES)
             check_list_rolls_back(t, arena, FULL_LAST_BYTES);
     }

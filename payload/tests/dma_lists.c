@@ -79,7 +79,7 @@ static void check_segments(struct test *t, const char *rules, uint32_t offset,
                    "%s: segment %u is 0x%llx+%u, not 0x%llx+%u", rules, i,
                    addr_number(sg_dma_address(&list[i])), sg_dma_len(&list[i]), addr_number(next),
                    pieces[i] * PIECE);
-        next = next + pieces[i] * PIECE;
+        next += (uint64_t)pieces[i] * PIECE;
     }
     if (segments != 0)
         dma_unmap_sg(&dev, list, NR_PIECES, DMA_TO_DEVICE);

@@ -51,6 +51,12 @@ static dma_addr_t map_at(struct page *page, uint32_t offset, enum dma_data_direc
     return dma_map_page(&fake, page, offset, MISUSE_BYTES, dir);
 }
 
+/* No device has written what these map. */
+static void drop(dma_addr_t addr)
+{
+    dma_unmap_page_attrs(&fake, addr, MISUSE_BYTES, DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
+}
+
 static void unmap_twice(struct page *page)
 {
     dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_TO_DEVICE);
@@ -102,7 +108,28 @@ static void map_twice(struct page *page)
     dma_addr_t second = map_at(page, MISUSE_OFFSET + MISUSE_BYTES - 1, DMA_TO_DEVICE);
 
     dma_unmap_page(&fake, second, MISUSE_BYTES, DMA_TO_DEVICE);
-    dma_unmap_page(&fake, first, MISUSE_BYTES, DMA_FROM_DEVICE);
+    drop(first);
+}
+
+/* One that covers several pages, and one within the last of them: either may come first. */
+static void map_into_long(struct page *page)
+{
+    const uint32_t bytes = 3 * PAGE_SIZE;
+    dma_addr_t first = dma_map_page(&fake, page, 0, bytes, DMA_TO_DEVICE);
+    dma_addr_t second = map_at(page + 2, PAGE_SIZE - MISUSE_BYTES, DMA_FROM_DEVICE);
+
+    drop(second);
+    dma_unmap_page(&fake, first, bytes, DMA_TO_DEVICE);
+}
+
+static void map_long_over(struct page *page)
+{
+    const uint32_t bytes = 3 * PAGE_SIZE;
+    dma_addr_t first = map_at(page + 1, MISUSE_OFFSET, DMA_FROM_DEVICE);
+    dma_addr_t second = dma_map_page(&fake, page, 0, bytes, DMA_TO_DEVICE);
+
+    dma_unmap_page(&fake, second, bytes, DMA_TO_DEVICE);
+    drop(first);
 }
 
 static void forget_unmap(struct page *page)
@@ -116,7 +143,7 @@ static void sync_past_end(struct page *page)
     dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_FROM_DEVICE);
 
     dma_sync_single_for_cpu(&fake, addr + 1, MISUSE_BYTES, DMA_FROM_DEVICE);
-    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_FROM_DEVICE);
+    drop(addr);
 }
 
 static void sync_wrong_direction(struct page *page)
@@ -124,7 +151,7 @@ static void sync_wrong_direction(struct page *page)
     dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_FROM_DEVICE);
 
     dma_sync_single_for_device(&fake, addr, MISUSE_BYTES, DMA_TO_DEVICE);
-    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_FROM_DEVICE);
+    drop(addr);
 }
 
 static void unmap_coherent(struct page *page)
@@ -157,6 +184,32 @@ static void overrun(struct page *page)
     dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_FROM_DEVICE);
 }
 
+static bool only_came;
+
+/* The last bytes of what the device should have written never came. */
+static void deliver_too_little(struct page *page)
+{
+    const uint8_t old = 0x44;
+    uint8_t last[2];
+    dma_addr_t addr;
+
+    memset_page(page, MISUSE_OFFSET, old, MISUSE_BYTES);
+    addr = map_at(page, MISUSE_OFFSET, DMA_FROM_DEVICE);
+    bus_fill(addr, 0, MISUSE_BYTES - 8);
+    dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_FROM_DEVICE);
+    memcpy_from_page(&last[0], page, MISUSE_OFFSET + MISUSE_BYTES - 9, 1);
+    memcpy_from_page(&last[1], page, MISUSE_OFFSET + MISUSE_BYTES - 1, 1);
+    only_came = last[0] == 0 && last[1] == old;
+}
+
+static void look_too_early(struct page *page)
+{
+    dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_FROM_DEVICE);
+
+    dma_sync_single_for_cpu(&fake, addr, 8, DMA_FROM_DEVICE);
+    drop(addr);
+}
+
 struct misuse {
     const char *what;
     void (*commit)(struct page *page);
@@ -172,12 +225,16 @@ static const struct misuse misuses[] = {
     {"unmapped by another device", unmap_of_other_device, DMA_FINDING_UNKNOWN, false},
     {"nothing mapped", map_nothing, DMA_FINDING_BAD_ARGUMENT, false},
     {"a byte mapped twice", map_twice, DMA_FINDING_OVERLAP, false},
+    {"mapped within a long mapping", map_into_long, DMA_FINDING_OVERLAP, false},
+    {"a long mapping over another", map_long_over, DMA_FINDING_OVERLAP, false},
     {"never unmapped", forget_unmap, DMA_FINDING_LEAK, false},
     {"synced past its end", sync_past_end, DMA_FINDING_WRONG_SIZE, false},
     {"synced in another direction", sync_wrong_direction, DMA_FINDING_WRONG_DIRECTION, false},
     {"coherent memory unmapped", unmap_coherent, DMA_FINDING_WRONG_KIND, false},
-    {"written without a sync", forget_sync, DMA_FINDING_NOT_SYNCED, true},
+    {"written without a sync", forget_sync, DMA_FINDING_NOT_SYNCED, false},
     {"written past its end by the device", overrun, DMA_FINDING_OVERRUN, true},
+    {"not written to its end by the device", deliver_too_little, DMA_FINDING_UNWRITTEN, true},
+    {"synced before the device wrote it", look_too_early, DMA_FINDING_UNWRITTEN, true},
 };
 
 static void check_one_misuse(struct test *t, const struct misuse *m, struct page *page,
@@ -186,26 +243,40 @@ static void check_one_misuse(struct test *t, const struct misuse *m, struct page
     struct dma_counters was = fake.counters;
 
     test_findings_begin(t);
+    only_came = true;
     m->commit(page);
     test_findings_end(t, 1, m->what);
+    TEST_CHECK(t, only_came, "%s (%s): more or less than what came is in the buffer", m->what,
+               memory);
     TEST_CHECK(t, fake.counters.finding[m->kind] == was.finding[m->kind] + 1,
                "%s (%s): not noticed as \"%s\"", m->what, memory, dma_finding_name(m->kind));
 }
 
+/* With contents that are checked, which takes the long ways, or without, which takes the quick. */
+static void check_all_misuse(struct test *t, const struct dma_arena *arena, const char *memory)
+{
+    bool bounces = phys_to_dma(arena->phys) + PAGE_SIZE > fake.dma_mask;
+
+    for (unsigned k = 0; k < ARRAY_SIZE(misuses); k++) {
+        if ((misuses[k].only_bounced && !bounces) ||
+            (misuses[k].kind == DMA_FINDING_NOT_SYNCED && !fake.check_ownership))
+            continue;
+        check_one_misuse(t, &misuses[k], arena->page, memory);
+    }
+    dma_arena_paint(arena, 0, PAGE_SIZE);
+}
+
 void dma_check_misuse(struct test *t, const struct device *like, const struct dma_arena *arenas)
 {
-    fake = dma_device_like("fake", like);
-    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
-        bool bounces = arenas[i].page && phys_to_dma(arenas[i].phys) + PAGE_SIZE > fake.dma_mask;
-
-        for (unsigned k = 0; arenas[i].page && k < ARRAY_SIZE(misuses); k++) {
-            if (bounces || !misuses[k].only_bounced)
-                check_one_misuse(t, &misuses[k], arenas[i].page, dma_arena_name(i));
+    for (unsigned checked = 0; checked < 2; checked++) {
+        fake = dma_device_like("fake", like);
+        fake.check_ownership = checked;
+        for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
+            if (arenas[i].page)
+                check_all_misuse(t, &arenas[i], dma_arena_name(i));
         }
-        if (arenas[i].page)
-            dma_arena_paint(&arenas[i], 0, PAGE_SIZE);
+        TEST_CHECK(t, dma_live_mappings(&fake) == 0, "%u mappings left", dma_live_mappings(&fake));
     }
-    TEST_CHECK(t, dma_live_mappings(&fake) == 0, "%u mappings left", dma_live_mappings(&fake));
 }
 
 #define MANY_PLACE_BYTES KIB(8) /* each mapping has a place of its own in its arena */
@@ -276,7 +347,9 @@ static void begin_mapping(struct test *t, const struct dma_arena *arenas, struct
     if (!TEST_CHECK(t, m->live, "mapping 0x%llx+%u failed", addr_number(m->phys), m->bytes))
         return;
     check_address(t, all, m);
-    TEST_CHECK(t, bus_holds(m->addr, m->value) && bus_holds(m->addr + m->bytes - 1, m->value),
+    TEST_CHECK(t,
+               m->dir == DMA_FROM_DEVICE ||
+                   (bus_holds(m->addr, m->value) && bus_holds(m->addr + m->bytes - 1, m->value)),
                "0x%llx+%u: device sees other contents at 0x%llx", addr_number(m->phys), m->bytes,
                addr_number(m->addr));
 }
@@ -307,7 +380,7 @@ static void sync_mapping(struct test *t, struct mapping *m)
     m->value ^= UINT8_MAX;
     memset_page(m->page, m->offset, m->value, m->bytes);
     dma_sync_single_for_device(&crowd, m->addr, m->bytes, m->dir);
-    TEST_CHECK(t, bus_holds(m->addr + m->bytes - 1, m->value),
+    TEST_CHECK(t, m->dir == DMA_FROM_DEVICE || bus_holds(m->addr + m->bytes - 1, m->value),
                "0x%llx+%u: device does not see what was synced for it", addr_number(m->phys),
                m->bytes);
 }
@@ -318,6 +391,7 @@ void dma_check_many(struct test *t, const struct device *like, const struct dma_
     struct prng *prng = test_prng(t);
 
     crowd = dma_device_like("crowd", like);
+    crowd.check_ownership = prng_below(prng, 2);
     memset(all, 0, sizeof(all));
     for (uint32_t step = 0; step < MANY_STEPS && !test_should_stop(t); step++) {
         struct mapping *m = &all[prng_below(prng, MANY_MAPPINGS)];

@@ -29,6 +29,12 @@ void dma_check_many(struct test *t, const struct device *like, const struct dma_
  */
 void dma_check_full(struct test *t, const struct device *like, const struct dma_arena *arenas);
 
+/*
+ * The limits of the device, to the byte: what is in reach, and what is beyond it; limits that
+ * change and those that may not; the largest mapping that there can be.
+ */
+void dma_check_limits(struct test *t, const struct device *like, const struct dma_arena *arenas);
+
 /* Syncs a part in the middle of a mapping: that part changes hands, and nothing else. */
 void dma_check_partial_sync(struct test *t, const struct device *like,
                             const struct dma_arena *arenas);
