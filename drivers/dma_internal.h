@@ -3,9 +3,9 @@
 #define DRIVERS_DMA_INTERNAL_H
 
 /*
- * Between the files that make up the DMA mapping API: one mapping, made and ended for `caller`, the
- * address in the driver that findings name. Rules and results are those of dma_map_page_attrs() and
- * dma_unmap_page_attrs() in drivers/dma.h.
+ * Between the files that make up the DMA mapping API: one mapping, made, synced and ended for
+ * `caller`, the address in the driver that findings name. Rules and results are those of
+ * dma_map_page_attrs() and dma_unmap_page_attrs() in drivers/dma.h.
  */
 
 #include "drivers/dma.h"
