@@ -106,7 +106,7 @@ static int ahci_read(struct dma_client *client, uint64_t dev_offset, struct page
         err = run_read(ac, sg, nr_regions, dev_offset, bytes);
         finish(ac);
     }
-    dma_unmap_sg(client->dev, sg, nents, DMA_FROM_DEVICE);
+    dma_unmap_sg_attrs(client->dev, sg, nents, DMA_FROM_DEVICE, err ? DMA_ATTR_SKIP_CPU_SYNC : 0);
     return err;
 }
 

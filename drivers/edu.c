@@ -205,7 +205,7 @@ static int transfer(struct dma_client *client, uint64_t dev_offset, struct page 
         pci_restore_command(edu->pdev, command);
         yield_lock_release(&edu->lock);
     }
-    dma_unmap_page(client->dev, addr, bytes, dir);
+    dma_unmap_page_attrs(client->dev, addr, bytes, dir, err ? DMA_ATTR_SKIP_CPU_SYNC : 0);
     return err;
 }
 

@@ -120,7 +120,7 @@ static int move_run(struct floppy *fd, uint32_t lba, struct page *page, uint32_t
         }
         err = move_run_once(fd, lba, addr, bytes, dir);
     }
-    dma_unmap_page(&fd->dev, addr, bytes, dir);
+    dma_unmap_page_attrs(&fd->dev, addr, bytes, dir, err ? DMA_ATTR_SKIP_CPU_SYNC : 0);
     return err;
 }
 

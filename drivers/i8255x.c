@@ -166,7 +166,8 @@ static int i8255x_read(struct dma_client *client, uint64_t dev_offset, struct pa
     if (dma_mapping_error(client->dev, addr))
         return client_error(client, -ENOMEM, "mapping of %u bytes failed", bytes);
     err = dump(card, inject(i8255x_wrong_buffer, dma_bounce) ? addr + ALIGN_BYTES : addr);
-    dma_unmap_page(client->dev, addr, bytes, DMA_FROM_DEVICE);
+    dma_unmap_page_attrs(client->dev, addr, bytes, DMA_FROM_DEVICE,
+                         err ? DMA_ATTR_SKIP_CPU_SYNC : 0);
     return err;
 }
 

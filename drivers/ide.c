@@ -220,7 +220,7 @@ static int ide_read(struct dma_client *client, uint64_t dev_offset, struct page 
                                bytes / DISK_SECTOR_BYTES);
         finish(drive);
     }
-    dma_unmap_sg(client->dev, sg, nents, DMA_FROM_DEVICE);
+    dma_unmap_sg_attrs(client->dev, sg, nents, DMA_FROM_DEVICE, err ? DMA_ATTR_SKIP_CPU_SYNC : 0);
     return err;
 }
 

@@ -89,7 +89,10 @@ static int loopback_loop(struct dma_client *client, struct page *from, uint32_t 
         return client_error(client, -ENOMEM, "mapping of %u bytes to receive failed", whole);
     }
     err = run(l, source, target + head, bytes);
-    dma_unmap_page(client->dev, target, whole, back);
+    /* What the card need not write, or did not, stays as it was. */
+    if (!err)
+        dma_sync_single_for_cpu(client->dev, target, client->loop_head + bytes, back);
+    dma_unmap_page_attrs(client->dev, target, whole, back, DMA_ATTR_SKIP_CPU_SYNC);
     dma_unmap_page(client->dev, source, bytes, DMA_TO_DEVICE);
     return err;
 }

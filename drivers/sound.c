@@ -40,6 +40,7 @@ int sound_claim(struct dma_client *client, struct yield_lock *lock)
 void sound_unmap(struct device *dev, dma_addr_t addr, uint32_t bytes, uint32_t arrived,
                  enum dma_data_direction dir)
 {
-    (void)arrived;
-    dma_unmap_page(dev, addr, bytes, dir);
+    if (dir == DMA_FROM_DEVICE && arrived)
+        dma_sync_single_for_cpu(dev, addr, arrived, dir);
+    dma_unmap_page_attrs(dev, addr, bytes, dir, DMA_ATTR_SKIP_CPU_SYNC);
 }

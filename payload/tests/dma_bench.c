@@ -79,7 +79,7 @@ void dma_bench_close(struct dma_bench *b)
     if (client && client->quiet)
         client->quiet(client);
     if (client)
-        client->dev->dma_mask = b->own_mask;
+        dma_set_mask(client->dev, b->own_mask);
     dma_arenas_close(b->arena);
     if (b->far)
         __free_pages(b->far, BUFFER_ORDER);

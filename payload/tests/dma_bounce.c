@@ -430,8 +430,9 @@ static void case_mask_24(struct test *t)
         test_skip(t, "%s is not read from", b->client->name);
     } else if (!reaches_all(b)) {
         test_skip(t, "%s has memory to bounce as it is", b->client->name);
+    } else if (dma_set_mask(b->client->dev, DMA_BIT_MASK(24)) < 0) {
+        test_error(t, "%s can't be told to use 24 bits", b->client->name);
     } else if (dma_bench_choose_reference(b)) {
-        b->client->dev->dma_mask = DMA_BIT_MASK(24);
         run_transfers(b, MIN(nr_transfers(b, b->client->cost_ms), MASK_24_TRANSFERS), do_read);
         dma_bench_judge_media(b);
         metric(b, "mask_24_bounced", b->client->dev->counters.bounced - b->before.bounced, "count");

@@ -104,7 +104,7 @@ static void close_bench(struct loop_bench *b)
         return;
     if (client->quiet)
         client->quiet(client);
-    client->dev->dma_mask = b->own_mask;
+    dma_set_mask(client->dev, b->own_mask);
     if (client->completion)
         client->completion->by_interrupt = b->own_interrupt;
     dma_arenas_close(b->arena[FROM]);
@@ -419,7 +419,8 @@ static void run_asking(struct test *t, unsigned mask_bits, const char *how)
         test_skip(t, "%s has no more than %u address bits", b->client->name, mask_bits);
     } else {
         if (mask_bits)
-            b->client->dev->dma_mask = DMA_BIT_MASK(mask_bits);
+            TEST_CHECK(t, dma_set_mask(b->client->dev, DMA_BIT_MASK(mask_bits)) == 0,
+                       "%s can't be told to use %u bits", b->client->name, mask_bits);
         if (b->client->completion)
             b->client->completion->by_interrupt = false;
         run_transfers(b);

@@ -71,7 +71,7 @@ static int transfer_piece(struct model *model, uint8_t *memory, struct page *pag
                            addr_number(addr), bytes);
     else
         access_bus(addr, memory, bytes, dir);
-    dma_unmap_page(dev, addr, bytes, dir);
+    dma_unmap_page_attrs(dev, addr, bytes, dir, err ? DMA_ATTR_SKIP_CPU_SYNC : 0);
     return err;
 }
 

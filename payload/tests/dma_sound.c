@@ -117,7 +117,7 @@ static const char *client_name(unsigned index)
 static void close_bench(struct sound_bench *b)
 {
     if (b->client)
-        b->client->dev->dma_mask = b->mask;
+        dma_set_mask(b->client->dev, b->mask);
     if (b->client && b->client->quiet)
         b->client->quiet(b->client);
     dma_arenas_close(b->arena);
@@ -374,7 +374,8 @@ static void run(struct test *t, const char *what,
             continue;
         /* With the address bits of an ISA card in turns: on a small machine it would never bounce.
          */
-        b->client->dev->dma_mask = n / DMA_NR_ARENAS % 2 ? MIN(b->mask, DMA_BIT_MASK(24)) : b->mask;
+        dma_set_mask(b->client->dev,
+                     n / DMA_NR_ARENAS % 2 ? MIN(b->mask, DMA_BIT_MASK(24)) : b->mask);
         place_buffer(b, shape, &buf);
         if (c)
             c->by_interrupt = (buf.kind + n / DMA_NR_ARENAS / 2) % 2 == 0;

@@ -35,7 +35,7 @@ static void give_back(void)
 {
     if (running) {
         uhci_quiet(running);
-        uhci_client(running)->dev->dma_mask = DMA_BIT_MASK(ADDRESS_BITS);
+        dma_set_mask(uhci_client(running)->dev, DMA_BIT_MASK(ADDRESS_BITS));
     }
     running = NULL;
     dma_arenas_close(arenas);
@@ -172,7 +172,8 @@ static void run_descriptors(struct test *t, unsigned mask_bits)
     }
     running = uhci_at(test_instance(t));
     client = uhci_client(running);
-    client->dev->dma_mask = DMA_BIT_MASK(mask_bits);
+    TEST_CHECK(t, dma_set_mask(client->dev, DMA_BIT_MASK(mask_bits)) == 0,
+               "%s can't be told to use %u bits", client->name, mask_bits);
     was = client->dev->counters;
     for (unsigned n = 0; n < rounds * DMA_NR_ARENAS && !test_should_stop(t); n++) {
         test_progress(t, n, rounds * DMA_NR_ARENAS);
