@@ -18,7 +18,8 @@ kmap_MODEL_CFLAGS := -DLAST_PKMAP=4u -DKMAP_LOCAL_DEPTH=4u -DKMAP_LOCAL_UNDER_TE
 kmap_MODEL_OPS := 8000000u
 
 dma_MODEL_UNDER_TEST := ci/model/dma_calls.c $(wildcard drivers/dma_*.c drivers/bounce*.c)
-dma_MODEL_SRCS := ci/model/dma_model.c ci/model/dma_maps.c ci/model/dma_lists.c \
+dma_MODEL_SRCS := ci/model/dma_model.c ci/model/dma_maps.c ci/model/dma_moves.c ci/model/dma_bytes.c \
+	ci/model/dma_slots.c ci/model/dma_lists.c \
 	ci/model/dma_blocks.c ci/model/dma_ops.c ci/model/dma_machine.c \
 	ci/model/access.c $(dma_MODEL_UNDER_TEST) lib/crc32c.c lib/bitmap.c lib/format.c paging/wait.c
 dma_MODEL_CFLAGS := -DDMA_NR_BUCKETS=16u -DDMA_NR_ENTRIES=24u -DBOUNCE_GRANULE_PAGES=8u \

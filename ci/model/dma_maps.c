@@ -5,13 +5,8 @@
 
 #include "ci/model/dma_state.h"
 #include "drivers/bounce.h"
-#include "drivers/bounce_copy.h"
 #include "drivers/dma_track.h"
 #include "paging/wait.h"
-
-#define NOWHERE MIB64(4) /* RAM that is never mapped */
-#define GUARD_BYTES 32u
-#define OVERRUN_BYTE 0x55u
 
 /* Which there are */
 
@@ -33,18 +28,18 @@ bool mapping_is_any(const struct mapping *map)
     return map->live;
 }
 
-static bool is_single(const struct mapping *map)
+bool is_single(const struct mapping *map)
 {
     return !map->in_list;
 }
 
 /* Where the device could write next to it, and a guard stands. */
-static bool is_guarded(const struct mapping *map)
+bool is_guarded(const struct mapping *map)
 {
     return map->bounced && map->dir != DMA_TO_DEVICE;
 }
 
-static bool is_writable(const struct mapping *map)
+bool is_writable(const struct mapping *map)
 {
     return map->dir != DMA_TO_DEVICE;
 }
@@ -93,163 +88,6 @@ bool overlaps(phys_addr_t phys, uint32_t size, enum dma_data_direction dir)
             return true;
     }
     return false;
-}
-
-static uint32_t slots_of(dma_addr_t dma, uint32_t size)
-{
-    return (uint32_t)((dma % SLOT_BYTES + size + SLOT_BYTES - 1) / SLOT_BYTES);
-}
-
-static bool slot_is_free(dma_addr_t slot)
-{
-    for (unsigned i = 0; i < MAX_MAPPINGS; i++) {
-        const struct mapping *map = &m.mapping[i];
-
-        if (map->live && map->bounced && map->dma - map->dma % SLOT_BYTES <= slot &&
-            slot < map->dma + map->size)
-            return false;
-    }
-    return true;
-}
-
-/*
- * Whether some pool had room to spare: a longer run than is needed, in one area and one block. Only
- * of pools that the device reaches wherever they grow.
- */
-static bool had_room(const struct device *dev, phys_addr_t phys, uint32_t size)
-{
-    uint32_t count = slots_of(phys_to_dma(phys), size) + 1;
-
-    for (unsigned i = 0; i < NR_REGIONS; i++) {
-        const struct region *region = &machine.region[i];
-        uint64_t end = region->phys < MIB64(16) ? MIB64(16) : MIB64(256);
-        uint32_t run = 0;
-
-        if (region->kind != REGION_POOL || dma_make(end) - 1 > dev->dma_mask)
-            continue;
-        for (uint32_t at = 0; at < region->size; at += SLOT_BYTES) {
-            phys_addr_t slot = region->phys + at;
-
-            if (at % (PAGE_SIZE << BOUNCE_MIN_ORDER) == 0)
-                run = 0;
-            run = slot_is_free(phys_to_dma(slot)) ? run + 1 : 0;
-            while (run > 0 && !reaches(dev, slot - (run - 1ull) * SLOT_BYTES, run * SLOT_BYTES))
-                run--;
-            if (run == count)
-                return true;
-        }
-    }
-    return false;
-}
-
-static void check_bounced(const struct device *dev, const struct mapping *map)
-{
-    const struct region *region = machine_region(dma_to_phys(map->dma), map->size);
-    unsigned same = reaches(dev, phys_make(map->phys % SLOT_BYTES), map->size) ? SLOT_BYTES : 8;
-
-    CHECK(region && region->kind == REGION_POOL && reaches(dev, dma_to_phys(map->dma), map->size),
-          "0x%llx+%u bounces to 0x%llx, which the device can't use", (unsigned long long)map->phys,
-          map->size, (unsigned long long)map->dma);
-    CHECK((map->dma ^ map->phys) % same == 0, "0x%llx bounces to 0x%llx, otherwise aligned",
-          (unsigned long long)map->phys, (unsigned long long)map->dma);
-    for (unsigned i = 0; i < MAX_MAPPINGS; i++) {
-        const struct mapping *other = &m.mapping[i];
-
-        if (other != map && other->live && other->bounced)
-            CHECK(map->dma / SLOT_BYTES + slots_of(map->dma, map->size) <=
-                          other->dma / SLOT_BYTES ||
-                      other->dma / SLOT_BYTES + slots_of(other->dma, other->size) <=
-                          map->dma / SLOT_BYTES,
-                  "slots at 0x%llx were given twice", (unsigned long long)map->dma);
-    }
-}
-
-static void buffer_now(const struct mapping *map, uint8_t *bytes)
-{
-    memcpy(bytes, want_ram(map->phys), map->size);
-}
-
-bool has_marks(uint32_t size, enum dma_data_direction dir)
-{
-    return dir == DMA_FROM_DEVICE && size >= MARK_BYTES;
-}
-
-/* Marks stand at every step and at the end, as far as they do not touch. */
-static bool is_mark_place(const struct mapping *map, uint32_t at)
-{
-    uint32_t last = map->size - MARK_BYTES;
-
-    return at == last || (at % MARK_STEP == 0 && at + MARK_BYTES <= last);
-}
-
-/* The next mark's place behind `at`; the mapping's end behind the last one. */
-static uint32_t place_behind(const struct mapping *map, uint32_t at)
-{
-    uint32_t last = map->size - MARK_BYTES, place = (at / MARK_STEP + 1) * MARK_STEP;
-
-    if (place + MARK_BYTES <= last)
-        return place;
-    return at < last ? last : map->size;
-}
-
-static bool mark_stands(const struct mapping *map, uint32_t at)
-{
-    return is_mark_place(map, at) && !memcmp(map->slot + at, bounce_marks, MARK_BYTES);
-}
-
-static void set_marks(struct mapping *map, uint32_t from, uint32_t to)
-{
-    for (uint32_t at = from; at + MARK_BYTES <= to; at = place_behind(map, at)) {
-        if (is_mark_place(map, at))
-            memcpy(map->slot + at, bounce_marks, MARK_BYTES);
-    }
-}
-
-/* What is in the slots and is of no concern. */
-static void slots_now(struct mapping *map)
-{
-    const uint8_t *slots = machine_ram(dma_to_phys(map->dma), map->size);
-
-    if (slots)
-        memcpy(map->slot, slots, map->size);
-}
-
-static void to_device(struct mapping *map, uint32_t from, uint32_t bytes)
-{
-    if (has_marks(map->size, map->dir)) {
-        set_marks(map, from, from + bytes);
-        return;
-    }
-    memcpy(map->slot + from, want_ram(map->phys + from), bytes);
-    m.want[map->dev].bounced_bytes += bytes;
-}
-
-/*
- * Bytes change hands: those behind a mark that still stands, up to where the next one has its
- * place, stay.
- */
-static void from_device(struct mapping *map, uint32_t from, uint32_t bytes)
-{
-    bool marks = has_marks(map->size, map->dir), any = false;
-
-    if (map->dir == DMA_TO_DEVICE)
-        return;
-    for (uint32_t at = from, next; at < from + bytes; at = next) {
-        next = marks ? MIN(place_behind(map, at), from + bytes) : from + bytes;
-        if (marks && at + MARK_BYTES <= from + bytes && mark_stands(map, at)) {
-            any = true;
-            continue;
-        }
-        memcpy(want_ram(map->phys + at), map->slot + at, next - at);
-        m.want[map->dev].bounced_bytes += next - at;
-    }
-    if (any)
-        want_finding(map->dev, DMA_FINDING_UNWRITTEN);
-}
-
-static bool cpu_has_any(const struct mapping *map)
-{
-    return memchr(map->is_cpu, 1, map->size) != NULL;
 }
 
 /* A mapping that the layer has made, entered. */
@@ -402,12 +240,12 @@ void do_map_bad(const struct op *op)
 /* Ends */
 
 /* Whose contents the layer watches: it tells what the processor changed while the device had it. */
-static bool is_watched(const struct mapping *map)
+bool is_watched(const struct mapping *map)
 {
     return m.dev[map->dev].check_ownership && (map->bounced || map->dir == DMA_TO_DEVICE);
 }
 
-static void expect_untouched(struct mapping *map)
+void expect_untouched(struct mapping *map)
 {
     if (is_watched(map) && !cpu_has_any(map) &&
         memcmp(map->held, want_ram(map->phys), map->size) != 0)
@@ -549,243 +387,6 @@ void do_unmap_unknown(const struct op *op)
     want_finding(op->dev, DMA_FINDING_UNKNOWN);
     call_unmap_page(&m.dev[op->dev], dma_make(NOWHERE + op->offset % PAGE_SIZE), op->size,
                     (enum dma_data_direction)op->dir);
-}
-
-/* Syncs */
-
-/* The part of a mapping that the operation names. */
-static void part_of(const struct op *op, const struct mapping *map, uint32_t *from, uint32_t *bytes)
-{
-    *from = op->offset % map->size;
-    *bytes = (op->size - 1u) % (map->size - *from) + 1;
-    if (op->more % 2) {
-        *from = 0;
-        *bytes = map->size;
-    }
-}
-
-/* The direction that a sync may name: of a bidirectional one, any. */
-static enum dma_data_direction sync_dir(const struct op *op, const struct mapping *map)
-{
-    return map->dir == DMA_BIDIRECTIONAL ? (enum dma_data_direction)op->dir : map->dir;
-}
-
-static void expect_sync_cpu(struct mapping *map, uint32_t from, uint32_t bytes,
-                            enum dma_data_direction dir)
-{
-    if (!map->bounced && !is_watched(map))
-        return;
-    expect_untouched(map);
-    if (map->bounced && dir != DMA_TO_DEVICE)
-        from_device(map, from, bytes);
-    memset(map->is_cpu + from, true, bytes);
-    buffer_now(map, map->held);
-}
-
-static void expect_sync_device(struct mapping *map, uint32_t from, uint32_t bytes)
-{
-    if (!map->bounced && !is_watched(map))
-        return;
-    if (map->bounced)
-        to_device(map, from, bytes);
-    memset(map->is_cpu + from, false, bytes);
-    buffer_now(map, map->held);
-}
-
-/*
- * Whether the layer has a place for what the part would leave: not more parts of the processor's
- * than it can tell, and an entry, if the mapping needs one for that.
- */
-static bool can_sync(const struct mapping *map, uint32_t from, uint32_t bytes, bool for_cpu)
-{
-    unsigned parts = 0;
-    bool last = false;
-
-    if (!map->bounced && !is_watched(map))
-        return true;
-    for (uint32_t i = 0; i < map->size; i++) {
-        bool is_cpu = i >= from && i < from + bytes ? for_cpu : map->is_cpu[i];
-
-        parts += is_cpu && !last;
-        last = is_cpu;
-    }
-    return parts <= DMA_CPU_PARTS && table_used() < DMA_NR_ENTRIES;
-}
-
-void do_sync_cpu(const struct op *op)
-{
-    struct mapping *map = pick_mapping(op->arg, mapping_is_any);
-    uint32_t from, bytes;
-
-    if (!map)
-        return;
-    part_of(op, map, &from, &bytes);
-    if (!can_sync(map, from, bytes, true))
-        return;
-    expect_sync_cpu(map, from, bytes, sync_dir(op, map));
-    dma_sync_single_for_cpu(&m.dev[map->dev], map->dma + from, bytes, sync_dir(op, map));
-}
-
-void do_sync_device(const struct op *op)
-{
-    struct mapping *map = pick_mapping(op->arg, mapping_is_any);
-    uint32_t from, bytes;
-
-    if (!map)
-        return;
-    part_of(op, map, &from, &bytes);
-    if (!can_sync(map, from, bytes, false))
-        return;
-    expect_sync_device(map, from, bytes);
-    dma_sync_single_for_device(&m.dev[map->dev], map->dma + from, bytes, sync_dir(op, map));
-}
-
-void do_sync_wrong(const struct op *op)
-{
-    struct mapping *map = pick_mapping(op->arg, mapping_is_any);
-    void (*sync)(struct device *, dma_addr_t, uint32_t, enum dma_data_direction) =
-        op->more / 4 % 2 ? dma_sync_single_for_cpu : dma_sync_single_for_device;
-    uint32_t from;
-
-    if (op->more % 4 == 3) {
-        want_finding(op->dev, DMA_FINDING_UNKNOWN);
-        sync(&m.dev[op->dev], dma_make(NOWHERE + op->offset % PAGE_SIZE), op->size,
-             (enum dma_data_direction)op->dir);
-        return;
-    }
-    if (!map)
-        return;
-    from = op->offset % map->size;
-    if (op->more % 4 == 2) {
-        if (map->dir == DMA_BIDIRECTIONAL)
-            return;
-        want_finding(map->dev, DMA_FINDING_WRONG_DIRECTION);
-        sync(&m.dev[map->dev], map->dma + from, map->size - from,
-             (enum dma_data_direction)((map->dir + 1u + op->dir % 2) % 3));
-        return;
-    }
-    want_finding(map->dev, DMA_FINDING_WRONG_SIZE);
-    sync(&m.dev[map->dev], map->dma + from, op->more % 4 ? map->size - from + 1 : 0, map->dir);
-}
-
-void sync_whole(struct mapping *map, bool for_cpu)
-{
-    if (for_cpu)
-        expect_sync_cpu(map, 0, map->size, map->dir);
-    else
-        expect_sync_device(map, 0, map->size);
-}
-
-/* The others: device and processor */
-
-static uint8_t *bus_part(const struct mapping *map, uint32_t from, uint32_t bytes)
-{
-    const char *why;
-    uint8_t *bus = machine_bus(&m.dev[map->dev], map->dma + from, bytes, &why);
-
-    if (!bus)
-        broke("the device can't reach 0x%llx+%u: %s", (unsigned long long)map->dma + from, bytes,
-              why);
-    return bus;
-}
-
-/* Where the model keeps what the device sees. */
-static uint8_t *seen(struct mapping *map, uint32_t from)
-{
-    return map->bounced ? map->slot + from : want_ram(map->phys + from);
-}
-
-void do_device_write(const struct op *op)
-{
-    struct mapping *map = pick_mapping(op->arg, is_writable);
-    uint32_t from, bytes;
-    uint8_t *bus;
-
-    if (!map)
-        return;
-    part_of(op, map, &from, &bytes);
-    bus = bus_part(map, from, bytes);
-    if (!bus)
-        return;
-    new_bytes(bus, bytes);
-    memcpy(seen(map, from), bus, bytes);
-}
-
-void do_device_read(const struct op *op)
-{
-    struct mapping *map = pick_mapping(op->arg, mapping_is_any);
-    uint32_t from, bytes;
-    uint8_t *bus;
-
-    if (!map)
-        return;
-    part_of(op, map, &from, &bytes);
-    bus = bus_part(map, from, bytes);
-    if (bus)
-        CHECK(!memcmp(bus, seen(map, from), bytes),
-              "the device sees other bytes in 0x%llx+%u at 0x%llx", (unsigned long long)map->phys,
-              map->size, (unsigned long long)map->dma);
-}
-
-void do_device_overrun(const struct op *op)
-{
-    struct mapping *map = pick_mapping(op->arg, is_guarded);
-    uint32_t room;
-
-    if (!map)
-        return;
-    room =
-        (uint32_t)(op->more % 2 ? map->dma % SLOT_BYTES
-                                : (SLOT_BYTES - (map->dma + map->size) % SLOT_BYTES) % SLOT_BYTES);
-    room = MIN(room, GUARD_BYTES);
-    if (room == 0)
-        return;
-    room = op->offset % room;
-    *machine_ram(dma_to_phys(op->more % 2 ? map->dma - 1 - room : map->dma + map->size + room), 1) =
-        OVERRUN_BYTE;
-    map->overrun = true;
-}
-
-static void cpu_write(phys_addr_t phys, uint32_t size)
-{
-    uint8_t *bytes = want_ram(phys);
-
-    new_bytes(bytes, size);
-    memcpy(machine_ram(phys, size), bytes, size);
-}
-
-void do_cpu_write(const struct op *op)
-{
-    cpu_write(machine.region[op->arg % MODEL_PLACES].phys + op->offset, op->size);
-}
-
-void do_cpu_write_mapped(const struct op *op)
-{
-    struct mapping *map = pick_mapping(op->arg, mapping_is_any);
-    uint32_t from, bytes;
-
-    if (!map)
-        return;
-    part_of(op, map, &from, &bytes);
-    cpu_write(map->phys + from, bytes);
-}
-
-/* What holds of all */
-
-/* Slots of each pool: as many as the live mappings have, and never fewer at the peak. */
-static void check_slots(const uint32_t *slots)
-{
-    struct bounce_pool_info info;
-
-    for (unsigned i = 0; bounce_pool_info(i, &info) && i < ARRAY_SIZE(m.peak_slots); i++) {
-        m.peak_slots[i] = MAX(m.peak_slots[i], slots[i]);
-        CHECK(info.used_bytes == slots[i] * SLOT_BYTES,
-              "%u bytes of slots of pool %u are in use, %u wanted", info.used_bytes, i,
-              slots[i] * SLOT_BYTES);
-        CHECK(info.peak_bytes >= m.peak_slots[i] * SLOT_BYTES,
-              "%u bytes of slots of pool %u were in use at most, %u at least wanted",
-              info.peak_bytes, i, m.peak_slots[i] * SLOT_BYTES);
-    }
 }
 
 void check_mappings(bool sweep)

@@ -174,4 +174,29 @@ void mapping_ends(struct mapping *map, bool skip);
 bool has_marks(uint32_t size, enum dma_data_direction dir);
 void sync_whole(struct mapping *map, bool for_cpu);
 
+#define NOWHERE MIB64(4) /* RAM that is never mapped */
+
+/* Kinds of mapping, for pick_mapping(). */
+bool is_single(const struct mapping *map);
+bool is_guarded(const struct mapping *map);
+bool is_writable(const struct mapping *map);
+
+/* Slots (dma_slots.c): those of a mapping, whether there must have been room, and all of them. */
+uint32_t slots_of(dma_addr_t dma, uint32_t size);
+bool had_room(const struct device *dev, phys_addr_t phys, uint32_t size);
+void check_bounced(const struct device *dev, const struct mapping *map);
+void check_slots(const uint32_t *slots);
+
+/* Bytes (dma_bytes.c): `from` and `bytes` are of the mapping. */
+void buffer_now(const struct mapping *map, uint8_t *bytes);
+void slots_now(struct mapping *map);
+void set_marks(struct mapping *map, uint32_t from, uint32_t to);
+void to_device(struct mapping *map, uint32_t from, uint32_t bytes);
+void from_device(struct mapping *map, uint32_t from, uint32_t bytes);
+bool cpu_has_any(const struct mapping *map);
+
+/* The layer tells what the processor changed while the device had the buffer. */
+bool is_watched(const struct mapping *map);
+void expect_untouched(struct mapping *map);
+
 #endif
