@@ -209,8 +209,8 @@ unsigned dma_map_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
     return 0;
 }
 
-void dma_unmap_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
-                  enum dma_data_direction dir)
+void dma_unmap_sg_attrs(struct device *dev, struct scatterlist *sg, unsigned nents,
+                        enum dma_data_direction dir, unsigned long attrs)
 {
 }
 

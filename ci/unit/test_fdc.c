@@ -205,8 +205,12 @@ dma_addr_t dma_map_page(struct device *dev, struct page *page, uint32_t offset, 
     return offset;
 }
 
-void dma_unmap_page(struct device *dev, dma_addr_t addr, uint32_t size, enum dma_data_direction dir)
+static unsigned long unmap_attrs; /* of the last */
+
+void dma_unmap_page_attrs(struct device *dev, dma_addr_t addr, uint32_t size,
+                          enum dma_data_direction dir, unsigned long attrs)
 {
+    unmap_attrs = attrs;
 }
 
 int client_error(struct dma_client *client, int error, const char *fmt, ...)
@@ -529,8 +533,10 @@ static void test_bad_medium(void **state)
     m.read_status1 = 0;
     m.dma_short = true;
     assert_int_equal(read_at(100, 3), -EFAULT);
+    assert_int_equal(unmap_attrs, DMA_ATTR_SKIP_CPU_SYNC);
     m.dma_short = false;
     assert_int_equal(read_at(100, 3), 0);
+    assert_int_equal(unmap_attrs, 0);
     m.turns = false;
     assert_int_equal(read_at(100, 3), -ETIMEDOUT);
     m.turns = true;
