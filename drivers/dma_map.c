@@ -191,7 +191,7 @@ static bool take_rest(const struct dma_mapping *m, const void *caller)
     uint32_t from = 0;
 
     while (from < m->size) {
-        uint32_t to = m->size, next = m->size;
+        uint32_t to = m->size, next = to;
 
         for (unsigned i = 0; i < m->nr_cpu && !inject_on_host(dma_forget_parts); i++) {
             if (m->cpu[i].from >= from && m->cpu[i].from < to) {

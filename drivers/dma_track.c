@@ -46,7 +46,7 @@ static struct dma_mapping bucket_mapping(uint32_t bucket)
         .dir = piece & DMA_PIECE_DIR_MASK,
         .kind = DMA_KIND_MAP,
         .bounced = bounced,
-        .nr_cpu = piece & DMA_PIECE_CPU ? 1 : 0,
+        .nr_cpu = (piece & DMA_PIECE_CPU) ? 1 : 0,
         .cpu = {{0, size}},
         .place = (uint16_t)(bucket | IN_BUCKET),
     };
@@ -190,6 +190,8 @@ static bool add_to_bucket(const struct dma_mapping *m)
     if (m->bounced) {
         struct bounce_area *area = bounce_area_of_dma(m->dma);
 
+        if (!area)
+            __builtin_unreachable();
         dma_bucket_home[bucket] = phys_to_pfn(dma_to_phys(m->dma));
         *bounce_owner(area, m->dma) = pfn;
     }

@@ -89,7 +89,7 @@ static uint32_t lsi_loop_acknowledge(struct loopback *l)
         readb(l->regs + REG_SIST0);
         readb(l->regs + REG_SIST1);
     }
-    return istat & ISTAT_DMA ? readb(l->regs + REG_DSTAT) : 0;
+    return (istat & ISTAT_DMA) ? readb(l->regs + REG_DSTAT) : 0;
 }
 
 static bool lsi_loop_is_done(struct loopback *l)

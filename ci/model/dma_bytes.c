@@ -33,7 +33,7 @@ static uint32_t place_behind(const struct mapping *map, uint32_t at)
     return at < last ? last : map->size;
 }
 
-bool mark_stands(const struct mapping *map, uint32_t at)
+static bool mark_stands(const struct mapping *map, uint32_t at)
 {
     return is_mark_place(map, at) && !memcmp(map->slot + at, bounce_marks, MARK_BYTES);
 }

@@ -5,6 +5,7 @@
 #include "ci/model/dma_state.h"
 #include "drivers/bounce.h"
 #include "drivers/bounce_copy.h"
+#include "drivers/dma_track.h"
 
 #define GUARD_BYTES 32u
 #define OVERRUN_BYTE 0x55u

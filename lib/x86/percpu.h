@@ -51,7 +51,7 @@ struct cpu *this_cpu(void); /* a unit test has its own */
 #else
 #define this_cpu_get(field)                                   \
     ({                                                        \
-        __typeof__(((struct cpu *)0)->field) this_cpu_value;  \
+        __typeof__(this_cpu()->field) this_cpu_value;         \
         __asm__ volatile("movl %%fs:%c1, %0"                  \
                          : "=r"(this_cpu_value)               \
                          : "i"(offsetof(struct cpu, field))); \
@@ -59,7 +59,7 @@ struct cpu *this_cpu(void); /* a unit test has its own */
     })
 #define this_cpu_set(field, value)                                               \
     ({                                                                           \
-        __typeof__(((struct cpu *)0)->field) this_cpu_value = (value);           \
+        __typeof__(this_cpu()->field) this_cpu_value = (value);                  \
         __asm__ volatile("movl %0, %%fs:%c1"                                     \
                          :                                                       \
                          : "r"(this_cpu_value), "i"(offsetof(struct cpu, field)) \
