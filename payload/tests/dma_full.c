@@ -7,8 +7,9 @@
 #define FULL_FIRST_BYTES KIB(64)
 #define FULL_LAST_BYTES PAGE_SIZE /* a slot */
 #define FULL_AREA_ORDER 5u        /* the smallest area that a pool grows by */
-#define FULL_MAX 512u             /* mappings that it can take, more than two pools need */
-#define FULL_PIECE_BYTES 64u      /* of the mappings that fill the table */
+#define FULL_MAX 2560u /* mappings that it can take: all slots of both pools, one each, and more \
+                        */
+#define FULL_PIECE_BYTES 64u /* of the mappings that fill the table */
 #define FULL_MAX_PIECES (DMA_ARENA_BYTES / FULL_PIECE_BYTES)
 
 /* The device whose mappings they are, with the limits of the one under test. */
@@ -106,8 +107,12 @@ static void check_sleep(struct test *t, struct page *page, dma_addr_t addr, uint
     struct thread *thread;
 
     thread_map(&s);
-    TEST_CHECK(t, dma_mapping_error(&full, s.addr), "a mapping waited for nobody, and got 0x%llx",
-               addr_number(s.addr));
+    if (!TEST_CHECK(t, dma_mapping_error(&full, s.addr),
+                    "a mapping waited for nobody, and got 0x%llx", addr_number(s.addr))) {
+        dma_unmap_page(&full, s.addr, PAGE_SIZE, DMA_TO_DEVICE);
+        dma_unmap_page(&full, addr, size, DMA_TO_DEVICE);
+        return;
+    }
     s.done = false;
     if (threads_start(0) != 0)
         return;
