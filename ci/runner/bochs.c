@@ -63,6 +63,8 @@ char *bochs_config(const struct machine *machine, const struct run_files *files)
                         "clock: sync=none, time0=local\n"
                         /* The port that switches Bochs off belongs to this device. */
                         "plugin_ctrl: unmapped=1\n"
+                        /* Else it opens a sound card for its beeps, and has a thread for them. */
+                        "speaker: enabled=1, mode=gui\n"
                         "%s%s%s%s%s"
                         "ata0: enabled=1\n"
                         "ata1: enabled=1\n"
