@@ -71,12 +71,26 @@ static unsigned owner_order(unsigned order)
     return pages;
 }
 
-/* Enters a block as an area of the pool. Context: thread. */
-static void area_open(unsigned pool, struct page *page, unsigned order, uint32_t *owners)
+/* Whether one more area is within the pool's limit, and has a place in the table. */
+static bool may_open(unsigned pool, unsigned order)
+{
+    return nr_areas < BOUNCE_MAX_AREAS &&
+           pool_slots[pool] + (1u << order) <= places[pool].limit_slots;
+}
+
+/*
+ * Enters a block as an area of the pool. False if another thread took the place for it while this
+ * one was in the page allocator. Context: thread.
+ */
+static bool area_open(unsigned pool, struct page *page, unsigned order, uint32_t *owners)
 {
     uint32_t flags = dma_lock_take(&lock);
     struct bounce_area *area = &areas[nr_areas];
 
+    if (!may_open(pool, order)) {
+        dma_lock_release(&lock, flags);
+        return false;
+    }
     area->first = page_to_pfn(page);
     area->nr_slots = 1u << order;
     area->pool = &pools[pool];
@@ -91,12 +105,13 @@ static void area_open(unsigned pool, struct page *page, unsigned order, uint32_t
     pools[pool].hand = 0;
     pools[pool].current = area;
     dma_lock_release(&lock, flags);
+    return true;
 }
 
 /*
- * Gives the pool one more area, with room for a run of `count` slots. Returns false where there is
- * no memory, the pool is as large as it may be, or the caller has interrupted somebody who may be
- * at work in the page allocator.
+ * Gives the pool one more area, with room for a run of `count` slots, if another thread has not
+ * done so meanwhile. Returns false where there is no memory, the pool is as large as it may be, or
+ * the caller has interrupted somebody who may be at work in the page allocator.
  */
 static bool pool_grow(unsigned pool, uint32_t count)
 {
@@ -111,17 +126,19 @@ static bool pool_grow(unsigned pool, uint32_t count)
         struct page *page;
         uint32_t *owners;
 
-        if (nr_areas == BOUNCE_MAX_AREAS || pool_slots[pool] + (1u << order) > place->limit_slots)
+        if (!may_open(pool, order))
             continue;
         page = area_block(place, order);
         if (!page)
             continue;
         owners = __get_free_pages(GFP_KERNEL | __GFP_ZERO, owner_order(order));
+        if (owners && area_open(pool, page, order, owners))
+            return true;
+        __free_pages(page, order);
         if (owners) {
-            area_open(pool, page, order, owners);
+            free_pages(owners, owner_order(order));
             return true;
         }
-        __free_pages(page, order);
     }
     return false;
 }

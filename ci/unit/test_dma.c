@@ -29,6 +29,7 @@ static unsigned windows;
 static unsigned coherent_blocks;
 static phys_addr_t next_block = MIB64(2);
 static char last_finding[128];
+static void (*while_allocating)(void); /* what another thread does then; once */
 
 struct page *mem_map;
 pfn_t max_pfn;
@@ -83,24 +84,37 @@ struct page *alloc_pages_in(unsigned order, phys_addr_t min, phys_addr_t max)
     static phys_addr_t next[] = {MIB64(8), MIB64(16)};
     phys_addr_t *block = &next[min >= MIB64(16)];
     phys_addr_t start = ALIGN_UP(*block, (phys_addr_t)PAGE_SIZE << order);
+    void (*other)(void) = while_allocating;
 
+    while_allocating = NULL;
+    if (other) {
+        other();
+        return alloc_pages_in(order, min, max);
+    }
     if (start + ((phys_addr_t)PAGE_SIZE << order) > MIN(max, LOW_BYTES))
         return NULL;
     *block = start + ((phys_addr_t)PAGE_SIZE << order);
     return phys_to_page(start);
 }
 
-/* Keys of slots; they stay for ever. */
+/* Keys of slots. */
+static unsigned key_pages;
+
 void *__get_free_pages(gfp_t gfp, unsigned order)
 {
     static _Alignas(PAGE_SIZE) uint8_t keys[64][PAGE_SIZE];
-    static unsigned used;
-    void *block = keys[used];
+    void *block = keys[key_pages];
 
     (void)gfp;
-    used += 1u << order;
-    assert_true(used <= ARRAY_SIZE(keys));
+    key_pages += 1u << order;
+    assert_true(key_pages <= ARRAY_SIZE(keys));
     return block;
+}
+
+void free_pages(const void *addr, unsigned order)
+{
+    (void)addr;
+    key_pages -= 1u << order;
 }
 
 struct page *alloc_pages(gfp_t gfp, unsigned order)
@@ -116,11 +130,16 @@ struct page *alloc_pages(gfp_t gfp, unsigned order)
     return phys_to_page(block);
 }
 
+static unsigned area_blocks_freed;
+
 void __free_pages(struct page *page, unsigned order)
 {
-    (void)page;
     (void)order;
-    coherent_blocks--;
+    /* Blocks of the pools' are given back only while that is looked for. */
+    if (page_to_phys(page) >= MIB64(8))
+        area_blocks_freed++;
+    else
+        coherent_blocks--;
 }
 
 static void note_finding(const char *text)
@@ -545,6 +564,47 @@ static void test_full_table(void **state)
     assert_int_equal(wide.counters.findings, 0);
 }
 
+static struct {
+    dma_addr_t addr[64];
+    unsigned count;
+} held;
+
+static bool hold_one(void)
+{
+    dma_addr_t addr = map(&isa, GIB64(3), KIB(64), DMA_TO_DEVICE);
+
+    if (dma_mapping_error(&isa, addr))
+        return false;
+    held.addr[held.count++] = addr;
+    return true;
+}
+
+static void hold_one_too(void)
+{
+    assert_true(hold_one());
+}
+
+/* Two threads find the low pool full, and there is place for one more area. */
+static void test_pool_grows_for_two(void **state)
+{
+    struct bounce_pool_info info;
+
+    (void)state;
+    do {
+        assert_true(hold_one());
+        assert_true(bounce_pool_info(0, &info));
+    } while (info.size_bytes + KIB(256) < info.limit_bytes || info.used_bytes < info.size_bytes);
+    assert_int_equal(info.size_bytes + KIB(256), info.limit_bytes);
+    while_allocating = hold_one_too;
+    assert_true(hold_one());
+    assert_null(while_allocating);
+    assert_true(bounce_pool_info(0, &info));
+    assert_int_equal(info.size_bytes, info.limit_bytes);
+    assert_int_equal(area_blocks_freed, 1);
+    while (held.count > 0)
+        dma_unmap_page(&isa, held.addr[--held.count], KIB(64), DMA_TO_DEVICE);
+}
+
 static void test_full_pool(void **state)
 {
     dma_addr_t addr[64];
@@ -743,6 +803,7 @@ int main(void)
         TEST(test_forgotten_sync),
         TEST(test_overrun),
         TEST(test_full_table),
+        TEST(test_pool_grows_for_two),
         TEST(test_full_pool),
         TEST(test_mask_below_all_pools),
         TEST(test_scatter_gather),
