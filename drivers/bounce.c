@@ -396,7 +396,17 @@ void bounce_free(dma_addr_t dma, uint32_t size)
     bounce_count_given(area->pool, (int32_t)count);
 }
 
-/* The longest run that an area of the pool has or could have. */
+/* Slots of the largest area that the pool could still get, 0 if it gets none. */
+static uint32_t largest_to_come(unsigned pool)
+{
+    unsigned order = MAX_ORDER;
+
+    while (order >= places[pool].min_order && !may_open(pool, order))
+        order--;
+    return order < places[pool].min_order ? 0 : 1u << order;
+}
+
+/* The longest run that an area of the pool has, of those that the device reaches. */
 static uint32_t longest_run(unsigned pool, const struct device *dev)
 {
     uint32_t longest = 0;
@@ -416,7 +426,7 @@ uint32_t bounce_max_bytes(const struct device *dev)
     for (unsigned i = 0; i < NR_POOLS; i++) {
         slots = MAX(slots, longest_run(i, dev));
         if (pool_slots[i] && phys_to_dma(pool_end(i)) - 1 <= dev->dma_mask)
-            slots = MAX(slots, MIN(places[i].limit_slots, BOUNCE_MAX_SLOTS));
+            slots = MAX(slots, largest_to_come(i));
     }
     if (slots == 0)
         return 0;

@@ -138,7 +138,7 @@ int bounce_alloc(const struct device *dev, phys_addr_t phys, uint32_t size, bool
 /* Gives the slots of the `size` bytes at `dma` back. */
 void bounce_free(dma_addr_t dma, uint32_t size);
 
-/* The most that a mapping of the device can bounce in one piece, 0 if it can't. */
+/* The most that a mapping of the device can ever bounce in one piece, 0 if it can't. */
 uint32_t bounce_max_bytes(const struct device *dev);
 
 #endif

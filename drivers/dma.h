@@ -189,7 +189,8 @@ int dma_set_seg_boundary(struct device *dev, uint32_t boundary_mask);
 
 /*
  * The most bytes that one mapping of the device can have, wherever the buffer lies: what its own
- * limits allow, and where it may have to bounce, what the pools can hold in one piece.
+ * limits allow, and where it may have to bounce, what the pools can hold in one piece. That may
+ * become less when a pool grows: what is left of its limit is an area's largest size.
  */
 uint32_t dma_max_mapping_size(const struct device *dev);
 

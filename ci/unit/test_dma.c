@@ -564,6 +564,21 @@ static void test_full_table(void **state)
     assert_int_equal(wide.counters.findings, 0);
 }
 
+/* What is said to be possible is, with empty pools, however far they have grown. */
+static void test_largest_mapping(void **state)
+{
+    dma_addr_t addr;
+    uint32_t most;
+
+    (void)state;
+    isa.max_segment_bytes = isa.segment_boundary_mask = 0;
+    most = dma_max_mapping_size(&isa);
+    assert_in_range(most, KIB(128), HIGH_BYTES - 1);
+    addr = map(&isa, GIB64(3), most, DMA_TO_DEVICE);
+    assert_false(dma_mapping_error(&isa, addr));
+    dma_unmap_page(&isa, addr, most, DMA_TO_DEVICE);
+}
+
 static struct {
     dma_addr_t addr[64];
     unsigned count;
@@ -803,8 +818,10 @@ int main(void)
         TEST(test_forgotten_sync),
         TEST(test_overrun),
         TEST(test_full_table),
+        TEST(test_largest_mapping),
         TEST(test_pool_grows_for_two),
         TEST(test_full_pool),
+        TEST(test_largest_mapping),
         TEST(test_mask_below_all_pools),
         TEST(test_scatter_gather),
         TEST(test_coherent),
