@@ -370,8 +370,6 @@ int bounce_alloc(const struct device *dev, phys_addr_t phys, uint32_t size, bool
     } while (err == -ENOSPC && wait_sleep(&sleepers));
     for (unsigned i = 0; i < NR_POOLS; i++)
         count_waiting(&pools[i], -1);
-    /* What came free may be enough for the next one as well. */
-    wait_wake(&sleepers);
     irq_restore(flags);
     preempt_enable();
     return err;
@@ -379,8 +377,16 @@ int bounce_alloc(const struct device *dev, phys_addr_t phys, uint32_t size, bool
 
 void bounce_wake(const struct bounce_pool *pool)
 {
-    if (pool->waiting && !inject(bounce_lose_wakeup, dma_bounce))
+    uint32_t left = pool->waiting;
+
+    for (; left > 0 && !inject(bounce_lose_wakeup, dma_bounce); left--)
         wait_wake(&sleepers);
+}
+
+void bounce_forget_sleepers(void)
+{
+    for (unsigned i = 0; i < NR_POOLS; i++)
+        count_waiting(&pools[i], -(int)pools[i].waiting);
 }
 
 void bounce_free(dma_addr_t dma, uint32_t size)

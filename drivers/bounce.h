@@ -99,8 +99,14 @@ static inline uint32_t *bounce_owner(const struct bounce_area *area, dma_addr_t 
     return &area->owner[phys_to_pfn(dma_to_phys(dma)) - area->first];
 }
 
-/* Wakes a thread, if one sleeps for slots of the pool. */
+/*
+ * Wakes all threads that sleep for slots of the pool: what came free may be nothing for the first,
+ * which wants more or has another mask, and enough for the next one.
+ */
 void bounce_wake(const struct bounce_pool *pool);
+
+/* Who slept for slots is gone: a fault ended it. Context: thread, none sleeps. */
+void bounce_forget_sleepers(void);
 
 /* The slots that are in use are the most ever, or threads wait. */
 void bounce_new_peak(struct bounce_pool *pool);

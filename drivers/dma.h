@@ -305,7 +305,8 @@ void dma_free_coherent(struct device *dev, uint32_t size, void *ptr, dma_addr_t 
 
 /*
  * Makes a finding of every live mapping of `dev` (NULL: of any device) and forgets it, its bounce
- * slots too. Coherent memory does not count. Returns how many there were.
+ * slots too. Coherent memory does not count. Returns how many there were. With NULL, no thread may
+ * be at work with the API: any that slept for slots are taken for gone.
  */
 unsigned dma_check_leaks(struct device *dev);
 

@@ -363,6 +363,8 @@ unsigned dma_check_leaks(struct device *dev)
     struct dma_mapping m;
     unsigned leaks = 0;
 
+    if (!dev)
+        bounce_forget_sleepers();
     while (dma_track_take_any(dev, &m)) {
         leaks++;
         if (m.bounced)

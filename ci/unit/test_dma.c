@@ -14,6 +14,7 @@
 #include "lib/x86/percpu.h"
 #include "paging/kmap_local.h"
 #include "paging/page_alloc.h"
+#include "paging/wait.h"
 
 /* The fake machine */
 
@@ -580,23 +581,33 @@ static void test_largest_mapping(void **state)
 }
 
 static struct {
-    dma_addr_t addr[64];
+    dma_addr_t addr[1024];
+    uint32_t size[1024];
     unsigned count;
 } held;
 
-static bool hold_one(void)
+static bool hold(struct device *dev, uint32_t size, unsigned long attrs)
 {
-    dma_addr_t addr = map(&isa, GIB64(3), KIB(64), DMA_TO_DEVICE);
+    dma_addr_t addr =
+        dma_map_page_attrs(dev, phys_to_page(GIB64(5)), 0, size, DMA_TO_DEVICE, attrs);
 
-    if (dma_mapping_error(&isa, addr))
+    if (dma_mapping_error(dev, addr))
         return false;
-    held.addr[held.count++] = addr;
+    assert_true(held.count < ARRAY_SIZE(held.addr));
+    held.addr[held.count] = addr;
+    held.size[held.count++] = size;
     return true;
+}
+
+static void let_go(struct device *dev)
+{
+    held.count--;
+    dma_unmap_page(dev, held.addr[held.count], held.size[held.count], DMA_TO_DEVICE);
 }
 
 static void hold_one_too(void)
 {
-    assert_true(hold_one());
+    assert_true(hold(&isa, KIB(64), 0));
 }
 
 /* Two threads find the low pool full, and there is place for one more area. */
@@ -606,18 +617,18 @@ static void test_pool_grows_for_two(void **state)
 
     (void)state;
     do {
-        assert_true(hold_one());
+        assert_true(hold(&isa, KIB(64), 0));
         assert_true(bounce_pool_info(0, &info));
     } while (info.size_bytes + KIB(256) < info.limit_bytes || info.used_bytes < info.size_bytes);
     assert_int_equal(info.size_bytes + KIB(256), info.limit_bytes);
     while_allocating = hold_one_too;
-    assert_true(hold_one());
+    assert_true(hold(&isa, KIB(64), 0));
     assert_null(while_allocating);
     assert_true(bounce_pool_info(0, &info));
     assert_int_equal(info.size_bytes, info.limit_bytes);
     assert_int_equal(area_blocks_freed, 1);
     while (held.count > 0)
-        dma_unmap_page(&isa, held.addr[--held.count], KIB(64), DMA_TO_DEVICE);
+        let_go(&isa);
 }
 
 static void test_full_pool(void **state)
@@ -639,6 +650,59 @@ static void test_full_pool(void **state)
     assert_true(map(&isa, GIB64(3), KIB(64), DMA_TO_DEVICE) == addr[1]);
     while (count-- > 0)
         dma_unmap_page(&isa, addr[count], KIB(64), DMA_TO_DEVICE);
+}
+
+/* Threads that sleep for slots: each is a call of this within the one before. */
+static unsigned asleep, wakes;
+static jmp_buf fault;
+
+static bool sleep_until_freed(struct wait_queue *queue)
+{
+    struct list_head link;
+
+    list_add_tail(&link, &queue->sleepers);
+    switch (asleep++) {
+    case 0: /* the first one: another comes, which will find what it wants */
+        assert_true(hold(&pci32, KIB(4), DMA_ATTR_MAY_SLEEP));
+        return true;
+    case 1:
+        let_go(&pci32);
+        assert_int_equal(wakes, 2);
+        return true;
+    case 2: /* the first one again */
+        list_del(&link);
+        longjmp(fault, 1);
+    }
+    return false;
+}
+
+static void wake_sleeper(struct wait_queue *queue)
+{
+    list_del(queue->sleepers.next);
+    wakes++;
+}
+
+static void test_sleepers(void **state)
+{
+    static const struct wait_ops ops = {.sleep = sleep_until_freed, .wake = wake_sleeper};
+
+    (void)state;
+    asleep = wakes = 0;
+    for (uint32_t size = KIB(64); size >= KIB(4); size /= 4) {
+        while (hold(&pci32, size, 0))
+            ;
+    }
+    wait_set_ops(&ops);
+    if (!setjmp(fault)) {
+        hold(&pci32, KIB(8), DMA_ATTR_MAY_SLEEP);
+        fail_msg("nobody slept");
+    }
+    wait_set_ops(NULL);
+    assert_int_equal(pci32.quick_pool->waiting, 1);
+    while (held.count > 0)
+        let_go(&pci32);
+    assert_int_equal(dma_check_leaks(NULL), 0);
+    assert_int_equal(pci32.quick_pool->waiting, 0);
 }
 
 static void test_mask_below_all_pools(void **state)
@@ -822,6 +886,7 @@ int main(void)
         TEST(test_pool_grows_for_two),
         TEST(test_full_pool),
         TEST(test_largest_mapping),
+        TEST(test_sleepers),
         TEST(test_mask_below_all_pools),
         TEST(test_scatter_gather),
         TEST(test_coherent),
