@@ -25,13 +25,16 @@ static bool on_device(void *ctx)
     return owned;
 }
 
-static void ask(struct completion *c)
+/* Asks the device, unless it has said before that it is done: returns whether it had. */
+static bool ask(struct completion *c)
 {
     uint32_t flags = irq_save();
+    bool said = c->done;
 
-    if (!c->done)
+    if (!said)
         c->service(c);
     irq_restore(flags);
+    return said;
 }
 
 void completion_begin(struct completion *c)
@@ -50,6 +53,7 @@ void completion_begin(struct completion *c)
 int completion_wait(struct completion *c, uint32_t limit_ms)
 {
     deadline_t deadline = deadline_in_ms(limit_ms);
+    bool said;
 
     while (!c->done && !deadline_passed(deadline)) {
         if (!c->requested || irq_is_stuck(c->line))
@@ -57,10 +61,9 @@ int completion_wait(struct completion *c, uint32_t limit_ms)
         wait_yield();
         cpu_relax();
     }
-    if (c->done)
-        return 0;
-    ask(c);
-    c->interrupt_lost = c->requested && c->done && !irq_is_stuck(c->line);
+    /* Its interrupt may come at the very end of the time. */
+    said = ask(c);
+    c->interrupt_lost = !said && c->requested && c->done && !irq_is_stuck(c->line);
     c->lost += c->interrupt_lost;
     return c->done && !c->interrupt_lost ? 0 : -ETIMEDOUT;
 }

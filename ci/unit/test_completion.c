@@ -24,6 +24,7 @@ static struct {
     /* The device. */
     uint64_t done_at_ms, interrupt_at_ms;
     bool keeps_request;
+    bool interrupts_late; /* when interrupts are switched off next after that */
     unsigned services;
 } m;
 
@@ -34,6 +35,10 @@ static uint32_t eflags_read(void)
 
 static uint32_t irq_save(void)
 {
+    if (m.interrupts_late && m.ms >= m.interrupt_at_ms && m.handler) {
+        m.interrupts_late = false;
+        m.handler(m.ctx);
+    }
     return 0;
 }
 
@@ -95,7 +100,7 @@ bool deadline_passed(deadline_t deadline)
 void wait_yield(void)
 {
     m.ms++;
-    if (m.ms != m.interrupt_at_ms || !m.handler)
+    if (m.ms != m.interrupt_at_ms || !m.handler || m.interrupts_late)
         return;
     do
         m.handler(m.ctx);
@@ -194,6 +199,20 @@ static void lost(void **state)
     assert_int_equal(c.by_line, 2);
 }
 
+/* When the time is over already, but before the device is asked. */
+static void in_the_last_moment(void **state)
+{
+    struct completion c = start();
+
+    m.interrupt_at_ms = LIMIT_MS;
+    m.interrupts_late = true;
+    assert_int_equal(wait_for(&c), 0);
+    assert_int_equal(m.ms, LIMIT_MS);
+    assert_int_equal(c.interrupts, 1);
+    assert_false(c.interrupt_lost);
+    assert_int_equal(c.lost, 0);
+}
+
 /* A neighbour's interrupt, when the driver takes its device for done that was not started yet. */
 static void of_a_neighbour(void **state)
 {
@@ -249,7 +268,7 @@ int main(void)
         cmocka_unit_test(by_interrupt),   cmocka_unit_test(by_asking),
         cmocka_unit_test(never_done),     cmocka_unit_test(lost),
         cmocka_unit_test(of_a_neighbour), cmocka_unit_test(storm),
-        cmocka_unit_test(stuck_line),
+        cmocka_unit_test(stuck_line),     cmocka_unit_test(in_the_last_moment),
     };
 
     return cmocka_run_group_tests_name("completion", tests, NULL, NULL);
