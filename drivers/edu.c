@@ -76,6 +76,7 @@ struct edu {
     struct pci_device *pdev;
     uint8_t __iomem *regs;
     enum edu_fault fault;
+    bool started; /* the transfer: what is requested before is an older one's */
     unsigned bits;
     char name[8];
 };
@@ -130,7 +131,8 @@ static bool edu_service(struct completion *c)
     }
     if (requests && edu->fault != EDU_STUCK && !inject(edu_skip_acknowledge, irq))
         writel(requests, edu->regs + REG_IRQ_ACKNOWLEDGE);
-    c->done = edu->fault != EDU_HANGS && !(readl(edu->regs + REG_DMA_COMMAND) & DMA_COMMAND_START);
+    c->done = (edu->started || inject(edu_trust_stale, irq)) && edu->fault != EDU_HANGS &&
+              !(readl(edu->regs + REG_DMA_COMMAND) & DMA_COMMAND_START);
     return requests != 0;
 }
 
@@ -141,8 +143,12 @@ static uint32_t limit_ms(const struct edu *edu)
 
 static void start(struct edu *edu, uint32_t command)
 {
+    uint32_t flags = irq_save();
+
     if (edu->fault != EDU_HANGS)
         writel(command, edu->regs + REG_DMA_COMMAND);
+    edu->started = true;
+    irq_restore(flags);
     if (edu->fault == EDU_GONE)
         pci_write_config16(edu->pdev, PCI_COMMAND, PCI_COMMAND_MASTER);
 }
@@ -159,6 +165,7 @@ static int run_engine(struct edu *edu, uint32_t offset, dma_addr_t addr, uint32_
     /* Reading the wrong memory does no harm. */
     if (!to_ram && edu->bits > 32 && inject(edu_drop_upper_half, dma_bounce))
         addr = dma_make((uint32_t)addr_number(addr));
+    edu->started = false;
     completion_begin(c);
     write_address(to_ram ? inside : addr_number(addr), edu->regs + REG_DMA_SOURCE);
     write_address(to_ram ? addr_number(addr) : inside, edu->regs + REG_DMA_DESTINATION);
@@ -221,19 +228,22 @@ static int edu_write(struct dma_client *client, uint64_t dev_offset, struct page
     return transfer(client, dev_offset, page, offset, bytes, DMA_TO_DEVICE);
 }
 
-/* A transfer that a fault ended goes on for no longer than it would have. */
-static void edu_quiet(struct dma_client *client)
-{
-    pci_set_master(edu_of(client)->pdev, false);
-    yield_lock_release(&edu_of(client)->lock);
-}
-
 static void write_register(struct edu *edu, uint32_t value, uint32_t reg)
 {
     uint16_t command = pci_enable(edu->pdev, PCI_COMMAND_MEMORY);
 
     writel(value, edu->regs + reg);
     pci_restore_command(edu->pdev, command);
+}
+
+/* A transfer that a fault ended goes on for no longer than it would have. */
+static void edu_quiet(struct dma_client *client)
+{
+    struct edu *edu = edu_of(client);
+
+    pci_set_master(edu->pdev, false);
+    write_register(edu, UINT32_MAX, REG_IRQ_ACKNOWLEDGE);
+    yield_lock_release(&edu->lock);
 }
 
 void edu_raise(struct dma_client *client)

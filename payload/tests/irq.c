@@ -279,6 +279,7 @@ static const struct test_case cases[] = {
     {"devices", irq_case_devices},
     {"shared_line", irq_case_shared_line},
     {"withdrawn_device", irq_case_withdrawn_device},
+    {"stale_request", irq_case_stale_request},
     {"neighbours_storm", irq_case_neighbours_storm},
     {"never_withdrawn", irq_case_never_withdrawn},
     {"lost", irq_case_lost},

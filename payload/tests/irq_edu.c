@@ -75,6 +75,26 @@ void irq_case_withdrawn_device(struct test *t)
     mend(t, client);
 }
 
+/* A request that was there before the transfer was started says nothing about it. */
+void irq_case_stale_request(struct test *t)
+{
+    struct dma_client *client = need_edu(t);
+    uint8_t *bytes;
+
+    if (!client)
+        return;
+    bytes = page_address(page);
+    memset(bytes, PATTERN, IRQ_BYTES);
+    if (irq_check_transfer(t, client, page, 0, true)) {
+        memset(bytes, 0, IRQ_BYTES);
+        edu_raise(client);
+        irq_check_transfer(t, client, page, 1, true);
+        TEST_CHECK(t, bytes[0] == PATTERN, "byte 0 is 0x%02x, not 0x%02x: read too early", bytes[0],
+                   PATTERN);
+    }
+    mend(t, client);
+}
+
 /* True if the last thing that was told of a device says so; the list may be full. */
 static bool was_told(unsigned before, const char *what)
 {

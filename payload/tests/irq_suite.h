@@ -56,6 +56,7 @@ void irq_case_shared_line(struct test *t);
 void irq_case_counts(struct test *t);
 
 void irq_case_withdrawn_device(struct test *t);
+void irq_case_stale_request(struct test *t);
 void irq_case_neighbours_storm(struct test *t);
 void irq_case_never_withdrawn(struct test *t);
 void irq_case_lost(struct test *t);
