@@ -2,44 +2,49 @@
 #ifndef LIB_X86_IO_H
 #define LIB_X86_IO_H
 
-/* Port I/O and memory-mapped I/O, each access of exactly the named width (SDM vol. 1, 19). */
+/*
+ * Port I/O and memory-mapped I/O, each access of exactly the named width (SDM vol. 1, 19).
+ *
+ * The compiler moves no access to memory across any of them: what a device is told to fetch is
+ * written before its doorbell rings, and what it wrote is read after it has said so.
+ */
 
 #include "lib/types.h"
 
 static inline uint8_t inb(uint16_t port)
 {
     uint8_t value;
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
     return value;
 }
 
 static inline uint16_t inw(uint16_t port)
 {
     uint16_t value;
-    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
     return value;
 }
 
 static inline uint32_t inl(uint16_t port)
 {
     uint32_t value;
-    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
     return value;
 }
 
 static inline void outb(uint16_t port, uint8_t value)
 {
-    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
 }
 
 static inline void outw(uint16_t port, uint16_t value)
 {
-    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
+    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
 }
 
 static inline void outl(uint16_t port, uint32_t value)
 {
-    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
+    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
 }
 
 /* Reads `count` 16-bit words from `port` to `buffer`. */
