@@ -15,6 +15,12 @@
 #define TRIAL_TO (LOOPBACK_RING_BYTES / 2)
 #define TRIAL_FROM (TRIAL_TO + 1024u)
 
+/* What its registers answer by. The other may never have been assigned. */
+static uint32_t decoding(const struct loopback *l)
+{
+    return l->kind->bar_kind == PCI_BAR_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+}
+
 static void loopback_quiet(struct dma_client *client)
 {
     struct loopback *l = container_of(client, struct loopback, client);
@@ -22,7 +28,7 @@ static void loopback_quiet(struct dma_client *client)
 
     if (!l->kind->quiet)
         return;
-    command = pci_enable(l->pdev, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+    command = pci_enable(l->pdev, decoding(l));
     l->kind->quiet(l);
     pci_restore_command(l->pdev, command);
 }
@@ -44,8 +50,7 @@ static int run(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t byte
 {
     const struct loopback_kind *kind = l->kind;
     struct completion *c = &l->completion;
-    uint16_t command =
-        pci_enable(l->pdev, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+    uint16_t command = pci_enable(l->pdev, PCI_COMMAND_MASTER | decoding(l));
     int err;
 
     completion_begin(c);
@@ -160,7 +165,7 @@ static int open_device(struct loopback *l)
     if (!l->ring)
         return client_error(&l->client, -ENOMEM, "no memory for its rings");
     l->pdev->dma.dma_mask = DMA_BIT_MASK(kind->mask_bits);
-    command = pci_enable(l->pdev, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+    command = pci_enable(l->pdev, decoding(l));
     err = kind->identify(l);
     pci_restore_command(l->pdev, command);
     return err ? err : try_it(l);
