@@ -61,6 +61,8 @@ struct i8255x {
     uint8_t *ring; /* a command block, and a table for the probe */
     dma_addr_t ring_dma;
     volatile bool started; /* the block is this transfer's */
+    volatile bool busy;    /* in a transfer, bus master */
+    uint16_t command;      /* the command register before that */
 };
 
 static struct i8255x cards[2];
@@ -129,10 +131,12 @@ static int start(struct i8255x *card, dma_addr_t to)
 static int dump(struct i8255x *card, dma_addr_t to)
 {
     struct completion *c = &card->completion;
-    uint16_t saved = pci_enable(card->pdev, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     int err;
 
+    card->command = pci_enable(card->pdev, PCI_COMMAND_MEMORY);
+    card->busy = true;
     reset(card);
+    pci_set_master(card->pdev, true);
     completion_begin(c);
     err = start(card, to);
     if (!err) {
@@ -148,8 +152,25 @@ static int dump(struct i8255x *card, dma_addr_t to)
     }
     reset(card);
     completion_end(c);
-    pci_restore_command(card->pdev, saved);
+    pci_restore_command(card->pdev, card->command);
+    card->busy = false;
     return err;
+}
+
+/* Of use only if a fault took the thread away in the middle of a transfer: nobody has stopped it.
+ */
+static void i8255x_quiet(struct dma_client *client)
+{
+    struct i8255x *card = container_of(client, struct i8255x, client);
+
+    if (!card->busy)
+        return;
+    pci_enable(card->pdev, PCI_COMMAND_MEMORY);
+    card->started = false;
+    reset(card);
+    completion_end(&card->completion);
+    pci_restore_command(card->pdev, (uint16_t)(card->command & ~PCI_COMMAND_MASTER));
+    card->busy = false;
 }
 
 static int i8255x_read(struct dma_client *client, uint64_t dev_offset, struct page *page,
@@ -241,6 +262,7 @@ static int i8255x_probe(struct pci_device *pdev)
         .dev = &pdev->dma,
         .align_bytes = ALIGN_BYTES,
         .read = i8255x_read,
+        .quiet = i8255x_quiet,
         .completion = &card->completion,
     };
     card->completion = (struct completion){

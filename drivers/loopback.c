@@ -21,16 +21,25 @@ static uint32_t decoding(const struct loopback *l)
     return l->kind->bar_kind == PCI_BAR_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
 }
 
+/*
+ * A fault may have taken the thread away in the middle of a transfer: then nobody has stopped the
+ * device, and it is bus master still.
+ */
 static void loopback_quiet(struct dma_client *client)
 {
     struct loopback *l = container_of(client, struct loopback, client);
-    uint16_t command;
+    uint16_t command = pci_enable(l->pdev, decoding(l));
 
-    if (!l->kind->quiet)
-        return;
-    command = pci_enable(l->pdev, decoding(l));
-    l->kind->quiet(l);
-    pci_restore_command(l->pdev, command);
+    if (l->busy) {
+        l->started = false;
+        l->kind->stop(l);
+        completion_end(&l->completion);
+        command = l->command;
+        l->busy = false;
+    }
+    if (l->kind->quiet)
+        l->kind->quiet(l);
+    pci_restore_command(l->pdev, (uint16_t)(command & ~PCI_COMMAND_MASTER));
 }
 
 static bool loopback_service(struct completion *c)
@@ -50,9 +59,11 @@ static int run(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t byte
 {
     const struct loopback_kind *kind = l->kind;
     struct completion *c = &l->completion;
-    uint16_t command = pci_enable(l->pdev, PCI_COMMAND_MASTER | decoding(l));
     int err;
 
+    l->command = pci_enable(l->pdev, decoding(l));
+    l->busy = true;
+    pci_set_master(l->pdev, true);
     completion_begin(c);
     err = kind->start(l, from, to, bytes);
     if (!err) {
@@ -65,7 +76,8 @@ static int run(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t byte
     }
     kind->stop(l);
     completion_end(c);
-    pci_restore_command(l->pdev, command);
+    pci_restore_command(l->pdev, l->command);
+    l->busy = false;
     if (err)
         loopback_quiet(&l->client);
     return err;
