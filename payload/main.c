@@ -6,6 +6,7 @@
 #include "drivers/destructive.h"
 #include "drivers/dma.h"
 #include "drivers/irq.h"
+#include "drivers/pci.h"
 #include "drivers/sound.h"
 #include "drivers/transfer.h"
 #include "lib/prng.h"
@@ -73,14 +74,25 @@ static void init_dma(void)
 }
 
 /* A device that leads a driver astray costs that step, not the run. */
-static void guarded(const char *step, void (*fn)(void))
+static bool guarded(const char *step, void (*fn)(void))
 {
     char what[FAULT_TEXT_MAX];
 
     if (fault_guard_hook(fn, what, sizeof(what)))
-        return;
+        return true;
     report_line("# error: %s ended by a %s", step, what);
     report_count_error();
+    return false;
+}
+
+/*
+ * What was being looked at when a fault ended the search may be at work still: a client that is not
+ * known yet, whose memory is nobody's any more.
+ */
+static void stop_devices(void)
+{
+    devices_quiet();
+    pci_stop_masters();
 }
 
 static void say_probe(const struct probe_result *result)
@@ -115,7 +127,8 @@ void paged_main(void)
     probe_set_hook(say_probe);
     destructive_init(setup.options.destructive);
     sound_set_audible(setup.options.audible);
-    guarded("the search for devices", devices_probe);
+    if (!guarded("the search for devices", devices_probe))
+        guarded("stopping them", stop_devices);
     say_unknown_media();
     irq_tell_stuck(0);
     run_suites();
