@@ -134,12 +134,14 @@ static int try_it(struct loopback *l)
     for (uint32_t i = 2 * ETHERNET_ADDRESS_BYTES + sizeof(type); i < bytes; i++)
         from[i] = (uint8_t)(i * 37u);
     l->completion.by_interrupt = false;
+    l->in_trial = true;
     for (unsigned i = 0; i < NR_TRIALS && err; i++) {
         l->completion.done = false;
         err = run(l, l->ring_dma + TRIAL_FROM, l->ring_dma + TRIAL_TO, bytes);
         if (l->completion.done)
             err = 0;
     }
+    l->in_trial = false;
     l->completion.by_interrupt = true;
     loopback_quiet(&l->client);
     return err;

@@ -81,6 +81,8 @@ struct loopback {
     uint8_t *ring;         /* LOOPBACK_RING_BYTES of coherent memory for descriptors, zeroed */
     dma_addr_t ring_dma;   /* below 4 GiB */
     uint8_t station[ETHERNET_ADDRESS_BYTES];
+    uint32_t spare_bytes;     /* of a receive ring, which the driver keeps free; from 0 on */
+    bool in_trial;            /* a frame that is addressed to `station` */
     volatile bool busy;       /* in a transfer, bus master */
     uint16_t command;         /* the command register before that */
     volatile bool started;    /* and not stopped */

@@ -28,6 +28,8 @@
 #define CR_TRANSMIT BIT(2)
 #define CR_RECEIVE BIT(3)
 #define CR_RESET BIT(4)
+#define REG_CAPR 0x38u /* how far it has been read, less CAPR_LAG */
+#define CAPR_LAG 16u
 #define REG_CBR 0x3au /* how far it has written */
 #define REG_IMR 0x3cu
 #define REG_ISR 0x3eu
@@ -35,22 +37,22 @@
 #define INT_RECEIVE_ERROR BIT(1)
 #define INT_SENT BIT(2)
 #define INT_SEND_ERROR BIT(3)
-#define INT_OVERFLOW BIT(4)
+#define INT_OVERFLOW BIT(4) /* no room for a frame: no error if it was another's */
 #define INT_FIFO_OVERFLOW BIT(6)
 #define INT_BUS_ERROR BIT(15)
-#define INT_ERRORS \
-    (INT_RECEIVE_ERROR | INT_SEND_ERROR | INT_OVERFLOW | INT_FIFO_OVERFLOW | INT_BUS_ERROR)
+#define INT_ERRORS (INT_RECEIVE_ERROR | INT_SEND_ERROR | INT_FIFO_OVERFLOW | INT_BUS_ERROR)
 #define REG_TCR 0x40u
 #define TCR_BURST_1K (UINT32_C(6) << 8)
 #define TCR_LOOPBACK (BIT(17) | BIT(18))
 #define TCR_GAP (UINT32_C(3) << 24)
 #define REG_RCR 0x44u
-#define RCR_ANY (BIT(0) | BIT(1) | BIT(2) | BIT(3)) /* physical, own, multicast, broadcast */
+#define RCR_OWN BIT(1)
+#define RCR_ANY (BIT(0) | RCR_OWN | BIT(2) | BIT(3)) /* any physical, multicast, broadcast */
 #define RCR_BURST_1K (UINT32_C(6) << 8)
 #define RCR_WHOLE_FRAME (UINT32_C(7) << 13)
 
 #define HEAD_BYTES 4u
-#define TAIL_BYTES 8u /* check sequence, and up to a word's end */
+#define TAIL_BYTES 12u /* check sequence, up to a word's end, and the word that stays free */
 #define ALIGN_BYTES 4u
 #define RESET_LIMIT_US 10000u
 #define STEP_US 10u
@@ -85,27 +87,93 @@ static int rtl8139_loop_identify(struct loopback *l)
     return 0;
 }
 
+/* What a frame takes of the ring. */
+static uint32_t ring_bytes(uint32_t bytes)
+{
+    return ALIGN_UP(HEAD_BYTES + bytes + ETHERNET_FCS_BYTES, ALIGN_BYTES);
+}
+
 /*
- * TCR and RCR can be written only while both halves are on. Until RCR is, nothing
- * is taken, and until TSD0 is, nothing is sent.
+ * The ring is 8 KiB for the chip, of which only one frame's room is the caller's: the rest is said
+ * to hold what nobody has read yet. Returns 0, or -EIO.
  */
+static int bound_ring(struct loopback *l, uint32_t bytes)
+{
+    uint16_t capr = (uint16_t)(ring_bytes(bytes) + l->spare_bytes - CAPR_LAG);
+
+    if (l->in_trial || !inject(rtl8139_unbounded, dma_loop))
+        outw(port(l, REG_CAPR), capr);
+    if (inw(port(l, REG_CAPR)) == capr)
+        return 0;
+    return client_error(&l->client, -EIO, "ring of %u bytes not bounded: CAPR reads 0x%04x",
+                        ring_bytes(bytes), inw(port(l, REG_CAPR)));
+}
+
+/*
+ * A ring that is filled to the end is an empty one, and all of it free. Frames end at a multiple of
+ * 4, so one byte that stays free is enough if the chip counts in bytes. If it does not, its own
+ * frame finds no room in the first trial, where it takes no other.
+ */
+static void choose_spare(struct loopback *l)
+{
+    if (l->spare_bytes == 0)
+        l->spare_bytes = 1;
+    else if (l->in_trial && (l->events & INT_OVERFLOW))
+        l->spare_bytes = ALIGN_BYTES;
+}
+
+/*
+ * The ring is bounded before anything can come in. The chip takes RCR while its receiver is on, and
+ * has nothing in it after a reset. QEMU's keeps it over a reset, forgets the bound when it is
+ * written, and takes it at any time: so that is tried first.
+ */
+static int open_receiver(struct loopback *l, uint32_t bytes)
+{
+    uint32_t rcr = (l->in_trial ? RCR_OWN : RCR_ANY) | RCR_BURST_1K | RCR_WHOLE_FRAME;
+
+    choose_spare(l);
+    outl(port(l, REG_RCR), rcr);
+    (void)bound_ring(l, bytes);
+    outb(port(l, REG_CR), CR_TRANSMIT | CR_RECEIVE);
+    if ((inl(port(l, REG_RCR)) & rcr) != rcr)
+        outl(port(l, REG_RCR), rcr);
+    return bound_ring(l, bytes);
+}
+
+/*
+ * QEMU's takes no frame at all while less than 1514 bytes are free, not even its own, unless it may
+ * say by interrupt that there is no room. So it may; nobody hears it if asking is wanted.
+ */
+static void allow_interrupts(struct loopback *l)
+{
+    bool wanted = l->completion.requested && !inject(rtl8139_no_interrupt, dma_loop);
+
+    if (!wanted)
+        pci_enable(l->pdev, PCI_COMMAND_INTX_DISABLE);
+    outw(port(l, REG_IMR),
+         wanted ? INT_RECEIVED | INT_SENT | INT_OVERFLOW | INT_ERRORS : INT_OVERFLOW);
+}
+
+/* TCR can be written only while the transmitter is on. Until TSD0 is, nothing is sent. */
 static int rtl8139_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes)
 {
     uint32_t tcr;
+    int err;
 
     if (!reset(l))
         return client_error(&l->client, -EIO, "stays in reset: command 0x%02x",
                             inb(port(l, REG_CR)));
     outl(port(l, REG_RBSTART), (uint32_t)addr_number(to - HEAD_BYTES));
-    outb(port(l, REG_CR), CR_TRANSMIT | CR_RECEIVE);
+    outb(port(l, REG_CR), CR_TRANSMIT);
     outl(port(l, REG_TCR), TCR_LOOPBACK | TCR_BURST_1K | TCR_GAP);
     tcr = inl(port(l, REG_TCR));
     if ((tcr & TCR_LOOPBACK) != TCR_LOOPBACK)
         return client_error(&l->client, -EIO, "no loopback: TCR reads 0x%08x", tcr);
-    outl(port(l, REG_RCR), RCR_ANY | RCR_BURST_1K | RCR_WHOLE_FRAME);
+    err = open_receiver(l, bytes);
+    if (err)
+        return err;
     loopback_started(l);
-    if (l->completion.requested && !inject(rtl8139_no_interrupt, dma_loop))
-        outw(port(l, REG_IMR), INT_RECEIVED | INT_SENT | INT_ERRORS);
+    allow_interrupts(l);
     outl(port(l, REG_TSAD0),
          (uint32_t)addr_number(from) + (inject(rtl8139_wrong_buffer, dma_loop) ? ALIGN_BYTES : 0));
     outl(port(l, REG_TSD0),
@@ -131,7 +199,7 @@ static int rtl8139_loop_check(struct loopback *l, uint32_t bytes)
 {
     uint32_t status = inl(port(l, REG_TSD0));
     uint32_t end = inw(port(l, REG_CBR));
-    uint32_t wanted = ALIGN_UP(HEAD_BYTES + bytes + ETHERNET_FCS_BYTES, ALIGN_BYTES);
+    uint32_t wanted = ring_bytes(bytes);
 
     if (!(status & TSD_OK) || (status & (TSD_UNDERRUN | TSD_ABORTED)))
         return client_error(&l->client, -EIO, "not sent: TSD0 0x%08x, requests 0x%04x", status,
