@@ -110,6 +110,7 @@ enum dma_finding {
     DMA_FINDING_WRONG_KIND,      /* dma_free_coherent() of a mapping, unmap of coherent memory */
     DMA_FINDING_OVERLAP,         /* two live mappings share bytes and a device may write one */
     DMA_FINDING_LEAK,            /* still mapped when dma_check_leaks() looked */
+    DMA_FINDING_CPU_ACCESS,      /* the CPU was in a page that the device owned */
     DMA_FINDING_NOT_SYNCED,      /* the CPU changed a buffer that the device owned */
     DMA_FINDING_OVERRUN,         /* the device wrote next to a bounced buffer */
     DMA_FINDING_UNWRITTEN,       /* handed to the CPU, but the device has not written it */
@@ -143,9 +144,14 @@ struct device {
     uint32_t max_segment_bytes;     /* largest single mapping, 0: no limit */
     uint32_t segment_boundary_mask; /* a mapping lies in one (mask + 1)-byte block, 0: no limit */
     /*
-     * Notice CPU writes to a buffer while the device owns it (a sync forgotten), by comparing
-     * checksums: of what bounces, and of what the device only reads. Costs a pass over the buffer
-     * for each map, sync and unmap, and the quick paths.
+     * Notice the CPU at a buffer that the device owns (a sync forgotten). Of whole pages the
+     * first access that the direction does not allow is noticed with the code that made it, by a
+     * page fault, and told at the next sync or the unmap (drivers/dma_guard.h). What is read and
+     * written through windows to HIGHMEM is noticed in those of kmap(), and in those of
+     * kmap_local_page() opened after the map; nothing in kmap_range(). Writes to the rest, pages in
+     * part, are noticed afterwards by comparing checksums: of what bounces, and of what the device
+     * only reads. Costs a pass over the buffer for each map, sync and unmap, the quick paths, and
+     * while such a HIGHMEM buffer is mapped, quick windows.
      */
     bool check_ownership;
     struct dma_counters counters;

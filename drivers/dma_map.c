@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/bounce.h"
 #include "drivers/bounce_copy.h"
+#include "drivers/dma_guard.h"
 #include "drivers/dma_internal.h"
 #include "drivers/dma_track.h"
 #include "lib/crc32c.h"
@@ -57,7 +58,7 @@ static void note_contents(struct dma_mapping *m)
 /* The CPU should not have written to a buffer that it gets back now. */
 static void check_untouched(const struct dma_mapping *m, const void *caller)
 {
-    if (is_checked(m) && !inject(dma_skip_checksum, dma_bounce) && m->nr_cpu == 0 &&
+    if (is_checked(m) && !inject(dma_skip_checksum, dma_bounce) && m->nr_cpu == 0 && !m->intruder &&
         checksum_of(m) != m->checksum)
         dma_report(m->dev, DMA_FINDING_NOT_SYNCED, "0x%llx+%u changed before %p",
                    addr_number(m->phys), m->size, caller);
@@ -180,6 +181,7 @@ dma_addr_t dma_map_one(struct device *dev, phys_addr_t phys, uint32_t size,
             bounce_free(m.dma, size);
         return fail(dev);
     }
+    dma_guard(&m);
     __atomic_add_fetch(m.bounced ? &dev->counters.bounced : &dev->counters.direct, 1,
                        __ATOMIC_RELAXED);
     return m.dma;
@@ -214,6 +216,7 @@ void dma_unmap_one(struct device *dev, dma_addr_t addr, uint32_t size, enum dma_
 
     if (!dma_track_take(dev, addr, DMA_KIND_MAP, caller, &m))
         return;
+    dma_unguard(&m);
     __atomic_add_fetch(&dev->counters.unmaps, 1, __ATOMIC_RELAXED);
     if (size != m.size)
         dma_report(dev, DMA_FINDING_WRONG_SIZE, "0x%llx unmapped as %u of %u bytes by %p",
@@ -308,9 +311,11 @@ static void take_part(struct dma_mapping *m, uint32_t from, uint32_t to)
 
 static void end_sync(struct dma_mapping *m)
 {
+    m->intruder = NULL;
     if (!inject_on_host(dma_keep_checksum))
         note_contents(m);
     dma_track_update(m);
+    dma_guard(m);
 }
 
 void dma_sync_one_for_cpu(struct device *dev, dma_addr_t addr, uint32_t size,
@@ -319,8 +324,9 @@ void dma_sync_one_for_cpu(struct device *dev, dma_addr_t addr, uint32_t size,
     struct dma_mapping m;
     uint32_t from;
 
-    if (!sync_target(dev, addr, size, dir, caller, &m) || !(m.bounced || is_checked(&m)))
+    if (!sync_target(dev, addr, size, dir, caller, &m) || !(m.bounced || dev->check_ownership))
         return;
+    dma_unguard(&m);
     from = (uint32_t)(addr - m.dma);
     check_untouched(&m, caller);
     if (m.bounced && dir != DMA_TO_DEVICE && !inject(dma_skip_sync, dma_bounce) &&
@@ -336,8 +342,9 @@ void dma_sync_one_for_device(struct device *dev, dma_addr_t addr, uint32_t size,
     struct dma_mapping m;
     uint32_t from;
 
-    if (!sync_target(dev, addr, size, dir, caller, &m) || !(m.bounced || is_checked(&m)))
+    if (!sync_target(dev, addr, size, dir, caller, &m) || !(m.bounced || dev->check_ownership))
         return;
+    dma_unguard(&m);
     from = (uint32_t)(addr - m.dma);
     if (m.bounced && !give_to_device(&m, from, size))
         fail(dev);
@@ -367,6 +374,7 @@ unsigned dma_check_leaks(struct device *dev)
         bounce_forget_sleepers();
     while (dma_track_take_any(dev, &m)) {
         leaks++;
+        dma_unguard(&m);
         if (m.bounced)
             bounce_free(m.dma, m.size);
         dma_report(m.dev, DMA_FINDING_LEAK, "0x%llx+%u %s mapped by %p", addr_number(m.phys),

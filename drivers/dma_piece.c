@@ -200,7 +200,7 @@ static inline void copy_out(struct device *dev, uint8_t *slot, pfn_t pfn, uint32
     }
     window = kmap_local_begin(pfn);
     if (unlikely(!window)) {
-        __atomic_add_fetch(&dev->counters.errors, 1, __ATOMIC_RELAXED);
+        copy_out_slowly(dev, slot, pfn, piece);
         return;
     }
     copy_bytes(window + piece_offset(piece), slot, piece_size(piece));

@@ -13,6 +13,7 @@ static const char *const finding_names[DMA_NR_FINDINGS] = {
     [DMA_FINDING_WRONG_KIND] = "wrong kind",
     [DMA_FINDING_OVERLAP] = "overlap",
     [DMA_FINDING_LEAK] = "leak",
+    [DMA_FINDING_CPU_ACCESS] = "CPU access",
     [DMA_FINDING_NOT_SYNCED] = "not synced",
     [DMA_FINDING_OVERRUN] = "overrun",
     [DMA_FINDING_UNWRITTEN] = "unwritten",

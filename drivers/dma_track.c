@@ -175,7 +175,7 @@ static void entry_fill(struct dma_mapping *m, const struct dma_mapping *mapping)
 }
 
 /* A mapping that a bucket can hold goes there, if it is free. */
-static bool add_to_bucket(const struct dma_mapping *m)
+static bool add_to_bucket(struct dma_mapping *m)
 {
     uint32_t bucket = bucket_of(m);
     uint32_t piece = dma_piece(offset_in_page(m->phys), m->size, (enum dma_data_direction)m->dir) |
@@ -187,6 +187,7 @@ static bool add_to_bucket(const struct dma_mapping *m)
         return false;
     dma_bucket_who[bucket].dev = m->dev;
     dma_bucket_who[bucket].caller = m->caller;
+    m->place = (uint16_t)(bucket | IN_BUCKET);
     if (m->bounced) {
         struct bounce_area *area = bounce_area_of_dma(m->dma);
 
@@ -198,7 +199,7 @@ static bool add_to_bucket(const struct dma_mapping *m)
     return true;
 }
 
-bool dma_track_add(const struct dma_mapping *mapping)
+bool dma_track_add(struct dma_mapping *mapping)
 {
     const void *other = NULL;
     struct dma_mapping *m;
@@ -214,6 +215,7 @@ bool dma_track_add(const struct dma_mapping *mapping)
         if (!other && crowded && !inject(dma_miss_overlap, dma_bounce))
             other = find_overlap(mapping);
         entry_fill(m, mapping);
+        mapping->place = m->place;
     }
     dma_lock_release(&table.lock, flags);
     if (other)
@@ -403,6 +405,7 @@ bool dma_track_update(const struct dma_mapping *mapping)
         struct dma_mapping *m = &table.entry[mapping->place];
 
         m->checksum = mapping->checksum;
+        m->intruder = mapping->intruder;
         m->nr_cpu = mapping->nr_cpu;
         for (unsigned i = 0; i < DMA_CPU_PARTS; i++)
             m->cpu[i] = mapping->cpu[i];
@@ -418,6 +421,24 @@ bool dma_track_update(const struct dma_mapping *mapping)
     }
     dma_lock_release(&table.lock, flags);
     return kept;
+}
+
+/* True if the entry is in use. Context: locked. */
+static bool is_live(const struct dma_mapping *m)
+{
+    return m->live_slot < table.nr_live && table.live[m->live_slot] == index_of(m);
+}
+
+void dma_track_intruder(uint32_t place, phys_addr_t at, bool write, const void *intruder)
+{
+    uint32_t flags = dma_lock_take(&table.lock);
+    struct dma_mapping *m = &table.entry[place % DMA_NR_ENTRIES];
+
+    if (is_live(m) && at >= m->phys && at - m->phys < m->size) {
+        m->intruder = intruder;
+        m->intruder_wrote = write;
+    }
+    dma_lock_release(&table.lock, flags);
 }
 
 bool dma_track_take_any(const struct device *dev, struct dma_mapping *out)

@@ -30,15 +30,18 @@ struct dma_part {
 
 struct dma_mapping {
     struct device *dev;
-    phys_addr_t phys;   /* of the buffer */
-    dma_addr_t dma;     /* of the device: phys, or in a bounce pool */
-    uint32_t size;      /* bytes */
-    const void *caller; /* who mapped it; once it has ended, who ended it */
-    uint32_t checksum;  /* of the buffer when the device got it, if dev->check_ownership */
-    uint8_t dir;        /* enum dma_data_direction */
-    uint8_t kind;       /* enum dma_kind */
+    phys_addr_t phys;     /* of the buffer */
+    dma_addr_t dma;       /* of the device: phys, or in a bounce pool */
+    uint32_t size;        /* bytes */
+    const void *caller;   /* who mapped it; once it has ended, who ended it */
+    const void *intruder; /* the CPU was seen in what the device owned, by this code, */
+    bool intruder_wrote;  /* which wrote or read, and may go on */
+    uint32_t checksum;    /* of the buffer when the device got it, if dev->check_ownership */
+    uint8_t dir;          /* enum dma_data_direction */
+    uint8_t kind;         /* enum dma_kind */
     bool bounced;
-    uint8_t nr_cpu;                     /* parts that are synced for the CPU */
+    bool told;      /* the CPU was seen in what the device owned, and may go on */
+    uint8_t nr_cpu; /* parts that are synced for the CPU */
     struct dma_part cpu[DMA_CPU_PARTS]; /* the oldest first */
     uint16_t place;                     /* the tracker's own: where it is */
     uint16_t next;                      /* the tracker's own: hash chain */
@@ -50,10 +53,11 @@ struct dma_mapping {
 #define DMA_OWNER_ENTRY BIT(31)
 
 /*
- * Enters a live mapping; the tracker's own fields need not be set. Sharing bytes with another live
- * mapping, where a device may write one of them, is a finding. Returns false if the table is full.
+ * Enters a live mapping; the tracker's own fields need not be set; place is then. Sharing bytes
+ * with another live mapping, where a device may write one of them, is a finding. Returns false if
+ * the table is full.
  */
-bool dma_track_add(const struct dma_mapping *mapping);
+bool dma_track_add(struct dma_mapping *mapping);
 
 /*
  * Takes the mapping of `dev` at `addr` out of the tables and copies it to *out. One that is not
@@ -70,10 +74,15 @@ bool dma_track_find(struct device *dev, dma_addr_t addr, const void *caller,
                     struct dma_mapping *out);
 
 /*
- * Keeps what a sync has changed in the copy of a live mapping: its checksum, and which parts the
- * CPU owns. False if that takes an entry, and there is none.
+ * Keeps what a sync has changed in the copy of a live mapping: its checksum, its intruder, and
+ * which parts the CPU owns. False if that takes an entry, and there is none.
  */
 bool dma_track_update(const struct dma_mapping *mapping);
+
+/*
+ * Notes that the CPU was seen at `at`, in the live mapping with the entry `place`. Context: any.
+ */
+void dma_track_intruder(uint32_t place, phys_addr_t at, bool write, const void *intruder);
 
 /* Takes out any one live mapping of `dev` (NULL: of any device). False if there is none. */
 bool dma_track_take_any(const struct device *dev, struct dma_mapping *out);

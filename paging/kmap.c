@@ -2,6 +2,7 @@
 #include "paging/kmap.h"
 #include "lib/finding.h"
 #include "paging/page_alloc.h"
+#include "paging/page_guard.h"
 #include "paging/pgtable.h"
 #include "paging/tlb.h"
 #include "paging/wait.h"
@@ -18,8 +19,8 @@ static struct slot {
 static struct page forgotten;           /* stands for a page that lost its slot in between */
 static pfn_t forgotten_pfn[LAST_PKMAP]; /* which page that was */
 
-/* The slot to look at next; the quick one is LAST_PKMAP while somebody waits: then nothing is
- * quick. */
+/* The slot to look at next; the quick one is LAST_PKMAP while somebody waits, or pages are
+ * guarded: then nothing is quick. */
 static unsigned hand, quick_hand;
 
 /*
@@ -96,7 +97,15 @@ static unsigned search_slot(void)
 
 static void settle_quick_hand(void)
 {
-    quick_hand = kmap_pool.waiting && !inject(kmap_quick_barge, kmap_wait) ? LAST_PKMAP : hand;
+    quick_hand =
+        (kmap_pool.waiting && !inject(kmap_quick_barge, kmap_wait)) || page_guard_has_high()
+            ? LAST_PKMAP
+            : hand;
+}
+
+void kmap_settle(void)
+{
+    settle_quick_hand();
 }
 
 static void wake_next(void)
@@ -201,10 +210,12 @@ static __attribute__((noinline)) void *take_slot_slowly(struct page *page, const
         return NULL;
     }
     settle_quick_hand();
-    if (page->kmap)
+    if (page->kmap) {
         kmap_pool.count[slot]++;
-    else
+    } else {
         fill_slot(slot, page, caller);
+        page_guard_window(&pkmap_ptes[slot * PTES_PER_SLOT], pkmap_addr(slot), page_to_pfn(page));
+    }
     return (void *)pkmap_addr(slot);
 }
 

@@ -131,4 +131,7 @@ bool kmap_slot(unsigned slot, pfn_t *pfn, bool *in_use);
  */
 unsigned kmap_reset(void);
 
+/* For paging/page_guard.c, when there are guarded highmem pages, or no more. */
+void kmap_settle(void);
+
 #endif

@@ -120,16 +120,15 @@ static inline void kunmap_local(const void *addr)
 
 /*
  * The same two for a frame that is highmem for certain, and for a function that begins and ends a
- * window by itself, with none other in between.
+ * window by itself, with none other in between. NULL, and no finding, if no slot is to be had so
+ * quickly: kmap_local_page() knows more.
  */
 static inline void *kmap_local_begin(pfn_t pfn)
 {
     virt_t window = this_cpu_get(kmap_local_next);
 
-    if (unlikely(window == this_cpu_get(kmap_local_end))) {
-        kmap_local_exhausted(pfn);
+    if (unlikely(window == this_cpu_get(kmap_local_end)))
         return NULL;
-    }
     if (window < FIXADDR_START)
         __builtin_unreachable();
     this_cpu_set(kmap_local_next, window + (uintptr_t)KMAP_LOCAL_STRIDE_BYTES);
@@ -146,7 +145,7 @@ static inline void kmap_local_end(void *window)
 
 #endif
 
-/* A window by number, for frames without a descriptor as well. */
+/* A window by number, for frames without a descriptor as well, and guarded or not. */
 void *kmap_local_pfn(pfn_t pfn);
 
 /* Gets a processor's slots ready. Context: once for each, before it opens any. */

@@ -334,6 +334,22 @@ pte_t *pgtable_pte(virt_t addr, bool create)
     return table_entry(live_pdpt(), addr, NULL, create);
 }
 
+pte_t *pgtable_directory(virt_t addr)
+{
+    const pte_t *pointer = &live_pdpt()[pdpt_index(addr)];
+
+    return (*pointer & PTE_PRESENT) ? &table_of(*pointer)[directory_index(addr)] : NULL;
+}
+
+pte_t *pgtable_entry(virt_t addr)
+{
+    const pte_t *directory = pgtable_directory(addr);
+
+    if (!directory || (*directory & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT)
+        return NULL;
+    return &table_of(*directory)[table_index(addr)];
+}
+
 void pgtable_set_directory(virt_t addr, phys_addr_t directory)
 {
     set_pointer(&live_pdpt()[pdpt_index(addr)], directory, true);

@@ -69,6 +69,12 @@ void pgtable_walk(uint32_t cr3, virt_t addr, struct page_walk *walk);
  */
 pte_t *pgtable_pte(virt_t addr, bool create);
 
+/* The directory entry that maps `addr`, or points to the table that does. NULL: no directory. */
+pte_t *pgtable_directory(virt_t addr);
+
+/* pgtable_pte() that creates nothing. Context: any. */
+pte_t *pgtable_entry(virt_t addr);
+
 /*
  * Puts another page directory (or none, 0) behind the GiB that holds `addr`, and writes CR3 so that
  * the processor obeys. Global translations below the old directory stay: have none there, or call

@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "paging/kmap_local.h"
+#include "paging/page_guard.h"
 #include "payload/cpu_facts.h"
 #include "payload/entry.h"
 #include "payload/fault_report.h"
@@ -194,6 +195,9 @@ static void handle_fault(struct trap_frame *frame)
 {
     uint32_t address = frame->vector == VECTOR_PF ? cr2_read() : frame->eip;
 
+    if (frame->vector == VECTOR_PF &&
+        page_guard_fault((virt_t)address, frame->error_code & PF_WRITE, (const void *)frame->eip))
+        return;
     if (fixed_up(frame))
         return;
     if (!is_expected(frame->vector, address))

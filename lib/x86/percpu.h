@@ -38,6 +38,9 @@ struct cpu {
     /* payload: the last expected fault, and where a probing call into bad code returns to */
     struct fault_record probe;
     uint32_t probe_return_eip;
+
+    /* paging: the true kmap_local_next while that is masked, else 0 */
+    virt_t kmap_local_hidden;
 };
 
 /*

@@ -477,6 +477,7 @@ static void case_misuse(struct test *t)
     dma_check_limits(t, b->client->dev, b->arena);
     dma_check_partial_sync(t, b->client->dev, b->arena);
     dma_check_misuse(t, b->client->dev, b->arena);
+    dma_check_owner(t, b->client->dev, b->arena);
     check_end(b);
     dma_bench_close(b);
 }

@@ -19,8 +19,7 @@ struct device dma_device_like(const char *name, const struct device *like)
     };
 }
 
-/* What the device would do: bytes at a bus address, in one page. */
-static void bus_fill(dma_addr_t addr, uint8_t value, uint32_t bytes)
+void dma_bus_fill(dma_addr_t addr, uint8_t value, uint32_t bytes)
 {
     while (bytes > 0) {
         uint32_t in_page = offset_in_page(addr);
@@ -180,7 +179,7 @@ static void overrun(struct page *page)
 {
     dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_FROM_DEVICE);
 
-    bus_fill(addr, 0, MISUSE_BYTES + 1);
+    dma_bus_fill(addr, 0, MISUSE_BYTES + 1);
     dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_FROM_DEVICE);
 }
 
@@ -195,7 +194,7 @@ static void deliver_too_little(struct page *page)
 
     memset_page(page, MISUSE_OFFSET, old, MISUSE_BYTES);
     addr = map_at(page, MISUSE_OFFSET, DMA_FROM_DEVICE);
-    bus_fill(addr, 0, MISUSE_BYTES - 8);
+    dma_bus_fill(addr, 0, MISUSE_BYTES - 8);
     dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_FROM_DEVICE);
     memcpy_from_page(&last[0], page, MISUSE_OFFSET + MISUSE_BYTES - 9, 1);
     memcpy_from_page(&last[1], page, MISUSE_OFFSET + MISUSE_BYTES - 1, 1);
@@ -358,7 +357,7 @@ static void end_mapping(struct test *t, struct mapping *m)
 {
     if (m->dir != DMA_TO_DEVICE) {
         m->value++;
-        bus_fill(m->addr, m->value, m->bytes);
+        dma_bus_fill(m->addr, m->value, m->bytes);
     }
     dma_unmap_page(&crowd, m->addr, m->bytes, m->dir);
     m->live = false;
@@ -372,7 +371,7 @@ static void sync_mapping(struct test *t, struct mapping *m)
 {
     if (m->dir != DMA_TO_DEVICE) {
         m->value++;
-        bus_fill(m->addr, m->value, m->bytes);
+        dma_bus_fill(m->addr, m->value, m->bytes);
     }
     dma_sync_single_for_cpu(&crowd, m->addr, m->bytes, m->dir);
     TEST_CHECK(t, buffer_holds(m), "0x%llx+%u: wrong contents after the sync for the CPU",
@@ -439,7 +438,7 @@ static void check_one_partial_sync(struct test *t, struct page *page, const char
     if (!TEST_CHECK(t, !dma_mapping_error(&fake, addr), "%s: not mapped", memory))
         return;
     bounced = addr != phys_to_dma(page_to_phys(page)) + MISUSE_OFFSET;
-    bus_fill(addr, from_device, MISUSE_BYTES);
+    dma_bus_fill(addr, from_device, MISUSE_BYTES);
     dma_sync_single_for_cpu(&fake, addr + PART_OFFSET, PART_BYTES, DMA_BIDIRECTIONAL);
     TEST_CHECK(t, part_holds(page, PART_OFFSET, from_device, PART_BYTES),
                "%s: a part synced for the CPU has not come", memory);

@@ -14,6 +14,9 @@
 /* A device that can do what `like` can, with no mappings and zeroed counters, and checks on. */
 struct device dma_device_like(const char *name, const struct device *like);
 
+/* What a device would do: writes bytes at a bus address, unnoticed. */
+void dma_bus_fill(dma_addr_t addr, uint8_t value, uint32_t bytes);
+
 /* Breaks each rule on purpose: each must be noticed once, as what it is. */
 void dma_check_misuse(struct test *t, const struct device *like, const struct dma_arena *arenas);
 
@@ -38,5 +41,12 @@ void dma_check_limits(struct test *t, const struct device *like, const struct dm
 /* Syncs a part in the middle of a mapping: that part changes hands, and nothing else. */
 void dma_check_partial_sync(struct test *t, const struct device *like,
                             const struct dma_arena *arenas);
+
+/*
+ * The CPU in what the device owns, in every kind of memory and window: each access that is wrong is
+ * noticed once, with its function, and none that is right; contents and page tables are as they
+ * should be afterwards.
+ */
+void dma_check_owner(struct test *t, const struct device *like, const struct dma_arena *arenas);
 
 #endif
