@@ -7,8 +7,8 @@
 #define FULL_FIRST_BYTES KIB(64)
 #define FULL_LAST_BYTES PAGE_SIZE /* a slot */
 #define FULL_AREA_ORDER 5u        /* the smallest area that a pool grows by */
-#define FULL_MAX 2560u /* mappings that it can take: all slots of both pools, one each, and more \
-                        */
+/* Mappings that it can take: all slots of both pools, one each, and more. */
+#define FULL_MAX 2560u
 #define FULL_PIECE_BYTES 64u /* of the mappings that fill the table */
 #define FULL_MAX_PIECES (DMA_ARENA_BYTES / FULL_PIECE_BYTES)
 
