@@ -17,7 +17,7 @@
 #include "ci/runner/tally.h"
 
 #define STAGE "mutations"
-#define BASELINE "baseline" /* the stanza that runs first, and by itself */
+#define BASELINE "baseline" /* the stanza with nothing broken */
 #define KEY_MUTATIONS "mutations"
 
 struct mutation_run {
@@ -29,6 +29,8 @@ struct mutation_run {
 static struct {
     const struct options *options;
     unsigned failed;
+    size_t caught;
+    bool baseline_failed;
 } state;
 
 /* Sets the machine of the stanza, and what it expects. Returns 0, or -EINVAL with *message set. */
@@ -111,6 +113,10 @@ static void show_mutation(struct job *job)
 
     if (job->status)
         state.failed++;
+    else if (run->mutation)
+        state.caught++;
+    if (!run->mutation)
+        state.baseline_failed = job->status != 0;
     if (!run->mutation)
         printf(BASELINE ": all suites, nothing broken: %s (%.1f s)\n",
                job->status ? "NOT OK" : "ok", job->seconds);
@@ -206,16 +212,14 @@ static bool run_all(const struct options *options, const struct table *table,
 {
     struct mutation_run *runs = calloc(list->count + 1, sizeof(*runs));
     struct job *jobs = calloc(list->count + 1, sizeof(*jobs));
-    size_t count = 0;
+    size_t count = 1;
 
     if (!runs || !jobs)
         abort();
     /* Without a baseline that passes, "not ok" would say nothing about a mutation. */
     runs[0] = (struct mutation_run){.options = options, .stanza = find_stanza(table, NULL)};
     jobs[0] = make_job(&runs[0]);
-    bool whole = pool_run(jobs, 1, 1, show_mutation);
-    free(jobs[0].output);
-    for (size_t i = 0; i < list->count && whole && !state.failed; i++) {
+    for (size_t i = 0; i < list->count; i++) {
         if (!is_wanted(&list->mutations[i], globs))
             continue;
         runs[count] = (struct mutation_run){
@@ -226,15 +230,14 @@ static bool run_all(const struct options *options, const struct table *table,
         jobs[count] = make_job(&runs[count]);
         count++;
     }
-    if (whole)
-        whole = pool_run(jobs, count, options->at_once, show_mutation);
-    printf(STAGE ": %zu of %zu caught%s\n", count - (state.failed < count ? state.failed : count),
-           count, whole ? "" : ", interrupted");
+    bool whole = pool_run(jobs, count, options->at_once, show_mutation);
+    printf(STAGE ": %zu of %zu caught%s%s\n", state.caught, count - 1, whole ? "" : ", interrupted",
+           state.baseline_failed ? ", which says nothing: the baseline is not ok" : "");
     for (size_t i = 0; i < count; i++)
         free(jobs[i].output);
     free(runs);
     free(jobs);
-    return whole && count;
+    return whole && count > 1;
 }
 
 int command_mutations(const struct options *options, char **args)
