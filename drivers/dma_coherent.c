@@ -45,13 +45,20 @@ void *dma_alloc_coherent(struct device *dev, uint32_t size, dma_addr_t *handle)
 
 void dma_free_coherent(struct device *dev, uint32_t size, void *ptr, dma_addr_t handle)
 {
-    const void *caller = CALLER();
+    const struct dma_mapping said = {
+        .dev = dev,
+        .dma = handle,
+        .size = size,
+        .caller = CALLER(),
+        .dir = DMA_BIDIRECTIONAL,
+        .kind = DMA_KIND_COHERENT,
+    };
     struct dma_mapping m;
 
-    if (!dma_track_take(dev, handle, DMA_KIND_COHERENT, caller, &m))
+    if (!dma_track_take(&said, &m))
         return;
     if (size != m.size || virt_to_phys(ptr) != m.phys)
         dma_report(dev, DMA_FINDING_WRONG_SIZE, "0x%llx freed as %u of %u bytes by %p",
-                   addr_number(handle), size, m.size, caller);
+                   addr_number(handle), size, m.size, said.caller);
     __free_pages(phys_to_page(m.phys), coherent_order(m.size));
 }

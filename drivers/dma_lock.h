@@ -3,15 +3,17 @@
 #define DRIVERS_DMA_LOCK_H
 
 /*
- * The lock of the DMA layer's tables: held for a few dozen instructions with interrupts off,
- * because mappings are made and ended in interrupt handlers too. Does not nest.
+ * The lock of the DMA layer's tables. Interrupts are off while it is held, because mappings are
+ * made and ended in interrupt handlers too. That is for a few dozen instructions, and a few more
+ * for each live entry where an overlap is looked for, or a mapping by an address in its middle. All
+ * tables are searched only for findings, leaks, and changes of a device's limits. Does not nest.
  */
 
 #include "lib/types.h"
 
 #include "lib/x86/cpu.h"
 
-#define DMA_LOCK_SPINS 10000000u /* far beyond the few dozen instructions of any holder */
+#define DMA_LOCK_SPINS 10000000u /* far beyond any holder */
 
 struct dma_lock {
     bool held;

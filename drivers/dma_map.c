@@ -211,10 +211,18 @@ static bool take_rest(const struct dma_mapping *m, const void *caller)
 void dma_unmap_one(struct device *dev, dma_addr_t addr, uint32_t size, enum dma_data_direction dir,
                    unsigned long attrs, const void *caller)
 {
+    const struct dma_mapping said = {
+        .dev = dev,
+        .dma = addr,
+        .size = size,
+        .caller = caller,
+        .dir = (uint8_t)dir,
+        .kind = DMA_KIND_MAP,
+    };
     struct dma_mapping m;
     struct bounced b;
 
-    if (!dma_track_take(dev, addr, DMA_KIND_MAP, caller, &m))
+    if (!dma_track_take(&said, &m))
         return;
     dma_unguard(&m);
     __atomic_add_fetch(&dev->counters.unmaps, 1, __ATOMIC_RELAXED);
@@ -250,7 +258,7 @@ void dma_unmap_page_attrs(struct device *dev, dma_addr_t addr, uint32_t size,
 static bool sync_target(struct device *dev, dma_addr_t addr, uint32_t size,
                         enum dma_data_direction dir, const void *caller, struct dma_mapping *m)
 {
-    if (!dma_track_find(dev, addr, caller, m))
+    if (!dma_track_find(dev, addr, size, caller, m))
         return false;
     if (size == 0 || size > m->size || addr - m->dma > m->size - size) {
         dma_report(dev, DMA_FINDING_WRONG_SIZE, "0x%llx+%u synced past %u bytes by %p",

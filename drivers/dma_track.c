@@ -334,46 +334,80 @@ static void report_missing(struct device *dev, dma_addr_t addr, const void *call
         dma_report(dev, DMA_FINDING_UNKNOWN, "0x%llx by %p", addr_number(addr), caller);
 }
 
-bool dma_track_take(struct device *dev, dma_addr_t addr, enum dma_kind kind, const void *caller,
-                    struct dma_mapping *out)
+static bool is_as_said(const struct dma_mapping *m, const struct dma_mapping *said)
+{
+    return m->dma == said->dma && m->dev == said->dev && m->kind == said->kind &&
+           m->size == said->size && m->dir == said->dir;
+}
+
+/* Of several direct ones at the address, that which is as its user says. Context: locked. */
+static void find_as_said(const struct dma_mapping *said, struct dma_mapping *out)
+{
+    uint16_t i = table.chain[dma_bucket(phys_to_pfn(dma_to_phys(said->dma)))];
+
+    while (i != 0 && !is_as_said(out, said)) {
+        if (is_as_said(&table.entry[i - 1], said))
+            *out = table.entry[i - 1];
+        i = table.entry[i - 1].next;
+    }
+}
+
+bool dma_track_take(const struct dma_mapping *said, struct dma_mapping *out)
 {
     uint32_t flags = dma_lock_take(&table.lock);
-    bool found = find_at(dev, addr, true, out);
-    bool fits = found && out->kind == kind;
+    bool found = find_at(said->dev, said->dma, true, out), fits;
 
+    if (found && !inject(dma_take_any, dma_bounce))
+        find_as_said(said, out);
+    fits = found && out->kind == said->kind;
     if (fits && !inject(dma_leak_mapping, dma_bounce))
-        found = fits = end(out, caller);
+        found = fits = end(out, said->caller);
     dma_lock_release(&table.lock, flags);
     if (!found)
-        report_missing(dev, addr, caller);
+        report_missing(said->dev, said->dma, said->caller);
     else if (!fits)
-        dma_report(dev, DMA_FINDING_WRONG_KIND, "0x%llx %s by %p", addr_number(addr),
-                   kind == DMA_KIND_MAP ? "is coherent, unmapped" : "is a mapping, freed", caller);
+        dma_report(said->dev, DMA_FINDING_WRONG_KIND, "0x%llx %s by %p", addr_number(said->dma),
+                   said->kind == DMA_KIND_MAP ? "is coherent, unmapped" : "is a mapping, freed",
+                   said->caller);
     return fits;
 }
 
-static bool holds(const struct dma_mapping *m, const struct device *dev, dma_addr_t addr)
+static bool holds(const struct dma_mapping *m, const struct device *dev, dma_addr_t addr,
+                  uint32_t size)
 {
-    return m->dev == dev && addr >= m->dma && addr - m->dma < m->size;
+    return m->dev == dev && addr >= m->dma && addr - m->dma < m->size &&
+           size <= m->size - (addr - m->dma);
 }
 
-bool dma_track_find(struct device *dev, dma_addr_t addr, const void *caller,
+/*
+ * The live mapping that all of this lies in. Of those within a page, it can only be in the bucket
+ * of its own page, or of the page that owns its slot. Entries come first: between its claim and its
+ * home a bucket seems to have the slot that it had last, which may be in the middle of an entry's
+ * now. Context: locked.
+ */
+static bool find_holder(const struct device *dev, dma_addr_t addr, uint32_t size,
+                        struct dma_mapping *out)
+{
+    const struct bounce_area *area = bounce_area_of_dma(addr);
+    uint32_t bucket = dma_bucket(area ? *bounce_owner(area, addr) : phys_to_pfn(dma_to_phys(addr)));
+
+    if (find_at(dev, addr, true, out) && holds(out, dev, addr, size))
+        return true;
+    for (uint32_t i = 0; i < table.nr_live; i++) {
+        *out = table.entry[table.live[i]];
+        if (holds(out, dev, addr, size))
+            return true;
+    }
+    *out = bucket_mapping(bucket);
+    return bucket_is_live(bucket) && holds(out, dev, addr, size);
+}
+
+bool dma_track_find(struct device *dev, dma_addr_t addr, uint32_t size, const void *caller,
                     struct dma_mapping *out)
 {
     uint32_t flags = dma_lock_take(&table.lock);
-    bool found = find_at(dev, addr, true, out);
+    bool found = find_holder(dev, addr, size, out) || find_holder(dev, addr, 1, out);
 
-    /* Not where it begins: a mapping in a bucket, directly or bounced, and then all the others. */
-    for (uint32_t bucket = 0; !found && bucket < DMA_NR_BUCKETS; bucket++) {
-        if (!bucket_is_live(bucket))
-            continue;
-        *out = bucket_mapping(bucket);
-        found = holds(out, dev, addr);
-    }
-    for (uint32_t i = 0; !found && i < table.nr_live; i++) {
-        *out = table.entry[table.live[i]];
-        found = holds(out, dev, addr);
-    }
     dma_lock_release(&table.lock, flags);
     if (!found)
         report_missing(dev, addr, caller);

@@ -60,17 +60,18 @@ struct dma_mapping {
 bool dma_track_add(struct dma_mapping *mapping);
 
 /*
- * Takes the mapping of `dev` at `addr` out of the tables and copies it to *out. One that is not
- * there, or of another kind, is a finding by `caller`, and false is returned.
+ * Takes the mapping out of the tables that its user says (dev, dma, size, dir, kind, caller) to
+ * end, and copies it to *out. What the device only reads may be mapped more than once from the same
+ * address on: size and direction tell which it is, and where none is as they say, it is any. One
+ * that is not there, or of another kind, is a finding by the caller, and false is returned.
  */
-bool dma_track_take(struct device *dev, dma_addr_t addr, enum dma_kind kind, const void *caller,
-                    struct dma_mapping *out);
+bool dma_track_take(const struct dma_mapping *said, struct dma_mapping *out);
 
 /*
- * Copies the live mapping of `dev` that [addr, addr + 1) lies in to *out, for a sync. False and a
- * finding by `caller` if there is none.
+ * Copies the live mapping of `dev` that [addr, addr + size) lies in to *out, for a sync, or else
+ * one that it begins in. False and a finding by `caller` if there is none.
  */
-bool dma_track_find(struct device *dev, dma_addr_t addr, const void *caller,
+bool dma_track_find(struct device *dev, dma_addr_t addr, uint32_t size, const void *caller,
                     struct dma_mapping *out);
 
 /*

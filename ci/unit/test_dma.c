@@ -465,6 +465,28 @@ static void test_overlap(void **state)
     dma_unmap_page(&isa, c, 1, DMA_FROM_DEVICE);
 }
 
+/* What a device only reads may be mapped twice, also from the same byte on. */
+static void test_same_start(void **state)
+{
+    (void)state;
+    for (unsigned first = 0; first < 2; first++) {
+        dma_addr_t addr = map(&wide, MIB64(1), 64, DMA_TO_DEVICE);
+
+        assert_true(map(&wide, MIB64(1), 5000, DMA_TO_DEVICE) == addr);
+        assert_true(map(&wide, MIB64(1), 100, DMA_TO_DEVICE) == addr);
+        dma_sync_single_for_cpu(&wide, addr, 100, DMA_TO_DEVICE);
+        dma_sync_single_for_cpu(&wide, addr + 90, 4910, DMA_TO_DEVICE);
+        dma_unmap_page(&wide, addr, first ? 100 : 64, DMA_TO_DEVICE);
+        dma_unmap_page(&wide, addr, 5000, DMA_TO_DEVICE);
+        assert_int_equal(wide.counters.findings, 0);
+        dma_sync_single_for_cpu(&wide, addr + 90, 20, DMA_TO_DEVICE);
+        expect_findings(&wide, first ? DMA_FINDING_UNKNOWN : DMA_FINDING_WRONG_SIZE, 1);
+        dma_unmap_page(&wide, addr, first ? 64 : 100, DMA_TO_DEVICE);
+        assert_int_equal(wide.counters.findings, 1);
+        wide.counters = (struct dma_counters){0};
+    }
+}
+
 static void test_sync(void **state)
 {
     phys_addr_t buffer = GIB64(5) + 4000;
@@ -877,6 +899,7 @@ int main(void)
         TEST(test_wrong_size_and_direction),
         TEST(test_leak),
         TEST(test_overlap),
+        TEST(test_same_start),
         TEST(test_sync),
         TEST(test_cpu_keeps_what_it_owns),
         TEST(test_forgotten_sync),

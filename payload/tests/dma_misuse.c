@@ -64,10 +64,13 @@ static void unmap_twice(struct page *page)
     dma_unmap_page(&fake, addr, MISUSE_BYTES, DMA_TO_DEVICE);
 }
 
+/* After a right end: of two mappings from the same byte on, the size tells which one it is. */
 static void unmap_wrong_size(struct page *page)
 {
     dma_addr_t addr = map_at(page, MISUSE_OFFSET, DMA_TO_DEVICE);
+    dma_addr_t longer = dma_map_page(&fake, page, MISUSE_OFFSET, MISUSE_BYTES + 1, DMA_TO_DEVICE);
 
+    dma_unmap_page(&fake, longer, MISUSE_BYTES + 1, DMA_TO_DEVICE);
     dma_unmap_page(&fake, addr, MISUSE_BYTES - 1, DMA_TO_DEVICE);
 }
 
