@@ -174,7 +174,10 @@ static void entry_fill(struct dma_mapping *m, const struct dma_mapping *mapping)
         *bounce_owner(area, m->dma) = DMA_OWNER_ENTRY | index_of(m);
 }
 
-/* A mapping that a bucket can hold goes there, if it is free. */
+/*
+ * A mapping that a bucket can hold goes there, if it is free. Its one offset is the buffer's and
+ * the slot's, and so not where a boundary within a page moved the latter.
+ */
 static bool add_to_bucket(struct dma_mapping *m)
 {
     uint32_t bucket = bucket_of(m);
@@ -183,6 +186,7 @@ static bool add_to_bucket(struct dma_mapping *m)
     pfn_t pfn = phys_to_pfn(m->phys);
 
     if (m->kind != DMA_KIND_MAP || m->dev->check_ownership || nr_pages(m) > 1 ||
+        offset_in_page(m->dma) != offset_in_page(m->phys) ||
         addr_number(m->phys) >> DMA_KEY_ADDR_BITS != 0 || !dma_claim(bucket, pfn, piece))
         return false;
     dma_bucket_who[bucket].dev = m->dev;

@@ -487,6 +487,21 @@ static void test_same_start(void **state)
     }
 }
 
+/* A boundary within a page that the buffer crosses: its place in the slot is another. */
+static void test_boundary_in_page(void **state)
+{
+    dma_addr_t addr;
+
+    (void)state;
+    isa.segment_boundary_mask = 0xff;
+    addr = map(&isa, GIB64(3) + 0xf0, 32, DMA_FROM_DEVICE);
+    fill(addr, 32, 5);
+    dma_sync_single_for_cpu(&isa, addr + 8, 8, DMA_FROM_DEVICE);
+    dma_unmap_page(&isa, addr, 32, DMA_FROM_DEVICE);
+    assert_int_equal(isa.counters.findings, 0);
+    assert_true(is_filled(GIB64(3) + 0xf0, 32, 5));
+}
+
 static void test_sync(void **state)
 {
     phys_addr_t buffer = GIB64(5) + 4000;
@@ -900,6 +915,7 @@ int main(void)
         TEST(test_leak),
         TEST(test_overlap),
         TEST(test_same_start),
+        TEST(test_boundary_in_page),
         TEST(test_sync),
         TEST(test_cpu_keeps_what_it_owns),
         TEST(test_forgotten_sync),
