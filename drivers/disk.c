@@ -17,7 +17,7 @@
 int disk_check_range(struct dma_client *client, uint64_t dev_offset, uint32_t bytes)
 {
     if (bytes == 0 || bytes > client->max_bytes || (dev_offset | bytes) % DISK_SECTOR_BYTES ||
-        dev_offset > client->size_bytes - bytes)
+        bytes > client->size_bytes || dev_offset > client->size_bytes - bytes)
         return client_error(client, -EINVAL, "%u bytes at %llu are no sectors of this disk", bytes,
                             (unsigned long long)dev_offset);
     return 0;

@@ -168,7 +168,7 @@ static int move(struct dma_client *client, uint64_t dev_offset, struct page *pag
     int err;
 
     if (bytes == 0 || bytes > client->max_bytes || (dev_offset | bytes) % FLOPPY_SECTOR_BYTES ||
-        dev_offset > client->size_bytes - bytes)
+        bytes > client->size_bytes || dev_offset > client->size_bytes - bytes)
         return client_error(client, -EINVAL, "%u bytes at %llu are no sectors of this disk", bytes,
                             (unsigned long long)dev_offset);
     err = begin(fd);
