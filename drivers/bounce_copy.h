@@ -8,7 +8,8 @@
  *
  * Marks stand in the slots of a mapping that the device is to write: 8 bytes at every multiple of
  * BOUNCE_MARK_STEP from its start, and its last 8. The piece from a mark to the next counts as
- * unwritten while the mark is there. Guards stand in up to BOUNCE_GUARD_BYTES on each side of a
+ * unwritten while the mark is there, where both are looked at: a range that begins behind a mark
+ * shows nothing up to the next. Guards stand in up to BOUNCE_GUARD_BYTES on each side of a
  * buffer that the device writes to, as far as its first and last slot have room.
  */
 

@@ -41,8 +41,9 @@
  *   and ends the mapping with DMA_ATTR_SKIP_CPU_SYNC. So that what a slot held before never passes
  *   for data, marks that differ from boot to boot stand in it, every KiB and at its end; a
  *   mark that is still there when its place is handed to the CPU is DMA_FINDING_UNWRITTEN, and the
- *   bytes from it to the next mark are not copied. (Mappings of less than 8 bytes have no marks:
- *   their slot starts out with the buffer's contents.)
+ *   bytes from it to the next mark are not copied. A sync is judged by the marks that lie wholly in
+ *   its part: one of a few bytes between two places has none, and copies what is there. (Mappings
+ * of less than 8 bytes have no marks: their slot starts out with the buffer's contents.)
  *
  * Every mapping is tracked in tables of fixed size, with the address it was made from. What breaks
  * a rule is a finding (lib/finding.h) that names the caller's address, and is counted by kind in
@@ -123,7 +124,7 @@ struct dma_counters {
     uint32_t direct;          /* maps that needed no copy */
     uint32_t bounced;         /* maps that went through a pool */
     uint32_t unmaps;          /* that found their mapping */
-    uint32_t errors;          /* maps that failed: no slots, no table entry, out of reach */
+    uint32_t errors;          /* what failed: no slots, no table entry, no window, out of reach */
     atomic64_t bounced_bytes; /* copied, both directions */
     uint32_t findings;        /* of all kinds */
     uint32_t finding[DMA_NR_FINDINGS];
@@ -244,6 +245,11 @@ static inline bool dma_mapping_error(const struct device *dev, dma_addr_t addr)
  * Hands a mapped buffer, or `size` bytes of it from `addr` on, to the CPU and back to the device
  * without ending the mapping. Only the part that is named changes hands. A mapping made
  * DMA_BIDIRECTIONAL may be synced in either direction.
+ *
+ * Syncs of one mapping, and its end, are one at a time: a driver that syncs parts of it both in a
+ * thread and in its interrupt handler keeps them apart. A part of a bounced mapping needs an entry
+ * in the tables; with none free its bytes move, but who owns the part is not kept, and the unmap
+ * takes it for the device's. That is counted in errors.
  */
 void dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr, uint32_t size,
                              enum dma_data_direction dir);

@@ -322,7 +322,8 @@ static void end_sync(struct dma_mapping *m)
     m->intruder = NULL;
     if (!inject_on_host(dma_keep_checksum))
         note_contents(m);
-    dma_track_update(m);
+    if (!dma_track_update(m))
+        fail(m->dev);
     dma_guard(m);
 }
 

@@ -579,6 +579,7 @@ static void test_overrun(void **state)
 static void test_full_table(void **state)
 {
     enum { BYTES = 32, MOST = 8192 };
+    dma_addr_t bounced = map(&pci32, GIB64(5), 600, DMA_BIDIRECTIONAL);
     uint32_t count = 0;
 
     (void)state;
@@ -590,7 +591,13 @@ static void test_full_table(void **state)
         }
         assert_in_range(count, DMA_NR_ENTRIES + 1, DMA_NR_ENTRIES + DMA_NR_BUCKETS);
         assert_int_equal(dma_live_mappings(&wide), count);
-        assert_true(dma_mapping_error(&pci32, map(&pci32, GIB64(5), 5000, DMA_TO_DEVICE)));
+        assert_true(dma_mapping_error(&pci32, map(&pci32, GIB64(4), 5000, DMA_TO_DEVICE)));
+        /* Whose a part is can't be kept either. */
+        dma_sync_single_for_cpu(&pci32, bounced, 100, DMA_FROM_DEVICE);
+        assert_int_equal(pci32.counters.errors, 2 * (round + 1));
+        dma_sync_single_for_cpu(&pci32, bounced, 600, DMA_FROM_DEVICE);
+        assert_int_equal(pci32.counters.errors, 2 * (round + 1));
+        dma_sync_single_for_device(&pci32, bounced, 600, DMA_TO_DEVICE);
         for (uint32_t i = 0; i < count; i++) {
             /* In another order than they came: the numbers have no common factor. */
             uint32_t k = (uint32_t)((uint64_t)i * 1000003 % count);
@@ -598,8 +605,10 @@ static void test_full_table(void **state)
             dma_unmap_page(&wide, MIB64(1) + k * BYTES, BYTES, DMA_TO_DEVICE);
         }
     }
+    dma_unmap_page(&pci32, bounced, 600, DMA_BIDIRECTIONAL);
     assert_int_equal(wide.counters.errors, 3);
     assert_int_equal(wide.counters.findings, 0);
+    assert_int_equal(pci32.counters.findings, 0);
 }
 
 /* What is said to be possible is, with empty pools, however far they have grown. */
