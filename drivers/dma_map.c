@@ -130,21 +130,29 @@ static int bounce(struct dma_mapping *m, unsigned long attrs)
 /*
  * Which of the device's mappings are simple enough for the quick paths: not if contents are to be
  * checked, not with a mask in the middle of a page or a boundary within one.
+ *
+ * Quick maps in interrupts go on meanwhile. So what is as it was is not touched, and a new end is
+ * never seen with another end's pool.
  */
 static void prepare_quick(struct device *dev)
 {
     uint64_t pages = (addr_number(dev->dma_mask) >> PAGE_SHIFT) + 1;
+    struct bounce_pool *pool = NULL;
+    const struct page *quick_end = NULL;
 
     if (inject(dma_quick_past_mask, dma_bounce))
         pages++;
-    dev->quick_end = NULL;
-    dev->quick_pool = NULL;
-    if (dev->check_ownership || (addr_number(dev->dma_mask) & PAGE_MASK) != PAGE_MASK ||
-        (dev->max_segment_bytes && dev->max_segment_bytes < PAGE_SIZE) ||
-        (dev->segment_boundary_mask && dev->segment_boundary_mask < PAGE_MASK))
+    if (!dev->check_ownership && (addr_number(dev->dma_mask) & PAGE_MASK) == PAGE_MASK &&
+        (!dev->max_segment_bytes || dev->max_segment_bytes >= PAGE_SIZE) &&
+        (!dev->segment_boundary_mask || dev->segment_boundary_mask >= PAGE_MASK)) {
+        pool = bounce_quick_pool(dev);
+        quick_end = pfn_to_page(pages < max_pfn ? (pfn_t)pages : max_pfn);
+    }
+    if (dev->quick_pool == pool && dev->quick_end == quick_end)
         return;
-    dev->quick_pool = bounce_quick_pool(dev);
-    dev->quick_end = pfn_to_page(pages < max_pfn ? (pfn_t)pages : max_pfn);
+    __atomic_store_n(&dev->quick_pool, NULL, __ATOMIC_RELEASE);
+    __atomic_store_n(&dev->quick_end, quick_end, __ATOMIC_RELEASE);
+    __atomic_store_n(&dev->quick_pool, pool, __ATOMIC_RELEASE);
 }
 
 static dma_addr_t fail(struct device *dev)
