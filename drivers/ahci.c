@@ -29,6 +29,10 @@ static int begin(struct ahci_client *ac)
 
     if (err)
         return err;
+    if (port->hba->broken) {
+        disk_unclaim(&port->owner);
+        return client_error(&ac->disk.client, -EIO, "an engine of the adapter did not stop");
+    }
     ahci_hold(port->hba);
     err = ahci_port_open(port);
     if (!err)

@@ -109,6 +109,13 @@ int ahci_port_stop(const struct ahci_port *port)
     return err ? err : stop_engine(port, AHCI_CMD_FRE, AHCI_CMD_FR);
 }
 
+/* Nothing else keeps it from memory that is unmapped in a moment. */
+static void give_up(const struct ahci_port *port)
+{
+    port->hba->broken = true;
+    pci_set_master(port->hba->pdev, false);
+}
+
 static uint32_t detected(const struct ahci_port *port)
 {
     return port_read(port, AHCI_SSTS) & AHCI_DET_MASK;
@@ -203,7 +210,10 @@ int ahci_port_open(struct ahci_port *port)
 void ahci_port_close(struct ahci_port *port)
 {
     port_write(port, AHCI_PIE, 0);
-    ahci_port_stop(port);
+    if (ahci_port_stop(port) != 0) {
+        give_up(port);
+        return;
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(address_regs); i++)
         port_write(port, address_regs[i], port->before[i]);
     port_write(port, AHCI_CMD, port->cmd_before);
@@ -308,7 +318,10 @@ static int judge_end(struct ahci_port *port, struct disk *disk, const struct ahc
  */
 static void recover(const struct ahci_port *port)
 {
-    stop_engine(port, AHCI_CMD_ST, AHCI_CMD_CR);
+    if (stop_engine(port, AHCI_CMD_ST, AHCI_CMD_CR) != 0) {
+        give_up(port);
+        return;
+    }
     if ((port_read(port, AHCI_TFD) & TFD_NOT_READY) || (port_read(port, AHCI_CI) & SLOT0))
         ahci_port_reset(port);
     start_engines(port);

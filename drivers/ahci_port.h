@@ -111,6 +111,7 @@ struct ahci_hba {
     uint8_t __iomem *regs;
     uint32_t implemented; /* ports */
     bool has_64bit, has_staggered;
+    bool broken; /* a port did not stop: it may use memory that is others' by now */
     unsigned users;
     uint32_t ghc_before;
     uint32_t enables_before[AHCI_MAX_PORTS];
@@ -157,6 +158,10 @@ int ahci_port_wake(const struct ahci_port *port);
 /*
  * Gives the port our memory and starts its engines; and stops them, and puts back what was there.
  * Opening returns 0, or -ETIMEDOUT with nothing changed. Context: adapter held.
+ *
+ * An engine that does not stop after a command leaves the adapter broken: it loses the bus for
+ * good, the port keeps its addresses, which may not be changed then (3.3.1), and nobody may hold
+ * the adapter again.
  */
 int ahci_port_open(struct ahci_port *port);
 void ahci_port_close(struct ahci_port *port);

@@ -33,6 +33,7 @@ struct model_port {
     uint32_t regs[PORT_DWORDS];
     enum model_kind kind;
     bool engine_hangs;
+    bool engine_sticks; /* in a command that hangs */
     uint64_t ready_us;
 };
 
@@ -46,7 +47,7 @@ static struct {
     uint8_t window[AHCI_WINDOW_BYTES];
     uint8_t memory[16][PAGE_SIZE] __attribute__((aligned(4096)));
     unsigned nr_pages;
-    bool master;
+    bool master, lost_master; /* by pci_set_master() */
 } model;
 
 static struct pci_device the_pdev = {.name = "00:1f.2", .irq_line = 11, .irq_pin = 1};
@@ -172,6 +173,15 @@ void pci_release(struct pci_device *pdev)
     model.master = false;
 }
 
+bool pci_set_master(const struct pci_device *pdev, bool on)
+{
+    bool before = model.master;
+
+    model.master = on;
+    model.lost_master |= !on;
+    return before;
+}
+
 uint16_t pci_enable(const struct pci_device *pdev, uint32_t bits)
 {
     return 0;
@@ -239,8 +249,10 @@ static void play_command(struct model_port *port)
     assert_int_equal(fis[0], FIS_HOST_TO_DEVICE);
     assert_int_equal(header->flags & 0x1f, 5);
     model.nr_commands++;
-    if (port->kind == HANGING)
+    if (port->kind == HANGING) {
+        port->engine_hangs = port->engine_sticks;
         return;
+    }
     port->regs[AHCI_CI / 4] = 0;
     port->regs[AHCI_TFD / 4] = ATA_STATUS_DRDY;
     switch (fis[2]) {
@@ -487,6 +499,23 @@ static void hangs(void **state)
     check_restored(AHCI_GHC_AE, true);
 }
 
+/* Its memory stays where it is, and the adapter gets the bus no more. */
+static void sticks(void **state)
+{
+    start(true);
+    model.ports[1].kind = HANGING;
+    model.ports[1].engine_sticks = true;
+    model.ports[2].kind = DISK;
+    model.ports[2].regs[AHCI_SIG / 4] = AHCI_SIG_DISK;
+    assert_int_equal(ahci_probe(&the_pdev), 0);
+    assert_true(reported("port 1: IDENTIFY failed: not done after 5000 ms"));
+    assert_true(reported("port 2: IDENTIFY failed: an engine of the adapter did not stop"));
+    assert_true(model.lost_master);
+    assert_in_range(model.ports[1].regs[AHCI_CLB / 4], 0x100000, 0x10ffff);
+    assert_int_equal(model.ports[2].regs[AHCI_CLB / 4], 0xdead2000);
+    assert_int_equal(model.nr_holders, 0);
+}
+
 static void all_ones(void **state)
 {
     start(true);
@@ -514,6 +543,7 @@ int main(void)
         cmocka_unit_test(handoff),
         cmocka_unit_test(does_not_stop),
         cmocka_unit_test(hangs),
+        cmocka_unit_test(sticks),
         cmocka_unit_test(all_ones),
         cmocka_unit_test(only_reads),
     };
