@@ -75,6 +75,8 @@ void ahci_hold(struct ahci_hba *hba)
             hba->enables_before[n] = readl(hba->regs + AHCI_PORT(n) + AHCI_PIE);
             writel(0, hba->regs + AHCI_PORT(n) + AHCI_PIE);
         }
+        /* What the ports asked for before is nobody's, and would hold the line down. */
+        writel(UINT32_MAX, hba->regs + AHCI_IS);
         writel(hba->ghc_before | AHCI_GHC_AE | AHCI_GHC_IE, hba->regs + AHCI_GHC);
     }
     irq_restore(flags);
