@@ -16,7 +16,7 @@
 #define LINK_LIMIT_MS 100u /* a drive answers within 10 ms if there is one (SATA 8.4) */
 #define LINK_SPEED_LIMIT_MS 1000u
 #define START_UP_LIMIT_MS 10000u /* a disk from standstill */
-#define RESET_HOLD_US 1000u
+#define RESET_HOLD_US 2000u      /* at least 1 ms (10.4.2) */
 #define POLL_US 10u
 
 #define FIS_HOST_TO_DEVICE 0x27u
@@ -169,6 +169,7 @@ int ahci_port_reset(const struct ahci_port *port)
     /* The drive's first FIS says when it is ready, so it must have somewhere to go. */
     port_write(port, AHCI_CMD, cmd | AHCI_CMD_FRE);
     port_write(port, AHCI_SCTL, control | AHCI_SCTL_COMRESET);
+    port_read(port, AHCI_SCTL); /* it is there now, not posted on the way */
     delay_us(RESET_HOLD_US);
     port_write(port, AHCI_SCTL, control);
     err = wait_link(port);

@@ -76,8 +76,10 @@ static volatile uint32_t *block(const struct i8255x *card)
 static void reset(const struct i8255x *card)
 {
     writel(PORT_SELECTIVE_RESET, card->regs + REG_PORT);
+    readb(card->regs + REG_STATUS); /* it is there now, not posted on the way */
     delay_us(RESET_US);
     writel(PORT_RESET, card->regs + REG_PORT);
+    readb(card->regs + REG_STATUS);
     delay_us(RESET_US);
     writeb(MASK_ALL, card->regs + REG_MASK);
 }

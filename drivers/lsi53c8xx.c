@@ -47,8 +47,10 @@ static struct loopback controllers[2];
 static void reset(const struct loopback *l)
 {
     writeb(ISTAT_RESET, l->regs + REG_ISTAT);
+    readb(l->regs + REG_ISTAT); /* it is there now, not posted on the way */
     delay_us(RESET_US);
     writeb(0, l->regs + REG_ISTAT);
+    readb(l->regs + REG_ISTAT);
     delay_us(RESET_US);
 }
 
