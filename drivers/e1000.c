@@ -20,6 +20,11 @@
 #include "lib/x86/io.h"
 
 #define VENDOR_INTEL 0x8086u
+#define DEVICE_82544EI 0x1008u
+#define DEVICE_82544GC 0x100cu
+#define DEVICE_82544GC_LOM 0x100du
+#define DEVICE_82545GM 0x1026u
+#define DEVICE_82546GB 0x1079u
 #define REG_BAR 0u
 #define WINDOW_BYTES 0x6000u
 
@@ -31,6 +36,7 @@
 #define CTRL_FORCE_SPEED BIT(11)
 #define CTRL_FORCE_DUPLEX BIT(12)
 #define CTRL_RESET BIT(26)
+#define REG_CTRL_COPY 0x0004u /* the same register */
 #define REG_STATUS 0x0008u
 #define STATUS_LINK_UP BIT(1)
 #define REG_MDIC 0x0020u
@@ -72,6 +78,10 @@
 #define RING_DELAY 0x20u
 #define REG_RAL 0x5400u
 #define REG_RAH 0x5404u
+#define REG_MANC 0x5820u /* not of the 82544 */
+#define MANC_SMBUS BIT(0)
+#define MANC_ASF BIT(1)
+#define MANC_RECEIVES BIT(17)
 
 /* PHY registers (IEEE 802.3, 22.2.4) */
 #define PHY_CONTROL 0u
@@ -97,7 +107,7 @@
 #define RX_END_OF_FRAME BIT(1)
 
 #define MAX_BYTES 9000u
-#define RESET_US 10000u /* until the EEPROM has been read again */
+#define RESET_US 20000u /* until the EEPROM has been read again */
 #define MDIC_LIMIT_US 1000u
 #define LINK_LIMIT_US 100000u
 #define PHY_RESET_US 1000u
@@ -163,21 +173,45 @@ static int phy_write(struct loopback *l, uint32_t reg, uint32_t value)
     return phy_access(l, MDIC_WRITE | reg << MDIC_REGISTER_SHIFT | value);
 }
 
-/* It is off the bus, so that nothing of it is under way. The PHY is not reset by it. */
+/*
+ * It is off the bus, so that nothing of it is under way. The PHY is not reset by it. The receiver
+ * is not switched off before: see set_up(). The 82545GM and 82546GB want the other copy of CTRL.
+ */
 static void reset(struct loopback *l)
 {
+    bool by_copy = l->pdev->device == DEVICE_82545GM || l->pdev->device == DEVICE_82546GB;
+    uint32_t ctrl;
+
     writel(UINT32_MAX, l->regs + REG_IMC);
     writel(0, l->regs + REG_TCTL);
-    writel(readl(l->regs + REG_CTRL) | CTRL_RESET, l->regs + REG_CTRL);
+    ctrl = readl(l->regs + REG_CTRL);
+    writel(ctrl | CTRL_RESET, l->regs + (by_copy ? REG_CTRL_COPY : REG_CTRL));
     delay_us(RESET_US);
     writel(UINT32_MAX, l->regs + REG_IMC);
     readl(l->regs + REG_ICR);
+}
+
+/*
+ * A management controller beside the host talks to its network through the card, and a reset would
+ * cut it off. QEMU's has its packets received, but nobody to receive them.
+ */
+static bool is_managed(const struct loopback *l)
+{
+    uint16_t device = l->pdev->device;
+    uint32_t manc;
+
+    if (device == DEVICE_82544EI || device == DEVICE_82544GC || device == DEVICE_82544GC_LOM)
+        return false;
+    manc = readl(l->regs + REG_MANC);
+    return (manc & MANC_RECEIVES) && (manc & (MANC_SMBUS | MANC_ASF));
 }
 
 static int e1000_loop_identify(struct loopback *l)
 {
     uint32_t low, high;
 
+    if (is_managed(l))
+        return client_error(&l->client, -EBUSY, "carries a management controller's traffic");
     reset(l);
     low = readl(l->regs + REG_RAL);
     high = readl(l->regs + REG_RAH);
@@ -380,18 +414,18 @@ static int e1000_probe(struct pci_device *pdev)
 
 /* The copper ones whose PHY answers to MDIC. */
 static const struct pci_match e1000_ids[] = {
-    {VENDOR_INTEL, 0x1008, 0, 0}, /* 82544EI */
-    {VENDOR_INTEL, 0x100c, 0, 0}, /* 82544GC */
-    {VENDOR_INTEL, 0x100d, 0, 0}, /* 82544GC, on a main board */
+    {VENDOR_INTEL, DEVICE_82544EI, 0, 0},
+    {VENDOR_INTEL, DEVICE_82544GC, 0, 0},
+    {VENDOR_INTEL, DEVICE_82544GC_LOM, 0, 0},
     {VENDOR_INTEL, 0x100e, 0, 0}, /* 82540EM */
     {VENDOR_INTEL, 0x1015, 0, 0}, /* 82540EM, on a main board */
     {VENDOR_INTEL, 0x1016, 0, 0}, /* 82540EP, on a main board */
     {VENDOR_INTEL, 0x1017, 0, 0}, /* 82540EP */
     {VENDOR_INTEL, 0x101e, 0, 0}, /* 82540EP, low power */
     {VENDOR_INTEL, 0x100f, 0, 0}, /* 82545EM */
-    {VENDOR_INTEL, 0x1026, 0, 0}, /* 82545GM */
+    {VENDOR_INTEL, DEVICE_82545GM, 0, 0},
     {VENDOR_INTEL, 0x1010, 0, 0}, /* 82546EB */
-    {VENDOR_INTEL, 0x1079, 0, 0}, /* 82546GB */
+    {VENDOR_INTEL, DEVICE_82546GB, 0, 0},
     {VENDOR_INTEL, 0x1013, 0, 0}, /* 82541EI */
     {VENDOR_INTEL, 0x1076, 0, 0}, /* 82541GI */
     {VENDOR_INTEL, 0x107c, 0, 0}, /* 82541PI */

@@ -34,6 +34,7 @@ static void loopback_quiet(struct dma_client *client)
         l->started = false;
         l->kind->stop(l);
         completion_end(&l->completion);
+        pci_set_master(l->pdev, false);
         command = l->command;
         l->busy = false;
     }
