@@ -25,6 +25,8 @@
 /* The codec's mixer, from BAR 0 (AC'97 2.3, 5.7) */
 #define MIXER_BAR 0u
 #define MIXER_MASTER 0x02u
+#define MIXER_HEADPHONE 0x04u
+#define MIXER_MONO 0x06u
 #define MIXER_PCM_OUT 0x18u
 #define MIXER_RECORD_GAIN 0x1cu
 #define MIXER_MUTE 0x8000u
@@ -36,6 +38,8 @@
 #define CONTROL_RUNNING BIT(1) /* 0 is cold reset */
 #define GLOBAL_STATUS 0x30u
 #define STATUS_PRIMARY_READY BIT(8)
+#define CODEC_ACCESS 0x34u
+#define CODEC_BUSY BIT(0) /* with an access; reading a 0 makes it 1 until the next is done */
 
 /* Those of an engine, from the engine's base */
 #define ENGINE_IN 0x00u
@@ -70,6 +74,9 @@ struct descriptor {
 #define TRANSFER_BYTES_MAX KIB(128)
 
 #define RESET_LIMIT_MS 10u
+#define HALT_LIMIT_MS 10u
+#define CODEC_LIMIT_US 1000u /* an access takes two frames of 21 us */
+#define STEP_US 10u
 #define READY_LIMIT_MS 1000u
 #define TRANSFER_LIMIT_MS 5000u
 #define PROBE_LIMIT_MS 500u
@@ -97,7 +104,7 @@ static uint16_t port(const struct ac97 *card, uint32_t offset)
     return (uint16_t)(card->engine + offset);
 }
 
-/* Stops both engines and takes back what they requested. Returns false if one does not reset. */
+/* Stops both engines and takes back what they requested. Returns false if one does not. */
 static bool stop(const struct ac97 *card)
 {
     static const uint8_t engines[] = {ENGINE_IN, ENGINE_OUT};
@@ -105,14 +112,20 @@ static bool stop(const struct ac97 *card)
 
     for (unsigned i = 0; i < ARRAY_SIZE(engines); i++) {
         uint16_t control = (uint16_t)(card->master + engines[i] + ENGINE_CONTROL);
-        deadline_t deadline = deadline_in_ms(RESET_LIMIT_MS);
+        uint16_t status = (uint16_t)(card->master + engines[i] + ENGINE_STATUS);
+        deadline_t deadline = deadline_in_ms(HALT_LIMIT_MS);
 
+        /* What it has begun to fetch or write comes to its end; a reset would not wait. */
         outb(control, 0);
+        while (!(inw(status) & STATUS_HALTED) && !deadline_passed(deadline))
+            cpu_relax();
+        ok &= (inw(status) & STATUS_HALTED) != 0;
+        deadline = deadline_in_ms(RESET_LIMIT_MS);
         outb(control, CONTROL_RESET);
         while ((inb(control) & CONTROL_RESET) && !deadline_passed(deadline))
             cpu_relax();
         ok &= !(inb(control) & CONTROL_RESET);
-        outw((uint16_t)(card->master + engines[i] + ENGINE_STATUS), STATUS_EVENTS);
+        outw(status, STATUS_EVENTS);
     }
     return ok;
 }
@@ -171,7 +184,7 @@ static int run(struct ac97 *card, dma_addr_t addr, uint32_t bytes, uint32_t limi
         return client_error(client, -ERANGE, "address 0x%llx+%u has more than 32 bits",
                             addr_number(addr), bytes);
     if (!stop(card))
-        return client_error(client, -EIO, "an engine stays in reset");
+        return client_error(client, -EIO, "an engine does not stop");
     make_ring(card, addr, bytes);
     outl(port(card, ENGINE_LIST), (uint32_t)addr_number(card->ring_addr));
     outb(port(card, ENGINE_LAST), card->last);
@@ -272,7 +285,7 @@ static const char *start_card(struct ac97 *card, bool audible)
             return "the codec is not ready";
     }
     if (!stop(card))
-        return "an engine stays in reset";
+        return "an engine does not stop";
     outw((uint16_t)(card->mixer + MIXER_RECORD_GAIN), MIXER_MUTE);
     outw((uint16_t)(card->mixer + MIXER_PCM_OUT), volume);
     outw((uint16_t)(card->mixer + MIXER_MASTER), volume);
