@@ -273,11 +273,50 @@ static bool can_record(struct ac97 *card)
     return err != -ETIMEDOUT || card->moved;
 }
 
+/* One access at a time goes over the link: a write while it is busy may be lost. */
+static void await_codec(const struct ac97 *card)
+{
+    for (uint32_t us = 0; us < CODEC_LIMIT_US; us += STEP_US) {
+        if (!(inb((uint16_t)(card->master + CODEC_ACCESS)) & CODEC_BUSY))
+            return;
+        delay_us(STEP_US);
+    }
+}
+
+static void codec_write(const struct ac97 *card, uint32_t reg, uint16_t value)
+{
+    await_codec(card);
+    outw((uint16_t)(card->mixer + reg), value);
+}
+
+static uint16_t codec_read(const struct ac97 *card, uint32_t reg)
+{
+    await_codec(card);
+    return inw((uint16_t)(card->mixer + reg));
+}
+
+/* The source before what follows it. True if the codec has kept it. */
+static bool set_volume(const struct ac97 *card, bool audible)
+{
+    uint16_t volume = audible || inject(ac97_not_muted, sound) ? MIXER_LOUDEST : MIXER_MUTE;
+    bool kept = true;
+
+    codec_write(card, MIXER_PCM_OUT, volume);
+    codec_write(card, MIXER_MASTER, volume);
+    if (!audible) {
+        codec_write(card, MIXER_HEADPHONE, MIXER_MUTE);
+        codec_write(card, MIXER_MONO, MIXER_MUTE);
+    }
+    codec_write(card, MIXER_RECORD_GAIN, MIXER_MUTE);
+    kept &= (codec_read(card, MIXER_PCM_OUT) & MIXER_MUTE) == (volume & MIXER_MUTE);
+    kept &= (codec_read(card, MIXER_MASTER) & MIXER_MUTE) == (volume & MIXER_MUTE);
+    return kept;
+}
+
 /* Out of reset; a codec that is there says so, and keeps what is written to it. */
 static const char *start_card(struct ac97 *card, bool audible)
 {
     deadline_t deadline = deadline_in_ms(READY_LIMIT_MS);
-    uint16_t volume = audible || inject(ac97_not_muted, sound) ? MIXER_LOUDEST : MIXER_MUTE;
 
     outl((uint16_t)(card->master + GLOBAL_CONTROL), CONTROL_RUNNING);
     while (!(inl((uint16_t)(card->master + GLOBAL_STATUS)) & STATUS_PRIMARY_READY)) {
@@ -286,12 +325,7 @@ static const char *start_card(struct ac97 *card, bool audible)
     }
     if (!stop(card))
         return "an engine does not stop";
-    outw((uint16_t)(card->mixer + MIXER_RECORD_GAIN), MIXER_MUTE);
-    outw((uint16_t)(card->mixer + MIXER_PCM_OUT), volume);
-    outw((uint16_t)(card->mixer + MIXER_MASTER), volume);
-    if ((inw((uint16_t)(card->mixer + MIXER_MASTER)) & MIXER_MUTE) != (volume & MIXER_MUTE))
-        return "the mixer does not keep its volume";
-    return NULL;
+    return set_volume(card, audible) ? NULL : "the mixer does not keep its volume";
 }
 
 static const char *find_registers(struct ac97 *card, struct pci_device *pdev)
