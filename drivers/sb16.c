@@ -56,10 +56,11 @@ static struct sb16 {
     struct voice voice[NR_KINDS];
     struct sb_dsp dsp;
     struct yield_lock lock;
-    bool words;         /* of the last transfer */
-    uint8_t blocks;     /* interrupts until the transfer is done */
-    bool moved;         /* at all, in the last transfer */
-    deadline_t settled; /* when the last transfer is certain to have been heard */
+    const struct voice *owner; /* of the lock, in a transfer */
+    bool words;                /* of the last transfer */
+    uint8_t blocks;            /* interrupts until the transfer is done */
+    bool moved;                /* at all, in the last transfer */
+    deadline_t settled;        /* when the last transfer is certain to have been heard */
 } card;
 
 static const uint16_t bases[] = {0x220, 0x240};
@@ -159,8 +160,10 @@ static int transfer(struct voice *voice, struct page *page, uint32_t offset, uin
         err = sound_claim(client, &card.lock);
     if (err)
         return err;
+    card.owner = voice;
     err = isa_dma_request(voice->channel, "sb16");
     if (err) {
+        card.owner = NULL;
         yield_lock_release(&card.lock);
         return client_error(client, err, "channel %u is %s's", voice->channel,
                             isa_dma_owner(voice->channel));
@@ -175,6 +178,7 @@ static int transfer(struct voice *voice, struct page *page, uint32_t offset, uin
         sound_unmap(client->dev, addr, bytes, err ? 0 : bytes, dir);
     }
     isa_dma_free(voice->channel);
+    card.owner = NULL;
     yield_lock_release(&card.lock);
     return err;
 }
@@ -192,16 +196,21 @@ static int sb16_capture(struct dma_client *client, struct page *page, uint32_t o
                     DMA_FROM_DEVICE, TRANSFER_LIMIT_MS);
 }
 
-/* Only if somebody was taken away in the middle of a transfer: else the DSP is idle. */
+/*
+ * Only if somebody was taken away in the middle of a transfer of this voice: else the DSP is idle,
+ * or another's.
+ */
 static void sb16_quiet(struct dma_client *client)
 {
     struct voice *voice = container_of(client, struct voice, client);
 
-    if (!card.lock.held)
+    if (card.owner != voice)
         return;
     sb_dsp_reset(&card.dsp);
     isa_dma_stop(voice->channel);
     isa_dma_free(voice->channel);
+    completion_end(&voice->completion);
+    card.owner = NULL;
     card.lock.held = false;
 }
 
