@@ -39,6 +39,7 @@
 #define MODE_LOOPBACK_INTERNAL BIT(10)
 #define MODE_SEND BIT(13)
 #define MODE_WHOLE_FRAME BIT(21)
+#define MODE_MUST_BE_ONE BIT(25)
 #define CSR_INTERRUPTS 7u
 
 /* Descriptors, in words */
@@ -107,8 +108,8 @@ static int tulip_loop_identify(struct loopback *l)
 static int tulip_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes)
 {
     volatile uint32_t *rx = words_at(l, RING_RX_AT), *tx = words_at(l, RING_TX_AT);
-    uint32_t mode =
-        MODE_LOOPBACK_INTERNAL | MODE_PROMISCUOUS | MODE_ALL_MULTICAST | MODE_WHOLE_FRAME;
+    uint32_t mode = MODE_LOOPBACK_INTERNAL | MODE_PROMISCUOUS | MODE_ALL_MULTICAST |
+                    MODE_WHOLE_FRAME | MODE_MUST_BE_ONE;
     uint32_t first = bytes / 2;
     uint32_t second = bytes - first - inject(tulip_short_part, dma_loop);
 
