@@ -114,10 +114,11 @@ static void lsi_loop_stop(struct loopback *l)
     reset(l);
 }
 
+/* ISTAT is the one register that may be read while a script runs. */
 static void lsi_loop_explain(struct loopback *l, const char *what)
 {
-    client_error(&l->client, 0, "%s: DSP 0x%08x, ISTAT 0x%02x, DSTAT 0x%02x", what,
-                 readl(l->regs + REG_DSP), readb(l->regs + REG_ISTAT), l->events);
+    client_error(&l->client, 0, "%s: ISTAT 0x%02x, DSTAT was 0x%02x", what,
+                 readb(l->regs + REG_ISTAT), l->events);
 }
 
 static const struct loopback_kind lsi_kind = {
