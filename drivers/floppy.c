@@ -85,6 +85,8 @@ static int move_run_once(struct floppy *fd, uint32_t lba, dma_addr_t addr, uint3
     err = floppy_drive_seek(&fd->drive, run.cylinder);
     if (err)
         return err;
+    if (to_disk)
+        floppy_drive_await_speed(&fd->drive);
     err = isa_dma_start(FDC_DMA_CHANNEL, addr, bytes, dir);
     if (err)
         return client_error(&fd->client, err, "8237 channel %u does not start", FDC_DMA_CHANNEL);

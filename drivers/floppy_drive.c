@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/floppy_drive.h"
-#include "drivers/clock.h"
 #include "lib/errno.h"
 #include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
+#include "paging/wait.h"
 
 #define CMOS_INDEX 0x70u
 #define CMOS_DATA 0x71u
@@ -71,6 +71,12 @@ int floppy_drive_reset(struct floppy_drive *drive)
     return 0;
 }
 
+void floppy_drive_await_speed(const struct floppy_drive *drive)
+{
+    while (!deadline_passed(drive->at_speed))
+        wait_yield();
+}
+
 int floppy_drive_seek(struct floppy_drive *drive, uint8_t cylinder)
 {
     int err = fdc_seek(&drive->fdc, (uint8_t)(drive->double_step ? 2 * cylinder : cylinder));
@@ -103,8 +109,10 @@ int floppy_drive_start(struct floppy_drive *drive)
 
     if (err)
         return err;
-    if (!drive->fdc.motor_on)
+    if (!drive->fdc.motor_on) {
         fdc_set_motor(&drive->fdc, true);
+        drive->at_speed = deadline_in_ms(FLOPPY_SPIN_UP_MS);
+    }
     /* Before any step, which makes the drive forget. */
     if (has_change_line && drive->format && fdc_disk_changed())
         drive->changed = true;

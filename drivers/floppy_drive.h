@@ -16,6 +16,7 @@
  * Functions that fail leave the reason with the client. Context of all: as drivers/fdc.h has it.
  */
 
+#include "drivers/clock.h"
 #include "drivers/fdc.h"
 #include "drivers/transfer.h"
 
@@ -42,6 +43,7 @@ struct floppy_drive {
     bool double_step;     /* they are two steps of the drive apart */
     bool write_protected; /* the medium */
     bool changed;         /* it is not the one that was found */
+    deadline_t at_speed;  /* when the motor is, that was switched on */
 };
 
 /* Reads the drive's type from the CMOS. Returns 0, or -ENODEV: no drive, or of no known type. */
@@ -61,6 +63,12 @@ int floppy_drive_find_medium(struct floppy_drive *drive);
  * one or with another, -ETIMEDOUT.
  */
 int floppy_drive_start(struct floppy_drive *drive);
+
+/*
+ * Waits until the motor is at speed, as far as time tells. Reading can do without, since it is
+ * tried again; what is written at a wrong speed may reach into the next sector. Context: thread.
+ */
+void floppy_drive_await_speed(const struct floppy_drive *drive);
 
 /* Moves the heads to a cylinder of the medium. */
 int floppy_drive_seek(struct floppy_drive *drive, uint8_t cylinder);

@@ -47,7 +47,7 @@ static struct {
     unsigned nr_in, nr_out, out_at;
     unsigned resets_pending; /* interrupts after reset that nobody asked for yet */
     bool hung, seeking, seek_ended, irq, changed;
-    uint64_t seek_end_us;
+    uint64_t seek_end_us, motor_on_us;
     uint8_t perpendicular, configured;
     unsigned nr_read_ids;
     uint8_t read_status1; /* ST1 of READ DATA */
@@ -331,6 +331,8 @@ static void execute(void)
             m.hung = true;
             break;
         }
+        if (m.in[0] == COMMAND_WRITE_DATA)
+            assert_true(now_us - m.motor_on_us >= FLOPPY_SPIN_UP_MS * 1000);
         m.nr_writes += m.in[0] == COMMAND_WRITE_DATA && !m.write_protected;
         if (m.in[0] == COMMAND_WRITE_DATA && m.write_protected)
             results(0x40, ST1_NOT_WRITABLE, id);
@@ -388,6 +390,8 @@ static void outb(uint16_t port, uint8_t value)
 {
     switch (port) {
     case PORT_DOR:
+        if ((value & DOR_MOTOR) && !(m.dor & DOR_MOTOR))
+            m.motor_on_us = now_us;
         if (!(value & DOR_NOT_RESET)) {
             m.hung = m.seeking = m.seek_ended = false;
             m.nr_in = m.nr_out = m.out_at = m.pcn = 0;
