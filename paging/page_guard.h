@@ -56,6 +56,7 @@ static inline bool page_guard_has_high(void)
     return false;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the machine's writes it */
 static inline void page_guard_window(pte_t *entry, virt_t window, pfn_t pfn)
 {
     (void)entry, (void)window, (void)pfn;

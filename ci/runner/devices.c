@@ -22,7 +22,7 @@ static const struct {
     /* A slot, and a network that nothing is connected to. */
     {"e1000", DEVICE_E1000, NULL,
      "pci: slot1=e1000\n"
-     "e1000: enabled=1, mac=52:54:00:12:34:56, ethmod=null"},
+     "e1000: enabled=1, mac=52:54:00:12:34:56, ethmod=slirp"},
     {"pcnet", DEVICE_PCNET, NULL, NULL},
     {"i8255x", DEVICE_I8255X, NULL, NULL},
     {"tulip", DEVICE_TULIP, NULL, NULL},
