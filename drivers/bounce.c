@@ -310,8 +310,6 @@ static int try_alloc(const struct device *dev, phys_addr_t phys, uint32_t size, 
     uint32_t count = slots_of((uint32_t)addr_number(phys) % BOUNCE_SLOT_BYTES, size);
     int result = -ERANGE;
 
-    if (size > bounce_max_bytes(dev))
-        return -ERANGE;
     /* The wide pool first: what it serves leaves the low one to those who have nothing else. */
     for (unsigned i = NR_POOLS; i-- > 0;) {
         int err = take_in_pool(&pools[i], dev, phys, size, dma);
@@ -324,7 +322,7 @@ static int try_alloc(const struct device *dev, phys_addr_t phys, uint32_t size, 
         if (err != -ERANGE)
             result = err;
     }
-    return result;
+    return size > bounce_max_bytes(dev) ? -ERANGE : result;
 }
 
 static void count_waiting(struct bounce_pool *pool, int threads)
