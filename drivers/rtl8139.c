@@ -174,8 +174,10 @@ static int rtl8139_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to
         return err;
     loopback_started(l);
     allow_interrupts(l);
-    outl(port(l, REG_TSAD0),
-         (uint32_t)addr_number(from) + (inject(rtl8139_wrong_buffer, dma_loop) ? ALIGN_BYTES : 0));
+    /* Not in the trial, which would find its frame addressed to somebody else. */
+    if (!l->in_trial && inject(rtl8139_wrong_buffer, dma_loop))
+        from += ALIGN_BYTES;
+    outl(port(l, REG_TSAD0), (uint32_t)addr_number(from));
     outl(port(l, REG_TSD0),
          (inject(rtl8139_short_frame, dma_loop) ? bytes - 1 : bytes) | TSD_WHOLE_FRAME);
     return 0;
