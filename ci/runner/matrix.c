@@ -77,13 +77,22 @@ static int run_stanza(struct job *job)
     struct live live;
     char *why;
 
+    bool again = false;
+
     live_start(&live, stdout);
     run_machine(&run->machine, run->options->build, &live, &result);
     run_show_end(&run->machine, &result, &live);
+    if (result.bochs_crashed) {
+        again = true;
+        run_result_free(&result);
+        live_start(&live, stdout);
+        run_machine(&run->machine, run->options->build, &live, &result);
+        run_show_end(&run->machine, &result, &live);
+    }
     bool met = expect_met(&run->expectation, &result, &why);
     if (met)
-        snprintf(job->note, JOB_NOTE_BYTES, "%s, %u cases", result_name(result.result),
-                 result.ktap.counts[OUTCOME_OK]);
+        snprintf(job->note, JOB_NOTE_BYTES, "%s, %u cases%s", result_name(result.result),
+                 result.ktap.counts[OUTCOME_OK], again ? " (Bochs crashed before)" : "");
     else
         snprintf(job->note, JOB_NOTE_BYTES, "%s\n    again: %s", why, result.command);
     free(why);

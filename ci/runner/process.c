@@ -15,7 +15,6 @@
 #define POLL_MS 20
 #define POLITE_S 2.0
 #define STATUS_CANT_RUN 127 /* as a shell says it */
-#define STATUS_SIGNAL 128
 
 static volatile sig_atomic_t interrupted;
 

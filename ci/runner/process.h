@@ -28,6 +28,9 @@ enum process_flags {
     PROCESS_SMALL_PAGES = 1 << 1,
 };
 
+/* The status of a process that a signal ended is this and the signal. */
+#define STATUS_SIGNAL 128
+
 struct process {
     pid_t pid;
     bool ended;

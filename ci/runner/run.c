@@ -282,6 +282,8 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
         write_reports(machine, &files, result);
     }
     result->result = result->judgement.result;
+    result->bochs_crashed = !error && machine->firmware == FIRMWARE_BOCHS &&
+                            evidence.ending == ENDING_SELF && evidence.status > STATUS_SIGNAL;
     if (files.lock >= 0) {
         result->dir = text_copy(files.dir);
         result->serial = text_copy(files.serial);

@@ -21,6 +21,7 @@ struct run_result {
     char *serial;  /* its serial.log, or NULL */
     char *command; /* that repeats the run */
     double seconds;
+    bool bochs_crashed; /* by a signal of its own, which Bochs 2.7 does now and then */
 };
 
 /*
