@@ -13,7 +13,7 @@ static bool on_device(void *ctx)
     bool was_done = c->done, owned = c->service(c);
 
     /* A device that was not started yet looks done to many a driver. */
-    if (!owned && !inject(completion_trust_others, irq))
+    if (!owned && !inject_on_host(completion_trust_others))
         c->done = was_done;
     c->interrupts += owned;
     c->in_this_wait += owned;
