@@ -70,24 +70,27 @@ static int understand(struct stanza_run *run, const struct table_stanza *stanza,
     return error;
 }
 
+static void run_shown(struct stanza_run *run, struct run_result *result)
+{
+    struct live live;
+
+    live_start(&live, stdout);
+    run_machine(&run->machine, run->options->build, &live, result);
+    run_show_end(&run->machine, result, &live);
+}
+
 static int run_stanza(struct job *job)
 {
     struct stanza_run *run = job->ctx;
     struct run_result result;
-    struct live live;
+    bool again;
     char *why;
 
-    bool again = false;
-
-    live_start(&live, stdout);
-    run_machine(&run->machine, run->options->build, &live, &result);
-    run_show_end(&run->machine, &result, &live);
-    if (result.bochs_crashed) {
-        again = true;
+    run_shown(run, &result);
+    again = result.bochs_crashed;
+    if (again) {
         run_result_free(&result);
-        live_start(&live, stdout);
-        run_machine(&run->machine, run->options->build, &live, &result);
-        run_show_end(&run->machine, &result, &live);
+        run_shown(run, &result);
     }
     bool met = expect_met(&run->expectation, &result, &why);
     if (met)
