@@ -23,7 +23,6 @@
 #define MIN_TRANSFERS 4u /* one from each kind of memory, however slow the medium is */
 #define CASE_LIMIT_MS 2000u
 #define FULL_FACTOR 8u
-#define BOUNDARY KIB(64)
 
 /* What the suite holds. */
 static struct dma_arena arenas[DMA_NR_ARENAS];
@@ -91,16 +90,6 @@ static bool open_case(struct test *t)
     return false;
 }
 
-/* Where the buffer lies: anywhere in the arena, or across a border of 64 KiB. */
-static uint32_t choose_place(struct prng *prng, uint32_t bytes)
-{
-    uint32_t room = DMA_ARENA_BYTES - 2 * DMA_ARENA_GUARD - bytes;
-
-    if (prng_below(prng, 4) == 0)
-        return BOUNDARY - 1 - prng_below(prng, bytes);
-    return DMA_ARENA_GUARD + prng_below(prng, room);
-}
-
 /* Reads the sectors to other memory, and compares. */
 static void check_medium(struct test *t, struct dma_client *client, uint64_t lba, uint32_t bytes)
 {
@@ -126,7 +115,8 @@ static void write_once(struct test *t, struct dma_client *client, unsigned kind)
     struct dma_arena *arena = &arenas[kind];
     uint32_t sectors = 1 + prng_below(prng, MIN(MAX_SECTORS, client->max_bytes / SECTOR));
     uint32_t bytes = sectors * SECTOR;
-    uint32_t offset = ALIGN_DOWN(choose_place(prng, bytes), client->align_bytes);
+    enum dma_placement where = (enum dma_placement)prng_below(prng, DMA_NR_PLACEMENTS);
+    uint32_t offset = dma_arena_place(prng, where, bytes, client->align_bytes);
     uint64_t end = MIN(client->size_bytes, GIB64(1)) / SECTOR;
     uint64_t lba = prng_below(prng, (uint32_t)end - sectors + 1);
     int32_t at;

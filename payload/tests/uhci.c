@@ -20,7 +20,6 @@
 #define ADDRESS_BITS 32
 #define NR_FRAMES 1024u
 #define MAX_TRIES 3u
-#define BOUNDARY KIB(64)
 
 /* The controller's own bits of the status word, which it may set when a try fails. */
 #define MAY_CHANGE (UHCI_TD_STALLED | UHCI_TD_LENGTH_MASK)
@@ -69,26 +68,6 @@ static struct uhci_td random_td(struct prng *prng)
     };
 }
 
-/* One of several places: anywhere, at the end of a page, across 64 KiB. */
-static uint32_t choose_place(struct prng *prng, uint32_t bytes)
-{
-    uint32_t inside = prng_below(prng, bytes);
-    uint32_t offset =
-        DMA_ARENA_GUARD + prng_below(prng, DMA_ARENA_BYTES - 2 * DMA_ARENA_GUARD - bytes);
-
-    switch (prng_below(prng, 3)) {
-    case 0:
-        offset = BOUNDARY - inside;
-        break;
-    case 1:
-        offset = BOUNDARY + PAGE_SIZE - inside;
-        break;
-    default:
-        break;
-    }
-    return ALIGN_DOWN(offset, UHCI_TD_BYTES);
-}
-
 static void check_td(struct test *t, phys_addr_t phys, const struct uhci_td *was,
                      const struct uhci_td *is)
 {
@@ -130,7 +109,8 @@ static void run_once(struct test *t, struct uhci *hc, unsigned kind, bool by_int
     struct dma_counters was = client->dev->counters;
     unsigned count = 1 + prng_below(prng, UHCI_MAX_TDS);
     uint32_t bytes = count * UHCI_TD_BYTES;
-    uint32_t offset = choose_place(prng, bytes);
+    enum dma_placement where = (enum dma_placement)prng_below(prng, DMA_NR_PLACEMENTS);
+    uint32_t offset = dma_arena_place(prng, where, bytes, UHCI_TD_BYTES);
     phys_addr_t phys = arena->phys + offset;
     const char *what;
     int err;
