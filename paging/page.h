@@ -8,7 +8,8 @@
  *
  *   zero       no page of ours: a hole, firmware's, or inside a larger block
  *   free       first page of a free block: its order, and the neighbours in the free list
- *   allocated  first page of an allocated block: its order
+ *   allocated  first page of an allocated block: its order, who owns it and by what number
+ *              (paging/page_owner.h)
  *
  * A zeroed descriptor is therefore right for all but the first page of each free block, and
  * building the map of a machine is little more than clearing it. Which zone a page is in follows
@@ -23,11 +24,22 @@
 
 #define PFN_BITS 27u /* 512 GiB: more descriptors than lowmem can hold */
 #define PFN_LINK_MASK (BIT(PFN_BITS) - 1)
+#define PAGE_OWNER_BITS 5u
+#define PAGE_INDEX_BITS (PFN_BITS - PAGE_OWNER_BITS) /* 4 Mi pages of one owner: 16 GiB */
 
 struct page {
-    uint32_t next : PFN_BITS; /* free: next block in the list, 0 at its end */
-    uint32_t order : 4;
-    uint32_t allocated : 1;
+    union {
+        struct {
+            uint32_t next : PFN_BITS; /* free: next block in the list, 0 at its end */
+            uint32_t order : 4;
+            uint32_t allocated : 1;
+        };
+        struct {
+            uint32_t index : PAGE_INDEX_BITS; /* allocated: the owner's number for it */
+            uint32_t owner : PAGE_OWNER_BITS; /* allocated: 0, or an id of paging/page_owner.h */
+            uint32_t order_and_state : 5;
+        };
+    };
     union {
         struct {
             uint32_t prev : PFN_BITS; /* free: previous block, 0 for the first */

@@ -46,13 +46,13 @@ static void list_push(struct zone *zone, pfn_t pfn, unsigned order)
     struct free_area *area = &zone->free_area[order];
     struct page *page = pfn_to_page(pfn);
 
-    page->next = area->first & PFN_LINK_MASK;
+    page->next = area->first[0] & PFN_LINK_MASK;
     page->order = order & 0xf;
     page->kmap = 0;
     page->free = 1;
-    if (area->first)
-        pfn_to_page(area->first)->prev = pfn & PFN_LINK_MASK;
-    area->first = pfn;
+    if (area->first[0])
+        pfn_to_page(area->first[0])->prev = pfn & PFN_LINK_MASK;
+    area->first[0] = pfn;
     area->nr_free++;
 }
 
@@ -64,7 +64,7 @@ static void list_remove(struct zone *zone, pfn_t pfn, unsigned order)
     if (page->prev)
         pfn_to_page(page->prev)->next = page->next;
     else
-        area->first = page->next;
+        area->first[0] = page->next;
     if (page->next)
         pfn_to_page(page->next)->prev = page->prev;
     page->next = 0;
@@ -127,7 +127,7 @@ static struct page *take_block(struct zone *zone, pfn_t pfn, unsigned order, uns
 static struct page *zone_alloc(struct zone *zone, unsigned wanted)
 {
     for (unsigned order = wanted; order <= MAX_ORDER; order++) {
-        pfn_t pfn = zone->free_area[order].first;
+        pfn_t pfn = zone->free_area[order].first[0];
 
         if (pfn)
             return take_block(zone, pfn, order, wanted);
@@ -174,7 +174,7 @@ static struct page *take_lowest_in(unsigned wanted, phys_addr_t min, phys_addr_t
         pfn_t best = 0, best_block = 0;
 
         for (struct zone *zone = zones; zone < zones + MAX_NR_ZONES; zone++) {
-            for (pfn_t pfn = zone->free_area[order].first; pfn; pfn = pfn_to_page(pfn)->next) {
+            for (pfn_t pfn = zone->free_area[order].first[0]; pfn; pfn = pfn_to_page(pfn)->next) {
                 pfn_t at = fit_in_block(pfn, order, wanted, min_pfn, end_pfn);
 
                 if (at && (!best || at < best)) {
@@ -318,7 +318,7 @@ const char *zone_check(const struct zone *zone, pfn_t *where)
         uint32_t blocks = 0;
         pfn_t before = 0;
 
-        for (pfn_t pfn = area->first; pfn; before = pfn, pfn = pfn_to_page(pfn)->next) {
+        for (pfn_t pfn = area->first[0]; pfn; before = pfn, pfn = pfn_to_page(pfn)->next) {
             const struct page *page = &mem_map[pfn];
             pfn_t buddy = pfn ^ (1u << order);
 

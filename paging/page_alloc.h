@@ -3,48 +3,82 @@
 #define PAGING_PAGE_ALLOC_H
 
 /*
- * Zones and the buddy allocator.
+ * Zones and the page allocator.
  *
  * ZONE_DMA is the first 16 MiB, which ISA DMA can reach; ZONE_NORMAL the rest of the direct map;
  * ZONE_HIGHMEM all that has no address of its own. Each keeps free blocks of 2^order pages, aligned
  * to their size, in one list per order; a freed block is merged with its buddy (the block whose
  * number differs in bit `order`) as long as that is free and of the same order.
  *
+ * In front of the buddy lists stand per-CPU lists of single pages and small blocks, filled and
+ * emptied many at a time. They are kept by zone, mobility and order; what lies on them counts as
+ * free.
+ *
  * An allocation that its zone can't serve falls back to the next lower one (HIGHMEM, NORMAL, DMA),
- * never upwards. Context of all functions: thread, not interrupt. The zones are
- * guarded by preemption being off.
+ * never upwards. What else an allocator may do against running out, or breaking into pieces, is
+ * switched by page_alloc_tune():
+ *
+ *   watermarks  a zone keeps its last pages for those who can't wait, and more of them from those
+ *               who could have had a higher zone (lowmem_reserve)
+ *   mobility    pageblocks (4 MiB) are set apart for pages that can be moved, that can be
+ * reclaimed, and that can do neither; only in need does one kind take from another's pcp the
+ * per-CPU lists compaction  when a block can't be had, movable pages are moved together
+ * (paging/compaction.h) reclaim     when memory can't be had, caches are asked to shrink
+ * (paging/shrinker.h)
+ *
+ * Context of all functions: thread, not interrupt; only with __GFP_DIRECT_RECLAIM, and with
+ * preemption on, may an allocation sleep. The zones are guarded by preemption being off.
  */
 
+#include "paging/fragmentation.h"
 #include "paging/page.h"
 
-#define MAX_ORDER 10u /* the largest block: 4 MiB */
-#define NR_ORDERS (MAX_ORDER + 1)
 #define ZONE_DMA_END phys_make(MIB64(16))
 
 enum zone_type { ZONE_DMA, ZONE_NORMAL, ZONE_HIGHMEM, MAX_NR_ZONES };
 
+/* What can be done with the pages of a block, should it be in the way. */
+enum migratetype { MIGRATE_UNMOVABLE, MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_TYPES };
+
+#define PAGEBLOCK_ORDER MAX_ORDER /* the unit that has one migratetype */
+
 struct free_area {
-    pfn_t first; /* 0: empty; frame 0 is never given out */
-    uint32_t nr_free;
+    pfn_t first[MIGRATE_TYPES]; /* 0: empty; frame 0 is never given out */
+    uint32_t nr_free;           /* in all lists */
 };
+
+enum zone_watermarks { WMARK_MIN, WMARK_LOW, WMARK_HIGH, NR_WMARK };
 
 struct zone {
     const char *name;
     pfn_t start_pfn;
     pfn_t end_pfn;
     uint32_t present_pages; /* pages that the allocator was given */
-    uint32_t free_pages;
+    uint32_t free_pages;    /* in the buddy lists; without those on per-CPU lists */
+    /* All 0 without the remedy `watermarks`. Pages; see page_alloc_tune(). */
+    uint32_t watermark[NR_WMARK];
+    uint32_t lowmem_reserve[MAX_NR_ZONES]; /* kept from requests that may use zone [i] */
     struct free_area free_area[NR_ORDERS];
 };
 
 /* Where an allocation may come from: the highest zone, and flags. */
 typedef unsigned gfp_t;
 #define __GFP_ZONE_MASK 0x3u
-#define __GFP_ZERO 0x10u     /* clear it; through a window if it is highmem */
-#define __GFP_THISZONE 0x20u /* from this zone or not at all */
+#define __GFP_MOVABLE 0x4u     /* it has an owner that can move it (paging/page_owner.h) */
+#define __GFP_RECLAIMABLE 0x8u /* a shrinker can free it */
+#define __GFP_MOBILITY_SHIFT 2u
+#define __GFP_MOBILITY_MASK 0xcu   /* shifted: the migratetype; not both flags at once */
+#define __GFP_ZERO 0x10u           /* clear it; through a window if it is highmem */
+#define __GFP_THISZONE 0x20u       /* from this zone or not at all */
+#define __GFP_HIGH 0x40u           /* can't wait: may take what is kept below WMARK_MIN */
+#define __GFP_DIRECT_RECLAIM 0x80u /* may wait for compaction and reclaim */
+#define __GFP_NORETRY 0x100u       /* neither: fails rather than take long */
 #define GFP_DMA ((gfp_t)ZONE_DMA)
-#define GFP_KERNEL ((gfp_t)ZONE_NORMAL)
-#define GFP_HIGHUSER ((gfp_t)ZONE_HIGHMEM)
+#define GFP_KERNEL ((gfp_t)ZONE_NORMAL | __GFP_DIRECT_RECLAIM)
+#define GFP_NOWAIT ((gfp_t)ZONE_NORMAL)
+#define GFP_ATOMIC ((gfp_t)ZONE_NORMAL | __GFP_HIGH)
+#define GFP_HIGHUSER ((gfp_t)ZONE_HIGHMEM | __GFP_DIRECT_RECLAIM)
+#define GFP_HIGHUSER_MOVABLE (GFP_HIGHUSER | __GFP_MOVABLE)
 
 /*
  * Starts with all frames taken: `map` is the array of descriptors, zeroed by the caller, for frames
@@ -93,19 +127,65 @@ static inline void __free_page(struct page *page)
 
 enum zone_type page_zonenum(const struct page *page);
 const struct zone *zone_get(enum zone_type type);
+
+/* Free pages of the zone, those on per-CPU lists among them. */
 uint32_t nr_free_pages(enum zone_type type);
 
+/* Gives all pages of the per-CPU lists back to the buddy lists, where they merge. */
+void drain_all_pages(void);
+
+/* The migratetype that the page's block is set apart for. */
+enum migratetype get_pageblock_migratetype(const struct page *page);
+
+/* Which remedies the allocator uses, and how far they go. */
+struct page_alloc_tuning {
+    bool watermarks, mobility, pcp, compaction, reclaim;
+    /*
+     * As in Linux (Documentation/admin-guide/sysctl/vm.rst). min_free_kbytes is shared among the
+     * zones by size (HIGHMEM's share is small), and is WMARK_MIN; LOW and HIGH are a quarter and a
+     * half above it. 0: 4 * sqrt(lowmem in KiB). Zone i keeps the pages of all zones from i + 1 to
+     * j, divided by lowmem_reserve_ratio[i], from requests that may use zone j; 0: none.
+     */
+    uint32_t min_free_kbytes;
+    uint32_t lowmem_reserve_ratio[MAX_NR_ZONES];
+};
+
+/* As it is after boot: mobility and pcp, which take no memory from anybody. */
+extern const struct page_alloc_tuning page_alloc_default;
+
+/* No remedy at all: zones, buddies, and fallback. */
+extern const struct page_alloc_tuning page_alloc_plain;
+
 /*
- * The unusable free-space index of Gorman and Whitcroft ("The What, The Why and the Where To of
- * Anti-Fragmentation", 2006): the share of free memory that a request of this order can't use, in
- * permille. 0: all of it is usable; 1000: none is, or nothing is free.
+ * Changes the tuning from now on. The per-CPU lists are drained, and every pageblock that is wholly
+ * free becomes movable again; those with pages in them keep their migratetype until they are free.
  */
+void page_alloc_tune(const struct page_alloc_tuning *tuning);
+const struct page_alloc_tuning *page_alloc_tuning(void);
+
+/* What happened since page_alloc_init() or page_alloc_clear_events(). */
+struct page_alloc_events {
+    uint32_t failed[NR_ORDERS];             /* allocations that got nothing */
+    uint32_t fell_back[MAX_NR_ZONES];       /* blocks from zone i for requests of a higher zone */
+    uint32_t stolen[MIGRATE_TYPES];         /* blocks of type i that another type took */
+    uint32_t pageblocks_stolen;             /* pageblocks that changed their type with it */
+    uint32_t below[MAX_NR_ZONES][NR_WMARK]; /* times the zone's free pages fell below the mark */
+    uint32_t drained;                       /* times that per-CPU lists were emptied in need */
+    uint32_t compactions, pages_moved, pages_pinned;
+    uint32_t reclaims, pages_reclaimed;
+};
+
+const struct page_alloc_events *page_alloc_events(void);
+void page_alloc_clear_events(void);
+
+/* The zone's free blocks by order, for what paging/fragmentation.h says about them. */
+void zone_buddy_counts(const struct zone *zone, struct buddy_counts *counts);
 uint32_t zone_unusable_index(const struct zone *zone, unsigned order);
 
 /*
  * Checks every rule of the zone's lists: counts, links, alignment, order, state, no two buddies
- * free side by side. Returns NULL, or what is wrong; *where is then the page. Takes time in
- * proportion to the number of free blocks.
+ * free side by side. The per-CPU lists are not looked into. Returns NULL, or what is wrong; *where
+ * is then the page. Takes time in proportion to the number of free blocks.
  */
 const char *zone_check(const struct zone *zone, pfn_t *where);
 

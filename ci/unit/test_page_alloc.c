@@ -99,7 +99,7 @@ static uint32_t listed(const struct zone *zone, unsigned order, pfn_t pfn)
 {
     uint32_t found = 0, length = 0;
 
-    for (pfn_t at = zone->free_area[order].first; at; at = m.map[at].next) {
+    for (pfn_t at = zone->free_area[order].first[0]; at; at = m.map[at].next) {
         found += at == pfn;
         assert_true(++length <= zone->free_area[order].nr_free);
     }
@@ -430,7 +430,7 @@ static void damage_is_seen(void **state)
     struct zone *zone = (struct zone *)zone_get(ZONE_NORMAL);
     struct zone good = *zone;
     unsigned order = smallest_order(ZONE_NORMAL, 0);
-    pfn_t pfn = zone->free_area[order].first, where;
+    pfn_t pfn = zone->free_area[order].first[0], where;
     struct page saved = m.map[pfn];
 
     assert_null(zone_check(zone, &where));

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PAYLOAD_TESTS_LOWMEM_LAB_H
+#define PAYLOAD_TESTS_LOWMEM_LAB_H
+
+/*
+ * The lowmem laboratory: failures that 32-bit systems died of, as workloads that run until they
+ * can't go on, without and with what may help against it.
+ *
+ * A workload takes memory in steps, the way some part of a kernel does, until an allocation that it
+ * can't do without fails: then it is wedged. How many steps that took is its result. A suite runs
+ * it first on an allocator without any remedy (case "none"), then once for each remedy that may
+ * help (a case each, named after it), and for each case the laboratory
+ *
+ *   - leaves as much lowmem free as the knob lowmem= says, the rest is ballast, so that the same
+ *     failure comes within seconds, and after the same number of steps on a machine of any size;
+ *   - sets the allocator up (page_alloc_tune()), and the workload by its remedies;
+ *   - takes samples of the zones about every second, and a map of lowmem at start, wedge and end;
+ *   - counts what every allocation took, and those that failed;
+ *   - proves in the end that all memory is back, in blocks as large as before.
+ *
+ * A remedy with a promise (`promise` times as many steps as without, or never) fails its case if it
+ * does not keep it.
+ *
+ * What a run tells, besides metrics, in lines that the host side draws pictures from. Numbers are
+ * decimal, times in ms since the case began, DONE is the count of steps:
+ *
+ *   # lab begin SUITE.CASE UNIT LIMIT             UNIT: what a step adds, one word ("threads")
+ *   # lab zone NAME FIRST END PRESENT             frames and pages, a line for each zone
+ *   # lab owner LETTER NAME                       who is in the maps
+ *   # lab sample MS DONE ZONE FREE N0 ... N10     a line for each zone: free pages, free blocks by
+ * order # lab map WHEN FRAME STEP CELLS               WHEN: start, wedge, end; a cell is STEP
+ * frames, from FRAME on, a line has up to 64 of them:
+ *                                                   -  not memory of the allocator
+ *                                                   .  all free
+ *                                                   a letter: who has most of what is used; lower
+ * case if less than half is used, upper case otherwise # lab failed ORDER COUNT allocations that
+ * failed, where there were any # lab below ZONE MIN LOW HIGH                 times that free pages
+ * fell below the watermarks # lab spent ORDER COUNT P50 P90 P99 MAX UNIT  what allocations took,
+ * UNIT instructions or cycles # lab events NAME COUNT                       other events, see
+ * struct page_alloc_events # lab end DONE wedged|never ORDER ZONE FREE_DMA FREE_NORMAL FREE_HIGH
+ * LARGEST wedged: at which order, wanted from which zone, with how many pages free in each, and the
+ * largest order there # lab result WORKLOAD REMEDY DONE wedged|never TIMES P50 TIMES: steps per
+ * step of "none", in percent
+ */
+
+#include "lib/prng.h"
+#include "paging/page_alloc.h"
+#include "paging/page_owner.h"
+#include "payload/suite.h"
+
+/* Remedies, each a bit. The first ones are the allocator's, the rest the workloads' own. */
+enum lab_remedy {
+    LAB_WATERMARKS = BIT(0), /* "watermarks" and lowmem reserve */
+    LAB_MOBILITY = BIT(1),   /* "mobility": pages grouped by it */
+    LAB_PCP = BIT(2),        /* "pcp": per-CPU lists */
+    LAB_COMPACTION = BIT(3), /* "compaction", with movable pages */
+    LAB_RECLAIM = BIT(4),    /* "reclaim" of the page cache */
+    LAB_HIGHPTE = BIT(5),    /* "highpte": page tables in highmem */
+    LAB_POOL = BIT(6),       /* "pool": a reserve of buffers, taken at the start */
+    LAB_SMALLER = BIT(7),    /* "smaller": what the workload wants is smaller by itself */
+    LAB_CLUSTERING = BIT(8), /* "clustering": a descriptor stands for several frames */
+    NR_LAB_REMEDIES = 9,
+};
+
+enum lab_step {
+    LAB_GOES_ON,
+    LAB_WEDGED, /* an allocation failed that the workload can't do without */
+    LAB_OVER,   /* there is no more of what it needs besides lowmem */
+};
+
+struct lab;
+
+struct lab_remedy_use {
+    unsigned remedies; /* LAB_*, usually one */
+    unsigned promise;  /* it wedges that many times as late, or never; 0: shown, not promised */
+    const char *about; /* what the workload does otherwise, for the log; NULL: nothing */
+};
+
+struct lab_workload {
+    const char *name; /* as in size=NAME:NUMBER, without "lowmem_" */
+    const char *unit; /* what a step adds: "threads" */
+    const struct lab_remedy_use *uses;
+    unsigned nr_uses;
+    /* Gets ready: tables, owners. Returns NULL, or what the machine lacks. May be NULL. */
+    const char *(*begin)(struct lab *lab);
+    /* One step more. */
+    enum lab_step (*step)(struct lab *lab);
+    /* Gives everything back, whatever state it is in; called after a fault as well. */
+    void (*end)(struct lab *lab);
+};
+
+/*
+ * One run of a workload. There is one at a time.
+ */
+struct lab {
+    struct test *t;
+    const struct lab_workload *workload;
+    unsigned remedies;    /* LAB_* of this run */
+    uint64_t size;        /* what size= says for the workload; 0: its own choice */
+    uint64_t done, limit; /* steps */
+    struct prng *prng;
+    void *state; /* the workload's */
+};
+
+/*
+ * Cases of a suite: which use of the workload, -1 for "none". Skips what remedies= leaves out.
+ * Context: boot thread of a case.
+ */
+void lab_run(struct test *t, const struct lab_workload *workload, int use);
+
+/* The suite's abandon hook: gives back what a faulted run held. */
+void lab_abandon(void);
+
+static inline bool lab_has(const struct lab *lab, unsigned remedy)
+{
+    return (lab->remedies & remedy) != 0;
+}
+
+/*
+ * alloc_pages(), measured, counted, and given to an owner (an id of page_owner.h; 0: nobody). The
+ * workload's memory, but for its own small state, comes from here.
+ */
+struct page *lab_alloc(struct lab *lab, gfp_t gfp, unsigned order, unsigned owner, uint32_t index);
+void lab_free(struct lab *lab, struct page *page, unsigned order);
+
+/* Tells at which allocation a step wedged, for the report; lab_alloc() does so by itself. */
+void lab_note_failure(struct lab *lab, gfp_t gfp, unsigned order);
+
+/*
+ * A table for the workload's own book-keeping: `bytes`, zeroed, from highmem through vmalloc where
+ * there is any, so that it does not change what is measured. It is taken before the ballast, and
+ * freed by the laboratory at the end of the run. NULL if there is no memory. Context: begin().
+ */
+void *lab_table(struct lab *lab, uint64_t bytes);
+
+#endif
