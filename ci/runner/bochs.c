@@ -63,7 +63,12 @@ char *bochs_config(const struct machine *machine, const struct run_files *files)
                         "clock: sync=none, time0=local\n"
                         /* The port that switches Bochs off belongs to this device. */
                         "plugin_ctrl: unmapped=1\n"
-                        /* Else it opens a sound card for its beeps, and has a thread for them. */
+                        /*
+                         * Without these two lines it opens a sound card of the host; and where
+                         * there is none, its mixing thread goes on with a buffer whose length
+                         * nobody set, which now and then is its end.
+                         */
+                        "sound: driver=dummy\n"
                         "speaker: enabled=1, mode=gui\n"
                         "%s%s%s%s%s"
                         "ata0: enabled=1\n"

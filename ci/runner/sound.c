@@ -66,13 +66,12 @@ char *sound_bochs(const struct machine *machine, const struct run_files *files)
 
     for (size_t i = 0; i < SOUNDS; i++) {
         const struct sound *sound = &sounds[i];
-        bool first = !*lines;
 
         if (!(machine->devices & sound->device) || !sound->bochs)
             continue;
         char *path = wav_path(files, sound);
-        char *longer = text("%s%s%s, midimode=0, wavemode=2, wavefile=\"%s\"\n",
-                            first ? "sound: driver=dummy\n" : "", lines, sound->bochs, path);
+        char *longer =
+            text("%s%s, midimode=0, wavemode=2, wavefile=\"%s\"\n", lines, sound->bochs, path);
         free(lines);
         free(path);
         lines = longer;
