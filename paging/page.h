@@ -7,7 +7,8 @@
  * lowmem. The same bits mean different things in the three states of a page:
  *
  *   zero       no page of ours: a hole, firmware's, or inside a larger block
- *   free       first page of a free block: its order, and the neighbours in the free list
+ *   free       first page of a free block: its order, and the neighbours in the free list, unless
+ *              it lies on a per-CPU list
  *   allocated  first page of an allocated block: its order, who owns it and by what number
  *              (paging/page_owner.h)
  *
@@ -39,16 +40,25 @@ struct page {
             uint32_t owner : PAGE_OWNER_BITS; /* allocated: 0, or an id of paging/page_owner.h */
             uint32_t order_and_state : 5;
         };
+        uint32_t use; /* all of it */
     };
     union {
         struct {
             uint32_t prev : PFN_BITS; /* free: previous block, 0 for the first */
-            uint32_t spare : 4;
+            uint32_t free_order : 4;  /* free: order once more, or PAGE_LISTED */
             uint32_t free : 1;
         };
         uint32_t kmap; /* not free: its kmap slot + 1, or 0 */
     };
 };
+
+/*
+ * The five bits above a frame number, in place: `use` of an allocated page of this order without an
+ * owner, `kmap` of a free one without a neighbour.
+ */
+#define PAGE_STATE_SHIFT PFN_BITS
+#define PAGE_STATE(order) ((BIT(4) + (order)) << PAGE_STATE_SHIFT)
+#define PAGE_LISTED 15u /* in place of an order: on a per-CPU list, not in the buddy lists */
 
 #define PAGE_BYTES_SHIFT 3u
 _Static_assert(sizeof(struct page) == 1u << PAGE_BYTES_SHIFT, "a page descriptor is 8 bytes");

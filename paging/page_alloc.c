@@ -2,9 +2,13 @@
 #include "paging/page_alloc.h"
 #include "lib/finding.h"
 #include "lib/inject.h"
+#include "paging/buddy.h"
 #include "paging/highmem.h"
 #include "paging/kmap.h"
+#include "paging/page_alloc_slow.h"
+#include "paging/page_lists.h"
 #include "paging/preempt.h"
+#include "paging/watermark.h"
 
 #define ZONE_DMA_PFN phys_to_pfn(ZONE_DMA_END)
 
@@ -13,13 +17,7 @@ pfn_t max_pfn;
 pfn_t max_low_pfn;
 struct page *highmem_map;
 
-static struct zone zones[MAX_NR_ZONES] = {
-    [ZONE_DMA] = {.name = "DMA"},
-    [ZONE_NORMAL] = {.name = "Normal"},
-    [ZONE_HIGHMEM] = {.name = "HighMem"},
-};
-
-static struct zone *pfn_zone(pfn_t pfn)
+struct zone *buddy_zone(pfn_t pfn)
 {
     if (pfn >= max_low_pfn)
         return &zones[ZONE_HIGHMEM];
@@ -28,7 +26,7 @@ static struct zone *pfn_zone(pfn_t pfn)
 
 enum zone_type page_zonenum(const struct page *page)
 {
-    return (enum zone_type)(pfn_zone(page_to_pfn(page)) - zones);
+    return (enum zone_type)(buddy_zone(page_to_pfn(page)) - zones);
 }
 
 const struct zone *zone_get(enum zone_type type)
@@ -38,38 +36,17 @@ const struct zone *zone_get(enum zone_type type)
 
 uint32_t nr_free_pages(enum zone_type type)
 {
-    return zones[type].free_pages;
+    uint32_t pages;
+
+    preempt_disable();
+    pages = zones[type].free_pages + page_lists_pages(type);
+    preempt_enable();
+    return pages;
 }
 
-static void list_push(struct zone *zone, pfn_t pfn, unsigned order)
+enum migratetype get_pageblock_migratetype(const struct page *page)
 {
-    struct free_area *area = &zone->free_area[order];
-    struct page *page = pfn_to_page(pfn);
-
-    page->next = area->first[0] & PFN_LINK_MASK;
-    page->order = order & 0xf;
-    page->kmap = 0;
-    page->free = 1;
-    if (area->first[0])
-        pfn_to_page(area->first[0])->prev = pfn & PFN_LINK_MASK;
-    area->first[0] = pfn;
-    area->nr_free++;
-}
-
-static void list_remove(struct zone *zone, pfn_t pfn, unsigned order)
-{
-    struct free_area *area = &zone->free_area[order];
-    struct page *page = pfn_to_page(pfn);
-
-    if (page->prev)
-        pfn_to_page(page->prev)->next = page->next;
-    else
-        area->first[0] = page->next;
-    if (page->next)
-        pfn_to_page(page->next)->prev = page->prev;
-    page->next = 0;
-    page->kmap = 0;
-    area->nr_free--;
+    return (enum migratetype)pfn_type(page_to_pfn(page));
 }
 
 void page_alloc_init(struct page *map, pfn_t nr_pfn, pfn_t low_pfn)
@@ -87,6 +64,7 @@ void page_alloc_init(struct page *map, pfn_t nr_pfn, pfn_t low_pfn)
             .end_pfn = MAX(border[i], border[i + 1]),
         };
     }
+    page_alloc_start();
 }
 
 void page_alloc_add_range(pfn_t start, pfn_t end)
@@ -95,124 +73,37 @@ void page_alloc_add_range(pfn_t start, pfn_t end)
     start = MAX(start, 1u);
     end = MIN(end, max_pfn);
     while (start < end) {
-        struct zone *zone = pfn_zone(end - 1);
+        struct zone *zone = buddy_zone(end - 1);
         pfn_t low = MAX(start, zone->start_pfn);
         unsigned order = 0;
 
         while (order < MAX_ORDER && IS_ALIGNED(end, 2u << order) && end - low >= (2u << order))
             order++;
         end -= 1u << order;
-        list_push(zone, end, order);
+        buddy_list_add(zone, end, order, pfn_type(end));
         zone->present_pages += 1u << order;
         zone->free_pages += 1u << order;
     }
-}
-
-/* Takes a free block of `order` off its list and gives back all but 2^wanted pages at its start. */
-static struct page *take_block(struct zone *zone, pfn_t pfn, unsigned order, unsigned wanted)
-{
-    struct page *page = pfn_to_page(pfn);
-
-    list_remove(zone, pfn, order);
-    while (order > wanted) {
-        order--;
-        list_push(zone, pfn + (1u << order), order);
-    }
-    page->order = wanted & 0xf;
-    page->allocated = 1;
-    zone->free_pages -= 1u << wanted;
-    return page;
-}
-
-static struct page *zone_alloc(struct zone *zone, unsigned wanted)
-{
-    for (unsigned order = wanted; order <= MAX_ORDER; order++) {
-        pfn_t pfn = zone->free_area[order].first[0];
-
-        if (pfn)
-            return take_block(zone, pfn, order, wanted);
-    }
-    return NULL;
+    watermarks_set(zones, page_alloc_tuning());
 }
 
 struct page *alloc_pages(gfp_t gfp, unsigned order)
 {
-    unsigned zone = gfp & __GFP_ZONE_MASK;
+    struct page_list *list;
     struct page *page;
 
-    if (unlikely(order > MAX_ORDER || zone >= MAX_NR_ZONES))
-        return NULL;
+    if (unlikely(order >= LIST_ORDERS))
+        return alloc_pages_slowly(gfp, order);
     preempt_disable();
-    page = zone_alloc(&zones[zone], order);
-    while (!page && zone > 0 && !(gfp & __GFP_THISZONE))
-        page = zone_alloc(&zones[--zone], order);
-    preempt_enable();
-    if (page && (gfp & __GFP_ZERO))
-        clear_highpages(page, 1u << order);
-    return page;
-}
-
-/* The lowest block of 2^wanted pages in [min, max) inside the free block at `pfn`; 0 if none. */
-static pfn_t fit_in_block(pfn_t pfn, unsigned order, unsigned wanted, pfn_t min, pfn_t max)
-{
-    pfn_t at = MAX(pfn, ALIGN_UP(min, 1u << wanted));
-
-    if (at + (1u << wanted) > MIN(max, pfn + (1u << order)))
-        return 0;
-    return at;
-}
-
-static struct page *take_lowest_in(unsigned wanted, phys_addr_t min, phys_addr_t max)
-{
-    pfn_t min_pfn = phys_to_pfn(MIN(min + PAGE_MASK, pfn_to_phys(max_pfn)));
-    pfn_t end_pfn = phys_to_pfn(MIN(max, pfn_to_phys(max_pfn)));
-
-    if (wanted > MAX_ORDER)
-        return NULL;
-    for (unsigned order = wanted; order <= MAX_ORDER; order++) {
-        struct zone *best_zone = NULL;
-        pfn_t best = 0, best_block = 0;
-
-        for (struct zone *zone = zones; zone < zones + MAX_NR_ZONES; zone++) {
-            for (pfn_t pfn = zone->free_area[order].first[0]; pfn; pfn = pfn_to_page(pfn)->next) {
-                pfn_t at = fit_in_block(pfn, order, wanted, min_pfn, end_pfn);
-
-                if (at && (!best || at < best)) {
-                    best = at;
-                    best_block = pfn;
-                    best_zone = zone;
-                }
-            }
-        }
-        if (!best)
-            continue;
-        /* Halve the block, keeping the half with the wanted pages, until it is all that is left. */
-        list_remove(best_zone, best_block, order);
-        while (order > wanted) {
-            pfn_t upper = best_block + (1u << --order);
-
-            if (best >= upper) {
-                list_push(best_zone, best_block, order);
-                best_block = upper;
-            } else {
-                list_push(best_zone, upper, order);
-            }
-        }
-        pfn_to_page(best)->order = wanted & 0xf;
-        pfn_to_page(best)->allocated = 1;
-        best_zone->free_pages -= 1u << wanted;
-        return pfn_to_page(best);
+    list = page_list_of(order, gfp & page_alloc_kind_mask);
+    if (unlikely(list->count == 0)) {
+        preempt_enable();
+        return alloc_pages_slowly(gfp, order);
     }
-    return NULL;
-}
-
-struct page *alloc_pages_in(unsigned order, phys_addr_t min, phys_addr_t max)
-{
-    struct page *page;
-
-    preempt_disable();
-    page = take_lowest_in(order, min, max);
+    page = page_list_pop(list, order);
     preempt_enable();
+    if (unlikely(gfp & __GFP_ZERO))
+        clear_highpages(page, 1u << order);
     return page;
 }
 
@@ -242,38 +133,56 @@ static const char *free_fault(struct page *page, unsigned order)
     return NULL;
 }
 
-static void give_back(struct page *page, unsigned order)
+/* The rest of __free_pages(), for when the block is not simply put on its list. */
+static __attribute__((noinline)) void free_slowly(struct page *page, unsigned order)
 {
     pfn_t pfn = page_to_pfn(page);
     const char *fault = pfn < max_pfn ? free_fault(page, order) : "has no descriptor";
-    struct zone *zone;
+    struct page_list *list;
 
     if (unlikely(fault != NULL)) {
-        finding("free_pages(pfn 0x%x, order %u): the page %s", pfn, order, fault);
+        if (!inject(page_free_quiet, page_alloc))
+            finding("free_pages(pfn 0x%x, order %u): the page %s", pfn, order, fault);
         return;
     }
-    zone = pfn_zone(pfn);
-    zone->free_pages += 1u << order;
-    page->allocated = 0;
-    while (order < MAX_ORDER) {
-        pfn_t buddy = pfn ^ (1u << order);
-
-        if (buddy < zone->start_pfn || buddy + (1u << order) > zone->end_pfn ||
-            !pfn_to_page(buddy)->free || pfn_to_page(buddy)->order != order)
-            break;
-        if (inject(buddy_skip_merge, lowmem_frag))
-            break;
-        list_remove(zone, buddy, order);
-        pfn &= ~(1u << order);
-        order++;
+    list = order < LIST_ORDERS ? page_list_of(order, pfn_kind(pfn)) : NULL;
+    if (!list || list->max == 0) {
+        buddy_free(page, order);
+        return;
     }
-    list_push(zone, pfn, order);
+    if (list->count >= list->max)
+        page_list_drain(list, order, list->count / 2);
+    page_list_push(list, page, order);
+}
+
+/* True if a page of the block has a kmap slot. */
+static bool has_windows(const struct page *page, unsigned order)
+{
+    uint32_t slots = page->kmap;
+
+    if (order && PageHighMem(page))
+        for (pfn_t i = 1; i < 1u << order; i++)
+            slots |= page[i].kmap;
+    return slots != 0;
 }
 
 void __free_pages(struct page *page, unsigned order)
 {
+    pfn_t pfn = page_to_pfn(page);
+
     preempt_disable();
-    give_back(page, order);
+    if (likely(pfn < max_pfn && order < LIST_ORDERS &&
+               page->use >> PAGE_STATE_SHIFT == PAGE_STATE(order) >> PAGE_STATE_SHIFT &&
+               !has_windows(page, order))) {
+        struct page_list *list = page_list_of(order, pfn_kind(pfn));
+
+        if (likely(list->count < list->max)) {
+            page_list_push(list, page, order);
+            preempt_enable();
+            return;
+        }
+    }
+    free_slowly(page, order);
     preempt_enable();
 }
 
@@ -296,52 +205,4 @@ void free_pages(const void *addr, unsigned order)
         finding("free_pages(%p, order %u): not in the direct map", addr, order);
     else
         __free_pages(virt_to_page(addr), order);
-}
-
-uint32_t zone_unusable_index(const struct zone *zone, unsigned order)
-{
-    uint64_t usable = 0;
-
-    if (zone->free_pages == 0)
-        return 1000;
-    for (unsigned o = order; o <= MAX_ORDER; o++)
-        usable += (uint64_t)zone->free_area[o].nr_free << o;
-    return (uint32_t)((zone->free_pages - usable) * 1000 / zone->free_pages);
-}
-
-const char *zone_check(const struct zone *zone, pfn_t *where)
-{
-    uint32_t pages = 0;
-
-    for (unsigned order = 0; order <= MAX_ORDER; order++) {
-        const struct free_area *area = &zone->free_area[order];
-        uint32_t blocks = 0;
-        pfn_t before = 0;
-
-        for (pfn_t pfn = area->first[0]; pfn; before = pfn, pfn = pfn_to_page(pfn)->next) {
-            const struct page *page = &mem_map[pfn];
-            pfn_t buddy = pfn ^ (1u << order);
-
-            *where = pfn;
-            if (pfn < zone->start_pfn || pfn + (1u << order) > zone->end_pfn)
-                return "a free block reaches out of its zone";
-            if (!IS_ALIGNED(pfn, 1u << order))
-                return "a free block is not aligned to its size";
-            if (!page->free || page->allocated || page->order != order)
-                return "a listed block is not marked free with its order";
-            if (page->prev != before)
-                return "a free block's backward link is wrong";
-            if (order < MAX_ORDER && buddy >= zone->start_pfn &&
-                buddy + (1u << order) <= zone->end_pfn && mem_map[buddy].free &&
-                mem_map[buddy].order == order)
-                return "two buddies are free side by side";
-            if (++blocks > area->nr_free)
-                return "a free list is longer than its count, or a ring";
-            pages += 1u << order;
-        }
-        if (blocks != area->nr_free)
-            return "a free list is shorter than its count";
-    }
-    *where = zone->start_pfn;
-    return pages == zone->free_pages ? NULL : "the zone's free count is not the sum of its lists";
 }

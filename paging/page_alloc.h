@@ -21,10 +21,12 @@
  *   watermarks  a zone keeps its last pages for those who can't wait, and more of them from those
  *               who could have had a higher zone (lowmem_reserve)
  *   mobility    pageblocks (4 MiB) are set apart for pages that can be moved, that can be
- * reclaimed, and that can do neither; only in need does one kind take from another's pcp the
- * per-CPU lists compaction  when a block can't be had, movable pages are moved together
- * (paging/compaction.h) reclaim     when memory can't be had, caches are asked to shrink
- * (paging/shrinker.h)
+ *               reclaimed, and that can do neither; only in need does one kind take from
+ *               another's
+ *   pcp         the per-CPU lists
+ *   compaction  when a block can't be had, movable pages are moved together
+ *               (paging/compaction.h)
+ *   reclaim     when memory can't be had, caches are asked to shrink (paging/shrinker.h)
  *
  * Context of all functions: thread, not interrupt; only with __GFP_DIRECT_RECLAIM, and with
  * preemption on, may an allocation sleep. The zones are guarded by preemption being off.
@@ -81,7 +83,16 @@ typedef unsigned gfp_t;
 #define GFP_HIGHUSER_MOVABLE (GFP_HIGHUSER | __GFP_MOVABLE)
 
 /*
- * Starts with all frames taken: `map` is the array of descriptors, zeroed by the caller, for frames
+ * Room for the descriptors of this many frames, and a byte for each of their pageblocks behind
+ * them.
+ */
+static inline uint64_t page_map_bytes(pfn_t nr_pfn)
+{
+    return (uint64_t)nr_pfn * sizeof(struct page) + (nr_pfn >> PAGEBLOCK_ORDER) + 1;
+}
+
+/*
+ * Starts with all frames taken: `map` is page_map_bytes(nr_pfn), zeroed by the caller, for frames
  * 0..nr_pfn-1, of which those below low_pfn are in the direct map.
  */
 void page_alloc_init(struct page *map, pfn_t nr_pfn, pfn_t low_pfn);
@@ -184,9 +195,16 @@ uint32_t zone_unusable_index(const struct zone *zone, unsigned order);
 
 /*
  * Checks every rule of the zone's lists: counts, links, alignment, order, state, no two buddies
- * free side by side. The per-CPU lists are not looked into. Returns NULL, or what is wrong; *where
- * is then the page. Takes time in proportion to the number of free blocks.
+ * free side by side, each block in a list of its pageblock's migratetype (pages in use may be of
+ * any), what is free as a whole movable. The per-CPU lists are not looked into. Returns NULL, or
+ * what is wrong; *where is then the page. Takes time in proportion to the number of free blocks.
  */
 const char *zone_check(const struct zone *zone, pfn_t *where);
+
+/*
+ * The same for the per-CPU lists: each block once, marked so, in its zone, of its order, aligned;
+ * no list too long.
+ */
+const char *page_lists_check(pfn_t *where);
 
 #endif

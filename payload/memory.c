@@ -64,7 +64,7 @@ static struct page *take_descriptors(pfn_t *nr_pfn)
 
     while (end >= phys_make(MIB64(1))) {
         pfn_t count = phys_to_pfn(end);
-        uint64_t bytes = ALIGN_UP((uint64_t)count * sizeof(struct page), PAGE_SIZE);
+        uint64_t bytes = ALIGN_UP(page_map_bytes(count), PAGE_SIZE);
         phys_addr_t at = bytes <= addr_number(layout.lowmem_end) / 2
                              ? memmap_take(&setup.map, bytes, PAGE_SIZE, layout.lowmem_end)
                              : 0;
@@ -140,7 +140,7 @@ void memory_report(void)
         const struct zone *zone = zone_get((enum zone_type)i);
 
         report_line("# zone %s: frames 0x%x-0x%x, %u pages free", zone->name, zone->start_pfn,
-                    zone->end_pfn, zone->free_pages);
+                    zone->end_pfn, nr_free_pages((enum zone_type)i));
     }
     report_metric("memory", "lowmem_free", low / PAGES_PER_MIB, "MiB");
     report_metric("memory", "highmem_free", high / PAGES_PER_MIB, "MiB");

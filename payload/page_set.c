@@ -76,11 +76,13 @@ static void number_pages(struct page_set *set, enum depth depth)
 
 int page_set_take(struct page_set *set, enum zone_type zone, enum depth depth)
 {
-    uint32_t wanted = count_blocks(zone);
     unsigned order = MAX_ORDER;
     struct page *page;
+    uint32_t wanted;
 
     memset(set, 0, sizeof(*set));
+    drain_all_pages();
+    wanted = count_blocks(zone);
     if (wanted == 0)
         return -ENODEV;
     while ((PAGE_SIZE << set->table_order) / sizeof(struct page_block) < wanted)
@@ -102,6 +104,7 @@ void page_set_give_back(struct page_set *set)
         __free_pages(pfn_to_page(set->blocks[i].pfn), block_order(&set->blocks[i]));
     if (set->blocks)
         free_pages(set->blocks, set->table_order);
+    drain_all_pages();
     memset(set, 0, sizeof(*set));
 }
 

@@ -42,6 +42,13 @@ bool inject_host(const char *name)
     return false;
 }
 
+struct cpu *this_cpu(void)
+{
+    static struct cpu cpu;
+
+    return &cpu;
+}
+
 void finding(const char *fmt, ...)
 {
     m.nr_findings++;
@@ -158,8 +165,9 @@ static void give(pfn_t start, pfn_t end)
 static int start_machine(void **state)
 {
     memset(&m, 0, sizeof(m));
-    m.map = calloc(NR_PFN, sizeof(*m.map));
+    m.map = calloc(1, page_map_bytes(NR_PFN));
     page_alloc_init(m.map, NR_PFN, LOW_PFN);
+    page_alloc_tune(&page_alloc_plain);
     give(12345, NR_PFN + 5); /* past the end: cut */
     give(6000, 12340);
     give(5998, 5999);
@@ -465,7 +473,7 @@ static void damage_is_seen(void **state)
 /* A machine so small that its last zones are empty. */
 static void small_machine(void **state)
 {
-    struct page *map = calloc(1000, sizeof(*map)), *page;
+    struct page *map = calloc(1, page_map_bytes(1000)), *page;
     pfn_t where;
 
     page_alloc_init(map, 1000, 1000);

@@ -22,6 +22,13 @@ bool inject_host(const char *name)
     return false;
 }
 
+struct cpu *this_cpu(void)
+{
+    static struct cpu cpu;
+
+    return &cpu;
+}
+
 void finding(const char *fmt, ...)
 {
     nr_findings++;
@@ -44,7 +51,7 @@ static int setup(void **state)
 
     prng_seed(&prng, 1);
     nr_findings = 0;
-    map = calloc(NR_PFN, sizeof(*map));
+    map = calloc(1, page_map_bytes(NR_PFN));
     lowmem = mmap(NULL, LOW_PFN * (size_t)PAGE_SIZE, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     layout.direct_offset = (virt_t)lowmem;
@@ -53,6 +60,7 @@ static int setup(void **state)
     page_alloc_add_range(100, 9000);
     for (unsigned i = 0; i < 800; i++)
         alloc_pages(prng_below(&prng, MAX_NR_ZONES), prng_below(&prng, 4));
+    drain_all_pages();
     return 0;
 }
 

@@ -4,6 +4,10 @@
 # A test is one file ci/unit/test_NAME.c, and one line here that names the sources under test. What
 # these call and the host can't do, the test defines itself.
 
+# The page allocator. What it needs besides: kmap_forget(), clear_highpages(), finding(), this_cpu().
+page_alloc_SRCS := $(wildcard paging/page_alloc*.c paging/buddy*.c) paging/page_lists.c \
+	paging/pageblock.c paging/watermark.c paging/fragmentation.c paging/wait.c
+
 test_ahci_SRCS := drivers/ata_identity.c lib/format.c lib/prng.c
 test_ata_SRCS := lib/prng.c
 test_bitmap_SRCS := lib/bitmap.c lib/prng.c
@@ -30,8 +34,8 @@ test_load_options_SRCS := loader/options.c lib/prng.c
 test_mbi_SRCS := loader/mbi.c loader/memory_map.c $(test_boot_facts_SRCS)
 test_memmap_SRCS := paging/memmap.c lib/format.c lib/prng.c
 test_option_SRCS := lib/option.c lib/prng.c
-test_page_alloc_SRCS := paging/page_alloc.c paging/fragmentation.c paging/layout.c lib/prng.c
-test_page_set_SRCS := payload/page_set.c paging/page_alloc.c paging/fragmentation.c paging/layout.c lib/prng.c
+test_page_alloc_SRCS := $(page_alloc_SRCS) paging/layout.c lib/prng.c
+test_page_set_SRCS := payload/page_set.c $(page_alloc_SRCS) paging/layout.c lib/prng.c
 test_pci_SRCS := lib/bitmap.c lib/format.c lib/prng.c
 test_permute_SRCS := lib/permute.c lib/prng.c
 test_pgtable_SRCS := paging/belief.c paging/memmap.c paging/layout.c lib/format.c lib/prng.c

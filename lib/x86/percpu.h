@@ -11,6 +11,8 @@
 
 #include "lib/types.h"
 
+struct page_lists;
+
 #define NR_CPUS 8 /* how many the fixed windows at the top of the address space have room for */
 
 /* An access that may fault, made by one of the probe functions of payload/traps.h. */
@@ -41,6 +43,9 @@ struct cpu {
 
     /* paging: the true kmap_local_next while that is masked, else 0 */
     virt_t kmap_local_hidden;
+
+    /* paging: free blocks at hand, paging/page_lists.h */
+    struct page_lists *page_lists;
 };
 
 /*

@@ -345,6 +345,7 @@ static void case_freed_with_stale_slot(struct test *t)
     kmap(page);
     kunmap(page);
     __free_pages(page, 0);
+    drain_all_pages();
     before = *page;
     kmap_reset(); /* empties and flushes all slots */
     TEST_CHECK(t, memcmp(page, &before, sizeof(before)) == 0,

@@ -39,6 +39,7 @@ static struct zone_state before[MAX_NR_ZONES];
 
 static void remember(void)
 {
+    drain_all_pages();
     for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
         const struct zone *zone = zone_get((enum zone_type)z);
 
@@ -62,6 +63,7 @@ static void check_lists(struct test *t)
 /* Free buddies never stay apart, so equal free memory means equal lists, block for block. */
 static void check_merged(struct test *t)
 {
+    drain_all_pages();
     check_lists(t);
     for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
         const struct zone *zone = zone_get((enum zone_type)z);
@@ -130,6 +132,7 @@ static void fill(struct test *t)
 
 static void log_zones(struct test *t, const char *when)
 {
+    drain_all_pages();
     for (unsigned z = ZONE_DMA; z <= ZONE_NORMAL; z++) {
         const struct zone *zone = zone_get((enum zone_type)z);
         const struct free_area *a = zone->free_area;

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "paging/page_alloc_slow.h"
+#include "lib/inject.h"
+#include "paging/buddy.h"
+#include "paging/compaction.h"
+#include "paging/highmem.h"
+#include "paging/page_lists.h"
+#include "paging/preempt.h"
+#include "paging/shrinker.h"
+#include "paging/wait.h"
+#include "paging/watermark.h"
+
+#define RECLAIM_ROUNDS 16u /* each frees something, or is the last */
+#define RECLAIM_PAGES 32u  /* asked for in a round, at least */
+#define YIELDS_TO_RECLAIM 64u
+
+struct page_alloc_events page_alloc_counts;
+
+/* Some thread reclaims or compacts. Guarded by preemption being off. */
+static bool reclaiming;
+
+/* A host program may have the page allocator without these two; then nobody can help it. */
+__attribute__((weak)) bool compact_zone(enum zone_type zone, unsigned order,
+                                        struct compact_result *result)
+{
+    (void)zone;
+    (void)order;
+    *result = (struct compact_result){0};
+    return false;
+}
+
+__attribute__((weak)) uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pages)
+{
+    (void)zone;
+    (void)nr_pages;
+    return 0;
+}
+
+/*
+ * Fills an empty list from the buddy lists of `type`: with the smallest blocks that will do, and
+ * from a larger one only what is wanted, so that large blocks stay whole as long as without lists.
+ */
+static void refill(struct zone *zone, struct page_list *list, unsigned type, unsigned order,
+                   uint32_t pages)
+{
+    uint32_t left = MIN(pages, PAGES_REFILLED);
+
+    while (left >= 1u << order) {
+        unsigned found = buddy_smallest(zone, type, order), part = found;
+
+        if (found > MAX_ORDER || (left < MIN(pages, PAGES_REFILLED) && 1u << found > left))
+            return;
+        while (1u << part > left)
+            part--;
+        page_list_cut(list, buddy_take_first(zone, type, found, part), part, order);
+        left -= 1u << part;
+    }
+}
+
+/* A block from the lists of `type`, with up to `pages` pages in all taken off them. */
+static struct page *take(struct zone *zone, unsigned type, unsigned order, uint32_t pages)
+{
+    unsigned kind = make_kind((unsigned)(zone - zones), type);
+    struct page_list *list = order < LIST_ORDERS ? page_list_of(order, kind) : NULL;
+    struct page *page;
+    unsigned found;
+
+    if (list && list->max) {
+        if (!list->count)
+            refill(zone, list, type, order, pages);
+        return list->count ? page_list_pop(list, order) : NULL;
+    }
+    found = buddy_smallest(zone, type, order);
+    if (found > MAX_ORDER)
+        return NULL;
+    page = buddy_take_first(zone, type, found, order);
+    page->use = PAGE_STATE(order);
+    page->kmap = 0;
+    return page;
+}
+
+/* Before a block is taken where it should not be, what lies on the lists gets its chance to merge.
+ */
+static bool drain(struct zone *zone)
+{
+    if (inject(page_lists_keep, page_alloc) ||
+        !page_lists_drain_zone((enum zone_type)(zone - zones)))
+        return false;
+    page_alloc_counts.drained++;
+    return true;
+}
+
+static struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned order)
+{
+    unsigned type = kind_type(gfp & page_alloc_kind_mask & __GFP_MOBILITY_MASK), from;
+    struct page *page;
+    uint32_t room;
+
+    do {
+        room = watermark_room(zone, gfp, order);
+        page = room ? take(zone, type, order, room) : NULL;
+        if (page)
+            return page;
+    } while (drain(zone));
+    if (!room)
+        return NULL;
+    from = pageblock_fallback(zone, type, order);
+    if (from == MIGRATE_TYPES)
+        return NULL;
+    /* No more than is needed from a pageblock that stays what it is. */
+    return take(zone, from, order, from == type ? room : 1u << order);
+}
+
+static struct page *zones_alloc(gfp_t gfp, unsigned order)
+{
+    unsigned top = gfp & __GFP_ZONE_MASK;
+
+    for (unsigned z = top + 1; z-- > 0;) {
+        struct page *page = zone_alloc(&zones[z], gfp, order);
+
+        if (page) {
+            page_alloc_counts.fell_back[z] += z < top;
+            return page;
+        }
+        if (gfp & __GFP_THISZONE)
+            break;
+    }
+    return NULL;
+}
+
+static bool compact(gfp_t gfp, unsigned order)
+{
+    bool got = false;
+
+    for (unsigned z = (gfp & __GFP_ZONE_MASK) + 1; z-- > 0 && !got;) {
+        struct compact_result result = {0};
+
+        got = compact_zone((enum zone_type)z, order, &result);
+        page_alloc_counts.compactions++;
+        page_alloc_counts.pages_moved += result.moved;
+        page_alloc_counts.pages_pinned += result.pinned;
+        if (gfp & __GFP_THISZONE)
+            break;
+    }
+    return got;
+}
+
+static bool reclaim(gfp_t gfp, unsigned order)
+{
+    uint32_t got =
+        shrink_pages((enum zone_type)(gfp & __GFP_ZONE_MASK), MAX(1u << order, RECLAIM_PAGES));
+
+    page_alloc_counts.reclaims++;
+    page_alloc_counts.pages_reclaimed += got;
+    return got > 0;
+}
+
+/* Whether the caller may wait until somebody has made room. */
+static bool may_reclaim(gfp_t gfp)
+{
+    const struct page_alloc_tuning *tuning = page_alloc_tuning();
+
+    return (tuning->reclaim || tuning->compaction) && (gfp & __GFP_DIRECT_RECLAIM) &&
+           !(gfp & __GFP_NORETRY) && this_cpu_get(preempt_count) <= 1;
+}
+
+/* Makes room until the block can be had, or nothing helps any more. Preemption is off, but not
+ * while others work. */
+static struct page *alloc_with_reclaim(gfp_t gfp, unsigned order)
+{
+    const struct page_alloc_tuning *tuning = page_alloc_tuning();
+    struct page *page = NULL;
+
+    for (unsigned i = 0; i < YIELDS_TO_RECLAIM && reclaiming && !page; i++) {
+        preempt_enable();
+        wait_yield();
+        preempt_disable();
+        page = zones_alloc(gfp, order);
+    }
+    if (page || reclaiming)
+        return page;
+    reclaiming = true;
+    for (unsigned round = 0; round < RECLAIM_ROUNDS && !page; round++) {
+        bool helped = false;
+
+        preempt_enable();
+        if (tuning->compaction && order > 0)
+            helped = compact(gfp, order);
+        if (tuning->reclaim && !helped)
+            helped = reclaim(gfp, order);
+        preempt_disable();
+        page = zones_alloc(gfp, order);
+        if (!helped)
+            break;
+    }
+    reclaiming = false;
+    return page;
+}
+
+struct page *alloc_pages_slowly(gfp_t gfp, unsigned order)
+{
+    struct page *page;
+
+    if (order > MAX_ORDER || (gfp & __GFP_ZONE_MASK) >= MAX_NR_ZONES ||
+        kind_type(gfp & __GFP_MOBILITY_MASK) >= MIGRATE_TYPES)
+        return NULL;
+    preempt_disable();
+    page = zones_alloc(gfp, order);
+    if (!page && may_reclaim(gfp))
+        page = alloc_with_reclaim(gfp, order);
+    page_alloc_counts.failed[order] += !page;
+    preempt_enable();
+    if (page && (gfp & __GFP_ZERO))
+        clear_highpages(page, 1u << order);
+    return page;
+}
