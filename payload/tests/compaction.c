@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * compaction: free memory that is in pieces becomes one piece, and nobody's page is lost.
+ *
+ * A zone, made small by ballast, is filled with the pages of an owner that can find them again
+ * after they were moved, and some of them are freed here and there. Then large blocks can't be had
+ * although the memory is there; after compaction they can, and every page, wherever it is now,
+ * holds what its owner wrote into it. Pages that are in use must be where they were.
+ *
+ * Why it can break: a page is moved by a copy through windows, a change of the free lists, and a
+ * word to the owner, and each of the three must be about the same two pages. A break shows as the
+ * page whose contents are another's, as an owner's page that is free, or as free lists that are
+ * not what they were before.
+ */
+#include "paging/compaction.h"
+#include "paging/kmap.h"
+#include "payload/tests/ballast.h"
+#include "payload/tests/movable_pages.h"
+#include "payload/tests/zone_state.h"
+
+#define KEEP_BLOCKS 3u /* of MAX_ORDER, with depth=sparse */
+#define BLOCK_PAGES (1u << MAX_ORDER)
+#define SMALL_ORDER MOVABLE_SPREAD_ORDER
+#define PIN_EVERY 16u
+#define WINDOWS_MAX 64u
+
+static struct zone_state before;
+
+/* The zone is full of movable pages. False after a skip or an error; end() in any case. */
+static bool begin(struct test *t, enum zone_type zone)
+{
+    unsigned keep = KEEP_BLOCKS << test_depth(t);
+    uint32_t present = zone_get(zone)->present_pages;
+
+    zone_state_remember(&before);
+    if (before.zone[zone].nr_free[MAX_ORDER] < 2) {
+        test_skip(t, "zone %s has less than two free blocks of order %u", zone_get(zone)->name,
+                  MAX_ORDER);
+        return false;
+    }
+    /* What is free in smaller blocks comes on top. */
+    if (!movable_open(t, zone, MIN(present, (keep + NR_ORDERS) * BLOCK_PAGES)))
+        return false;
+    ballast_take(zone, keep, test_prng(t));
+    movable_fill(t);
+    return true;
+}
+
+static void give_back(void)
+{
+    movable_close();
+    ballast_give_back();
+}
+
+static void end(struct test *t)
+{
+    give_back();
+    zone_state_compare(t, &before);
+}
+
+static bool can_be_had(enum zone_type zone, unsigned order)
+{
+    struct page *page = alloc_pages((gfp_t)zone | __GFP_THISZONE | __GFP_MOVABLE, order);
+
+    if (page)
+        __free_pages(page, order);
+    drain_all_pages();
+    return page != NULL;
+}
+
+/* Compacts, and checks that the result is the owner's as well. */
+static bool compact(struct test *t, unsigned order, struct compact_result *r)
+{
+    uint32_t moved = movable.moved, pinned = movable.refused + movable.kept;
+    bool is_free = compact_zone(movable.zone, order, r);
+
+    moved = movable.moved - moved;
+    pinned = movable.refused + movable.kept - pinned;
+    TEST_CHECK(t, r->moved == moved && r->pinned == pinned,
+               "%u pages moved, %u pinned; the owner knows of %u and %u", r->moved, r->pinned,
+               moved, pinned);
+    zone_state_check_lists(t);
+    movable_check(t);
+    return is_free;
+}
+
+/* No block of the order is free; then there is one, without all being moved. */
+static void compact_for(struct test *t, unsigned order)
+{
+    const struct zone *zone = zone_get(movable.zone);
+    struct compact_result r;
+    uint32_t free_pages = zone->free_pages;
+    bool is_free;
+
+    TEST_CHECK(t, !can_be_had(movable.zone, order), "a block of order %u is free before compaction",
+               order);
+    is_free = compact(t, order, &r);
+    test_log(t, "order %u: %u pages free; %u looked at, %u moved", order, free_pages, r.scanned,
+             r.moved);
+    TEST_CHECK(t, is_free, "compaction found no way to a block of order %u, of %u free pages",
+               order, free_pages);
+    TEST_CHECK(t, is_free == can_be_had(movable.zone, order),
+               "compaction said %d, but the block of order %u can%s be had", is_free, order,
+               is_free ? "'t" : "");
+    TEST_CHECK(t, r.moved > 0 && r.moved <= BIT(order), "%u pages moved for a block of order %u",
+               r.moved, order);
+    TEST_CHECK(t, zone->free_pages == free_pages, "%u pages free, %u before", zone->free_pages,
+               free_pages);
+}
+
+/* Lowest frame of the owner's pages. */
+static pfn_t lowest_movable(void)
+{
+    pfn_t lowest = max_pfn;
+
+    for (uint32_t i = 0; i < movable.count; i++)
+        if (movable.entry[i].page)
+            lowest = MIN(lowest, page_to_pfn(movable.entry[i].page));
+    return lowest;
+}
+
+/* Free pages above a frame, where the free scanner should have used them all. */
+static uint32_t free_above(pfn_t pfn)
+{
+    uint32_t pages = 0;
+
+    for (; pfn < zone_get(movable.zone)->end_pfn; pfn++)
+        if (pfn_to_page(pfn)->free &&
+            get_pageblock_migratetype(pfn_to_page(pfn)) == MIGRATE_MOVABLE)
+            pages += BIT(pfn_to_page(pfn)->order);
+    return pages;
+}
+
+static void compact_wholly(struct test *t)
+{
+    struct compact_result r;
+    uint32_t above;
+
+    compact(t, NR_ORDERS, &r);
+    test_log(t, "wholly: %u pages looked at, %u moved; unusable for order %u: %u permille",
+             r.scanned, r.moved, MAX_ORDER, zone_unusable_index(zone_get(movable.zone), MAX_ORDER));
+    above = free_above(lowest_movable());
+    TEST_CHECK(t, above == 0, "%u pages above the lowest movable one are free", above);
+    compact(t, NR_ORDERS, &r);
+    TEST_CHECK(t, r.moved == 0, "%u pages moved where all had been already", r.moved);
+}
+
+static void compact_in_steps(struct test *t, enum zone_type zone)
+{
+    if (begin(t, zone)) {
+        movable_spread(test_prng(t));
+        compact_for(t, SMALL_ORDER);
+        compact_for(t, MAX_ORDER);
+        compact_wholly(t);
+        test_metric(t, "pages_moved", movable.moved, "pages");
+    }
+    end(t);
+}
+
+static void case_normal(struct test *t)
+{
+    compact_in_steps(t, ZONE_NORMAL);
+}
+
+static void case_highmem(struct test *t)
+{
+    compact_in_steps(t, ZONE_HIGHMEM);
+}
+
+/* The zone that most depends on windows. */
+static enum zone_type best_zone(void)
+{
+    return zone_get(ZONE_HIGHMEM)->present_pages ? ZONE_HIGHMEM : ZONE_NORMAL;
+}
+
+static struct window {
+    uint32_t index;
+    struct page *page;
+    const void *addr;
+} windows[WINDOWS_MAX];
+
+static void check_window(struct test *t, const struct window *w)
+{
+    unsigned word;
+
+    TEST_CHECK(t, movable.entry[w->index].page == w->page,
+               "page %u moved from physical 0x%llx, though it is mapped or refuses", w->index,
+               addr_number(page_to_phys(w->page)));
+    TEST_CHECK(t, !w->addr || movable_holds(w->addr, w->index, &word),
+               "the window of page %u, physical 0x%llx, shows other words from %u on", w->index,
+               addr_number(page_to_phys(w->page)), word);
+}
+
+/* Some pages are looked at through windows, some are not to be had from their owner. */
+static void case_pinned(struct test *t)
+{
+    struct compact_result r;
+    unsigned count = 0;
+
+    if (begin(t, best_zone())) {
+        movable_spread(test_prng(t));
+        for (uint32_t i = 0; i < movable.count && count < WINDOWS_MAX; i++) {
+            struct movable *m = &movable.entry[i];
+
+            if (!m->page || prng_below(test_prng(t), PIN_EVERY))
+                continue;
+            m->refuses = movable.zone != ZONE_HIGHMEM || prng_u32(test_prng(t)) & 1;
+            windows[count++] = (struct window){i, m->page, m->refuses ? NULL : kmap(m->page)};
+        }
+        compact(t, NR_ORDERS, &r);
+        test_log(t, "%u pages pinned, %u of them met, %u others moved", count, r.pinned, r.moved);
+        TEST_CHECK(t, r.moved > 0 && r.pinned > 0 && r.pinned <= count,
+                   "%u pages moved, %u pinned of %u", r.moved, r.pinned, count);
+        for (unsigned i = 0; i < count; i++)
+            check_window(t, &windows[i]);
+        while (count) {
+            const struct window *w = &windows[--count];
+
+            if (w->addr)
+                kunmap(w->page);
+            movable.entry[w->index].refuses = false;
+        }
+        compact_wholly(t);
+    }
+    end(t);
+}
+
+/* A page goes, and its window stays behind until the next flush: then that must hit nobody. */
+static void case_stale_windows(struct test *t)
+{
+    struct compact_result r;
+    uint32_t in_use, word;
+    unsigned count = 0;
+
+    if (begin(t, ZONE_HIGHMEM)) {
+        movable_spread(test_prng(t));
+        for (uint32_t i = 0; i < movable.count; i++) {
+            if (movable.entry[i].page) {
+                kmap(movable.entry[i].page);
+                kunmap(movable.entry[i].page);
+            }
+        }
+        compact(t, NR_ORDERS, &r);
+        /* Others get the pages that were left, and windows; the old ones go while these are used */
+        for (in_use = 0; in_use < movable.count; in_use++)
+            if (!movable.entry[in_use].page && count < WINDOWS_MAX && movable_take(in_use)) {
+                struct page *page = movable.entry[in_use].page;
+
+                windows[count++] = (struct window){in_use, page, kmap(page)};
+            }
+        for (uint32_t i = 0; i < movable.count; i++) {
+            const struct movable *m = &movable.entry[i];
+
+            if (!m->page)
+                continue;
+            TEST_CHECK(t, movable_holds(kmap(m->page), i, &word),
+                       "the window of page %u, physical 0x%llx, shows other words from %u on", i,
+                       addr_number(page_to_phys(m->page)), word);
+            kunmap(m->page);
+        }
+        while (count) {
+            check_window(t, &windows[--count]);
+            kunmap(windows[count].page);
+        }
+    }
+    end(t);
+}
+
+/* What there is nothing to be done about ends soon, and changes nothing. */
+static void case_nothing_to_do(struct test *t)
+{
+    struct compact_result r;
+
+    if (begin(t, best_zone())) {
+        TEST_CHECK(t, !compact(t, SMALL_ORDER, &r) && r.moved == 0,
+                   "%u pages moved in a zone without free pages", r.moved);
+        compact(t, NR_ORDERS, &r);
+        TEST_CHECK(t, r.moved == 0, "%u pages moved in a zone without free pages", r.moved);
+        movable_spread(test_prng(t));
+        for (uint32_t i = 0; i < movable.count; i++)
+            movable.entry[i].refuses = true;
+        TEST_CHECK(t, !compact(t, SMALL_ORDER, &r) && r.moved == 0 && r.pinned > 0,
+                   "%u pages moved, %u pinned, of which none may move", r.moved, r.pinned);
+        TEST_CHECK(t, compact(t, 0, &r) && r.moved == 0, "%u pages moved for a single one",
+                   r.moved);
+    }
+    end(t);
+    TEST_CHECK(t, compact_zone(ZONE_DMA, 0, NULL) == (nr_free_pages(ZONE_DMA) > 0),
+               "zone DMA has %u free pages", nr_free_pages(ZONE_DMA));
+}
+
+static const struct test_case cases[] = {
+    {"normal", case_normal},
+    {"highmem", case_highmem},
+    {"pinned", case_pinned},
+    {"stale_windows", case_stale_windows},
+    {"nothing_to_do", case_nothing_to_do},
+};
+
+SUITE(compaction) = {
+    .name = "compaction",
+    .about = "movable pages are moved together, and found again by their owner",
+    .rank = SUITE_RANK_STRESS,
+    .cases = cases,
+    .nr_cases = ARRAY_SIZE(cases),
+    .abandon = give_back,
+};

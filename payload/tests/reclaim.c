@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * reclaim: caches give up pages when they are asked to, each its share, and no more.
+ *
+ * Caches of pages that nobody needs register shrinkers. They are asked for so many pages, and what
+ * each is asked for, and gives, is compared with what it has: in proportion, in small portions;
+ * one that has nothing to spare holds up nobody.
+ *
+ * Why it can break: nothing here depends on the machine. A break shows as a cache that gave more
+ * than its share, as memory asked for that was there and not freed, or as a call that never ends.
+ */
+#include "paging/shrinker.h"
+#include "payload/suite.h"
+#include "payload/tests/zone_state.h"
+
+#define NR_CACHES 3u
+#define CACHE_PAGES 640u
+
+/* Pages in the order in which they are given up: the last first. */
+static struct cache {
+    struct shrinker shrinker;
+    struct page *page[CACHE_PAGES];
+    uint32_t count;
+    uint32_t asked;      /* pages, since the case began */
+    uint32_t most_asked; /* at a time */
+    bool has_none_spare; /* counts, but gives none */
+} caches[NR_CACHES];
+
+static struct zone_state before;
+
+static bool is_in(const struct page *page, enum zone_type zone)
+{
+    return page_zonenum(page) <= zone;
+}
+
+static struct cache *cache_of(struct shrinker *shrinker)
+{
+    return container_of(shrinker, struct cache, shrinker);
+}
+
+static uint32_t count_objects(struct shrinker *shrinker, enum zone_type zone)
+{
+    const struct cache *c = cache_of(shrinker);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < c->count; i++)
+        count += is_in(c->page[i], zone);
+    return count;
+}
+
+static uint32_t give_up(struct cache *c, enum zone_type zone, uint32_t nr_pages)
+{
+    uint32_t freed = 0, left = 0;
+
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (freed < nr_pages && is_in(c->page[i], zone)) {
+            __free_page(c->page[i]);
+            freed++;
+        } else {
+            c->page[left++] = c->page[i];
+        }
+    }
+    c->count = left;
+    return freed;
+}
+
+static uint32_t scan_objects(struct shrinker *shrinker, enum zone_type zone, uint32_t nr_to_scan)
+{
+    struct cache *c = cache_of(shrinker);
+
+    c->asked += nr_to_scan;
+    c->most_asked = MAX(c->most_asked, nr_to_scan);
+    return c->has_none_spare ? 0 : give_up(c, zone, nr_to_scan);
+}
+
+static void give_back(void)
+{
+    for (unsigned i = 0; i < NR_CACHES; i++) {
+        if (!caches[i].shrinker.name)
+            continue;
+        unregister_shrinker(&caches[i].shrinker);
+        give_up(&caches[i], ZONE_HIGHMEM, caches[i].count);
+        caches[i] = (struct cache){.count = 0};
+    }
+}
+
+/* Caches with so many pages each. */
+static bool begin(struct test *t, gfp_t gfp, const uint32_t *counts)
+{
+    zone_state_remember(&before);
+    for (unsigned i = 0; i < NR_CACHES; i++) {
+        struct cache *c = &caches[i];
+
+        *c = (struct cache){.shrinker = {.name = "cache"}};
+        c->shrinker.count_objects = count_objects;
+        c->shrinker.scan_objects = scan_objects;
+        register_shrinker(&c->shrinker);
+        while (c->count < counts[i]) {
+            struct page *page = alloc_page(gfp | __GFP_RECLAIMABLE);
+
+            if (!page) {
+                test_error(t, "no memory for %u pages", counts[i]);
+                return false;
+            }
+            c->page[c->count++] = page;
+        }
+    }
+    return true;
+}
+
+static void end(struct test *t)
+{
+    give_back();
+    zone_state_compare(t, &before);
+}
+
+/* Asks for nr_pages; fails unless so many come from each, a page more or less for the rounding. */
+static void expect_shares(struct test *t, enum zone_type zone, uint32_t nr_pages,
+                          const uint32_t *shares)
+{
+    uint32_t had[NR_CACHES], freed, given = 0;
+
+    for (unsigned i = 0; i < NR_CACHES; i++)
+        had[i] = caches[i].count;
+    freed = shrink_pages(zone, nr_pages);
+    for (unsigned i = 0; i < NR_CACHES; i++) {
+        uint32_t gave = had[i] - caches[i].count;
+
+        given += gave;
+        TEST_CHECK(t, gave + 1 >= shares[i] && gave <= shares[i] + 1,
+                   "cache %u, with %u pages, gave %u of %u, %u wanted", i, had[i], gave, nr_pages,
+                   shares[i]);
+        TEST_CHECK(t, caches[i].most_asked <= SHRINK_BATCH, "%u pages asked for at a time",
+                   caches[i].most_asked);
+    }
+    TEST_CHECK(t, freed == given, "%u pages freed, it was said; %u were", freed, given);
+}
+
+static void case_shares(struct test *t)
+{
+    static const uint32_t counts[NR_CACHES] = {600, 300, 100};
+
+    if (begin(t, GFP_NOWAIT, counts)) {
+        expect_shares(t, ZONE_NORMAL, 100, (const uint32_t[]){60, 30, 10});
+        expect_shares(t, ZONE_NORMAL, 1, (const uint32_t[]){1, 0, 0});
+        TEST_CHECK(t, caches[2].count == 90, "the smallest cache gave %u pages for a single one",
+                   90 - caches[2].count);
+        expect_shares(t, ZONE_NORMAL, 600, (const uint32_t[]){360, 180, 60});
+        expect_shares(t, ZONE_NORMAL, 0, (const uint32_t[]){0, 0, 0});
+        /* All there is, and no more. */
+        expect_shares(t, ZONE_NORMAL, UINT32_MAX,
+                      (const uint32_t[]){caches[0].count, caches[1].count, caches[2].count});
+        TEST_CHECK(t, shrink_pages(ZONE_NORMAL, 1) == 0, "a page was freed by empty caches");
+    }
+    end(t);
+}
+
+/* Pages that are of no use to who asks stay. */
+static void case_zones(struct test *t)
+{
+    static const uint32_t counts[NR_CACHES] = {50, 50, 50};
+
+    if (!zone_get(ZONE_HIGHMEM)->present_pages) {
+        test_skip(t, "no high memory");
+        return;
+    }
+    if (begin(t, (gfp_t)ZONE_HIGHMEM, counts)) {
+        expect_shares(t, ZONE_NORMAL, 150, (const uint32_t[]){0, 0, 0});
+        expect_shares(t, ZONE_HIGHMEM, 30, (const uint32_t[]){10, 10, 10});
+    }
+    end(t);
+}
+
+/* One that has pages, and gives none. */
+static void case_none_to_spare(struct test *t)
+{
+    static const uint32_t counts[NR_CACHES] = {100, 100, 100};
+    uint32_t freed;
+
+    if (begin(t, GFP_NOWAIT, counts)) {
+        caches[0].has_none_spare = true;
+        freed = shrink_pages(ZONE_NORMAL, 90);
+        TEST_CHECK(t, freed == 90, "%u pages of 90 freed: the others have 200", freed);
+        caches[1].has_none_spare = true;
+        caches[2].has_none_spare = true;
+        freed = shrink_pages(ZONE_NORMAL, 90);
+        TEST_CHECK(t, freed == 0, "%u pages freed where nobody gave one", freed);
+    }
+    end(t);
+}
+
+static const struct test_case cases[] = {
+    {"shares", case_shares},
+    {"zones", case_zones},
+    {"none_to_spare", case_none_to_spare},
+};
+
+SUITE(reclaim) = {
+    .name = "reclaim",
+    .about = "caches give up pages when memory is wanted, each its share",
+    .rank = SUITE_RANK_STRESS,
+    .cases = cases,
+    .nr_cases = ARRAY_SIZE(cases),
+    .abandon = give_back,
+};
