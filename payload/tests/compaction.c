@@ -14,49 +14,12 @@
  */
 #include "paging/compaction.h"
 #include "paging/kmap.h"
-#include "payload/tests/ballast.h"
-#include "payload/tests/movable_pages.h"
+#include "payload/tests/small_zone.h"
 #include "payload/tests/zone_state.h"
 
-#define KEEP_BLOCKS 3u /* of MAX_ORDER, with depth=sparse */
-#define BLOCK_PAGES (1u << MAX_ORDER)
 #define SMALL_ORDER MOVABLE_SPREAD_ORDER
 #define PIN_EVERY 16u
 #define WINDOWS_MAX 64u
-
-static struct zone_state before;
-
-/* The zone is full of movable pages. False after a skip or an error; end() in any case. */
-static bool begin(struct test *t, enum zone_type zone)
-{
-    unsigned keep = KEEP_BLOCKS << test_depth(t);
-    uint32_t present = zone_get(zone)->present_pages;
-
-    zone_state_remember(&before);
-    if (before.zone[zone].nr_free[MAX_ORDER] < 2) {
-        test_skip(t, "zone %s has less than two free blocks of order %u", zone_get(zone)->name,
-                  MAX_ORDER);
-        return false;
-    }
-    /* What is free in smaller blocks comes on top. */
-    if (!movable_open(t, zone, MIN(present, (keep + NR_ORDERS) * BLOCK_PAGES)))
-        return false;
-    ballast_take(zone, keep, test_prng(t));
-    movable_fill(t);
-    return true;
-}
-
-static void give_back(void)
-{
-    movable_close();
-    ballast_give_back();
-}
-
-static void end(struct test *t)
-{
-    give_back();
-    zone_state_compare(t, &before);
-}
 
 static bool can_be_had(enum zone_type zone, unsigned order)
 {
@@ -147,14 +110,14 @@ static void compact_wholly(struct test *t)
 
 static void compact_in_steps(struct test *t, enum zone_type zone)
 {
-    if (begin(t, zone)) {
+    if (small_zone_open(t, zone)) {
         movable_spread(test_prng(t));
         compact_for(t, SMALL_ORDER);
         compact_for(t, MAX_ORDER);
         compact_wholly(t);
         test_metric(t, "pages_moved", movable.moved, "pages");
     }
-    end(t);
+    small_zone_close(t);
 }
 
 static void case_normal(struct test *t)
@@ -165,12 +128,6 @@ static void case_normal(struct test *t)
 static void case_highmem(struct test *t)
 {
     compact_in_steps(t, ZONE_HIGHMEM);
-}
-
-/* The zone that most depends on windows. */
-static enum zone_type best_zone(void)
-{
-    return zone_get(ZONE_HIGHMEM)->present_pages ? ZONE_HIGHMEM : ZONE_NORMAL;
 }
 
 static struct window {
@@ -197,7 +154,7 @@ static void case_pinned(struct test *t)
     struct compact_result r;
     unsigned count = 0;
 
-    if (begin(t, best_zone())) {
+    if (small_zone_open(t, small_zone_best())) {
         movable_spread(test_prng(t));
         for (uint32_t i = 0; i < movable.count && count < WINDOWS_MAX; i++) {
             struct movable *m = &movable.entry[i];
@@ -222,7 +179,7 @@ static void case_pinned(struct test *t)
         }
         compact_wholly(t);
     }
-    end(t);
+    small_zone_close(t);
 }
 
 /* A page goes, and its window stays behind until the next flush: then that must hit nobody. */
@@ -232,7 +189,7 @@ static void case_stale_windows(struct test *t)
     uint32_t in_use, word;
     unsigned count = 0;
 
-    if (begin(t, ZONE_HIGHMEM)) {
+    if (small_zone_open(t, ZONE_HIGHMEM)) {
         movable_spread(test_prng(t));
         for (uint32_t i = 0; i < movable.count; i++) {
             if (movable.entry[i].page) {
@@ -263,7 +220,7 @@ static void case_stale_windows(struct test *t)
             kunmap(windows[count].page);
         }
     }
-    end(t);
+    small_zone_close(t);
 }
 
 /* What there is nothing to be done about ends soon, and changes nothing. */
@@ -271,7 +228,7 @@ static void case_nothing_to_do(struct test *t)
 {
     struct compact_result r;
 
-    if (begin(t, best_zone())) {
+    if (small_zone_open(t, small_zone_best())) {
         TEST_CHECK(t, !compact(t, SMALL_ORDER, &r) && r.moved == 0,
                    "%u pages moved in a zone without free pages", r.moved);
         compact(t, NR_ORDERS, &r);
@@ -284,7 +241,7 @@ static void case_nothing_to_do(struct test *t)
         TEST_CHECK(t, compact(t, 0, &r) && r.moved == 0, "%u pages moved for a single one",
                    r.moved);
     }
-    end(t);
+    small_zone_close(t);
     TEST_CHECK(t, compact_zone(ZONE_DMA, 0, NULL) == (nr_free_pages(ZONE_DMA) > 0),
                "zone DMA has %u free pages", nr_free_pages(ZONE_DMA));
 }
@@ -303,5 +260,5 @@ SUITE(compaction) = {
     .rank = SUITE_RANK_STRESS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
-    .abandon = give_back,
+    .abandon = small_zone_give_back,
 };
