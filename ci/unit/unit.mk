@@ -16,6 +16,7 @@ test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c lib/format.c 
 test_boot_options_SRCS := payload/early/options.c lib/option.c lib/format.c lib/prng.c
 test_console_16550_SRCS := lib/format.c lib/option.c lib/prng.c
 test_console_SRCS := drivers/console_grid.c drivers/console_font.c lib/format.c lib/prng.c
+test_compaction_SRCS := paging/page_alloc.c paging/page_owner.c paging/fragmentation.c paging/layout.c lib/prng.c
 test_completion_SRCS := lib/prng.c
 test_crc32c_SRCS := lib/crc32c.c lib/prng.c
 test_destructive_SRCS := drivers/destructive.c lib/prng.c
