@@ -19,6 +19,7 @@
  * The names are those of Linux. Context: thread; the slabs are guarded by preemption being off.
  */
 
+#include "lib/list.h"
 #include "paging/page_alloc.h"
 
 #define SLAB_RED_ZONE BIT(0)
@@ -39,20 +40,20 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 void kmem_cache_destroy(struct kmem_cache *cache);
 
 /* An object, not cleared unless gfp has __GFP_ZERO; NULL if there is no memory. */
-void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
+static inline void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
 
 /* Gives an object back to the cache that it came from. NULL is fine. Anything else is a finding. */
-void kmem_cache_free(struct kmem_cache *cache, void *object);
+static inline void kmem_cache_free(struct kmem_cache *cache, void *object);
 
 /* Gives every slab that has no object in use back to the page allocator; returns how many pages. */
 uint32_t kmem_cache_shrink(struct kmem_cache *cache);
 
 /*
  * Memory of at least `size` bytes, up to KMALLOC_MAX_SIZE; a power of two is aligned to itself.
- * NULL if there is none, or size is 0. From PAGE_SIZE * 2 up it is pages.
+ * NULL if there is none, or size is 0. Above PAGE_SIZE it is pages.
  */
-void *kmalloc(size_t size, gfp_t gfp);
-void kfree(const void *object);
+static inline void *kmalloc(size_t size, gfp_t gfp);
+static inline void kfree(const void *object);
 
 /* How many bytes may be used where kmalloc() gave `object`. */
 size_t ksize(const void *object);
@@ -78,5 +79,13 @@ const char *kmem_cache_check(struct kmem_cache *cache, virt_t *where);
 /* The debugging flags of the kmalloc caches from now on; they must be empty. False if they are not.
  */
 bool kmalloc_set_debug(unsigned flags);
+
+/*
+ * Gets this processor's stacks and the kmalloc caches ready. False if there is no memory.
+ * Context: once, when the page allocator works.
+ */
+bool slab_init(void);
+
+#include "paging/slab_quick.h"
 
 #endif

@@ -6,6 +6,7 @@
 #include "lib/x86/cpu.h"
 #include "paging/page_alloc.h"
 #include "paging/pgtable.h"
+#include "paging/slab.h"
 #include "paging/tlb.h"
 #include "payload/cpu_facts.h"
 #include "payload/report.h"
@@ -112,7 +113,7 @@ bool memory_init(void)
     built.init_tsc = rdtsc() - start;
     for (unsigned i = 0; i < MAX_NR_ZONES; i++)
         built.present_pages += zone_get((enum zone_type)i)->present_pages;
-    return true;
+    return slab_init();
 }
 
 void memory_init_cost(uint64_t *tsc, uint32_t *pages)

@@ -14,6 +14,7 @@
 struct page_lists;
 
 #define NR_CPUS 8 /* how many the fixed windows at the top of the address space have room for */
+#define NR_SLAB_CACHES 32 /* see paging/slab_quick.h */
 
 /* An access that may fault, made by one of the probe functions of payload/traps.h. */
 struct fault_record {
@@ -46,6 +47,8 @@ struct cpu {
 
     /* paging: free blocks at hand, paging/page_lists.h */
     struct page_lists *page_lists;
+    /* paging: the free object on top of each cache's stack */
+    void **slab_top[NR_SLAB_CACHES];
 };
 
 /*

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where the descriptors of slabs lie: pages cut into pieces, which go back when they are empty. */
+#include "lib/bitmap.h"
+#include "lib/list.h"
+#include "lib/string.h"
+#include "paging/preempt.h"
+#include "paging/slab_internal.h"
+
+#define PIECES (PAGE_SIZE / SLAB_DESCRIPTOR_BYTES)
+
+/* The start of such a page; it takes pieces of its own. */
+struct descriptor_page {
+    struct list_head link;
+    uint32_t used; /* pieces */
+    uint32_t map[BITMAP_WORDS(PIECES)];
+};
+
+static struct list_head pages = LIST_HEAD_INIT(pages);
+
+static uint32_t pieces_of(size_t bytes)
+{
+    return (uint32_t)((bytes + SLAB_DESCRIPTOR_BYTES - 1) / SLAB_DESCRIPTOR_BYTES);
+}
+
+static uint32_t pieces_for(uint32_t objects)
+{
+    return pieces_of(sizeof(struct slab) + BITMAP_WORDS(objects) * sizeof(uint32_t));
+}
+
+static struct slab *take_from(struct descriptor_page *page, uint32_t count)
+{
+    uint32_t at;
+
+    if (PIECES - page->used < count)
+        return NULL;
+    at = bitmap_find_free_run(page->map, PIECES, 0, count, 1);
+    if (at == PIECES)
+        return NULL;
+    bitmap_set_range(page->map, at, count);
+    page->used += count;
+    return (struct slab *)((char *)page + at * SLAB_DESCRIPTOR_BYTES);
+}
+
+static struct slab *take(uint32_t count)
+{
+    struct descriptor_page *page;
+
+    list_for_each_entry (page, &pages, link) {
+        struct slab *slab = take_from(page, count);
+
+        if (slab)
+            return slab;
+    }
+    return NULL;
+}
+
+struct slab *slab_descriptor_alloc(uint32_t objects, gfp_t gfp)
+{
+    uint32_t count = pieces_for(objects), head = pieces_of(sizeof(struct descriptor_page));
+    struct descriptor_page *page;
+    struct slab *slab;
+
+    preempt_disable();
+    slab = take(count);
+    preempt_enable();
+    if (slab)
+        return slab;
+    page = __get_free_pages(gfp, 0);
+    if (!page)
+        return NULL;
+    memset(page, 0, sizeof(*page));
+    page_set_owner(virt_to_page(page), PAGE_OWNER_SLAB, SLAB_INDEX_DESCRIPTORS);
+    bitmap_set_range(page->map, 0, head);
+    page->used = head;
+    preempt_disable();
+    list_add(&page->link, &pages);
+    slab = take_from(page, count);
+    preempt_enable();
+    return slab;
+}
+
+void slab_descriptor_free(struct slab *slab)
+{
+    struct descriptor_page *page = (struct descriptor_page *)ALIGN_DOWN((virt_t)slab, PAGE_SIZE);
+    uint32_t count = pieces_for(slab_cache(slab)->objects);
+
+    bitmap_clear_range(page->map, (uint32_t)((uintptr_t)slab % PAGE_SIZE / SLAB_DESCRIPTOR_BYTES),
+                       count);
+    page->used -= count;
+    if (page->used > pieces_of(sizeof(*page)))
+        return;
+    list_del(&page->link);
+    free_pages(page, 0);
+}
+
+const char *slab_descriptor_check(virt_t *where)
+{
+    const struct descriptor_page *page;
+
+    list_for_each_entry (page, &pages, link) {
+        *where = (virt_t)page;
+        if (bitmap_weight(page->map, PIECES) != page->used)
+            return "a page of descriptors has another count than its map";
+        if (page->used <= pieces_of(sizeof(*page)))
+            return "a page of descriptors is empty";
+    }
+    return NULL;
+}
