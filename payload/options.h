@@ -23,6 +23,18 @@ enum report_format { REPORT_KTAP, REPORT_LAVA };
 #define OPTION_CONSOLES_MAX 4
 #define OPTION_CONSOLE_TEXT_MAX 32
 #define OPTION_INJECT_MAX 4
+#define OPTION_SIZES_MAX 8
+#define OPTION_SIZE_NAME_MAX 16
+#define OPTION_LOWMEM_ALL UINT64_MAX
+#define NR_OPTION_REMEDIES 9
+
+/* What remedies= knows, in the order of enum lab_remedy of the lowmem laboratory. */
+extern const char *const option_remedy_names[NR_OPTION_REMEDIES];
+
+struct option_size {
+    char name[OPTION_SIZE_NAME_MAX]; /* a workload of the laboratory */
+    uint64_t value;
+};
 
 struct options {
     char tests[OPTION_TEXT_MAX]; /* comma-separated globs; empty: all */
@@ -46,6 +58,10 @@ struct options {
     char oracle_points[OPTION_TEXT_MAX]; /* comma-separated globs; empty: all */
     char trace_names[OPTION_TEXT_MAX];   /* comma-separated globs; empty: the suites */
     enum depth depth;
+    uint64_t lowmem;   /* bytes that the laboratory leaves; 0: by depth; OPTION_LOWMEM_ALL */
+    uint32_t remedies; /* a bit for each of option_remedy_names[] */
+    struct option_size sizes[OPTION_SIZES_MAX];
+    unsigned nr_sizes;
 };
 
 /* Is told each word that was not taken, in one line. */

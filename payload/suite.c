@@ -121,6 +121,16 @@ void test_progress(struct test *t, uint32_t done, uint32_t total)
                     t->nr_all * PROGRESS_PER_CASE);
 }
 
+const char *test_suite_name(const struct test *t)
+{
+    return t->suite->name;
+}
+
+const char *test_case_name(const struct test *t)
+{
+    return t->test_case->name;
+}
+
 unsigned test_instance(const struct test *t)
 {
     return t->instance;

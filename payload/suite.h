@@ -69,6 +69,9 @@ struct suite {
         __attribute__((section(".table.suite"), used)) = &suite_##suite_name; \
     static const struct suite suite_##suite_name
 
+const char *test_suite_name(const struct test *t);
+const char *test_case_name(const struct test *t); /* without the instance */
+
 /* Which instance the case runs for, from 0. */
 unsigned test_instance(const struct test *t);
 

@@ -8,6 +8,12 @@
 
 #define NOTE_MAX 112
 #define VALUE_SHOWN_MAX 48
+#define OPTION_REMEDIES_ALL (BIT(NR_OPTION_REMEDIES) - 1)
+
+const char *const option_remedy_names[NR_OPTION_REMEDIES] = {
+    "watermarks", "mobility", "pcp",     "compaction", "reclaim",
+    "highpte",    "pool",     "smaller", "clustering",
+};
 
 /* One option: takes the value, or says with a negative errno that it is none. */
 struct option_rule {
@@ -199,6 +205,108 @@ static int take_depth(struct options *options, const struct option_word *word)
     return error;
 }
 
+static int take_lowmem(struct options *options, const struct option_word *word)
+{
+    static const struct choice all[] = {{"all", 1}};
+    uint32_t unused;
+    uint64_t size;
+    int error = take_choice(all, ARRAY_SIZE(all), word, &unused);
+
+    if (!error) {
+        options->lowmem = OPTION_LOWMEM_ALL;
+        return 0;
+    }
+    error = parse_size(word->value, word->value_len, &size);
+    if (error)
+        return error;
+    if (size < MIB64(1) || size > GIB64(4))
+        return -ERANGE;
+    options->lowmem = size;
+    return 0;
+}
+
+static int take_remedy(const struct option_word *item, uint32_t *out)
+{
+    for (unsigned i = 0; i < NR_OPTION_REMEDIES; i++) {
+        if (strlen(option_remedy_names[i]) == item->value_len &&
+            memcmp(option_remedy_names[i], item->value, item->value_len) == 0) {
+            *out = BIT(i);
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+/* What stands before the next comma of a list; the rest is left in it. */
+static struct option_word next_item(struct option_word *list)
+{
+    struct option_word item = {.value = list->value, .has_value = true};
+
+    while (item.value_len < list->value_len && list->value[item.value_len] != ',')
+        item.value_len++;
+    list->value += MIN(item.value_len + 1, list->value_len);
+    list->value_len -= MIN(item.value_len + 1, list->value_len);
+    return item;
+}
+
+/* One NAME:NUMBER. */
+static int take_one_size(struct option_size *size, const struct option_word *item)
+{
+    size_t name_len = 0;
+
+    while (name_len < item->value_len && item->value[name_len] != ':')
+        name_len++;
+    if (name_len == 0 || name_len == item->value_len)
+        return -EINVAL;
+    if (name_len >= OPTION_SIZE_NAME_MAX)
+        return -ERANGE;
+    memcpy(size->name, item->value, name_len);
+    size->name[name_len] = '\0';
+    return parse_size(item->value + name_len + 1, item->value_len - name_len - 1, &size->value);
+}
+
+/* All of the list or nothing. */
+static int take_sizes(struct options *options, const struct option_word *word)
+{
+    struct option_word list = *word;
+    unsigned count = options->nr_sizes;
+
+    if (!word->has_value || word->value_len == 0)
+        return -EINVAL;
+    while (list.value_len) {
+        struct option_word item = next_item(&list);
+        int error =
+            count < OPTION_SIZES_MAX ? take_one_size(&options->sizes[count], &item) : -ENOSPC;
+
+        if (error)
+            return error;
+        count++;
+    }
+    options->nr_sizes = count;
+    return 0;
+}
+
+static int take_remedies(struct options *options, const struct option_word *word)
+{
+    struct option_word list = *word;
+    uint32_t remedies = 0;
+
+    if (!word->has_value || word->value_len == 0)
+        return -EINVAL;
+    while (list.value_len) {
+        struct option_word item = next_item(&list);
+        static const struct choice wide[] = {{"all", OPTION_REMEDIES_ALL}, {"none", 0}};
+        uint32_t more;
+
+        if (take_choice(wide, ARRAY_SIZE(wide), &item, &more) != 0 &&
+            take_remedy(&item, &more) != 0)
+            return -EINVAL;
+        remedies |= more;
+    }
+    options->remedies = remedies;
+    return 0;
+}
+
 static const struct option_rule rules[] = {
     {"tests", take_tests, "comma-separated globs of at most 159 characters"},
     {"split", take_split, "3g, 2g or 1g"},
@@ -215,6 +323,9 @@ static const struct option_rule rules[] = {
     {"oracle", take_oracle, "no value, or comma-separated globs of at most 159 characters"},
     {"trace", take_trace, "no value, or comma-separated globs of at most 159 characters"},
     {"depth", take_depth, "sparse, smoke or full"},
+    {"lowmem", take_lowmem, "a size of 1M to 4G, or all"},
+    {"size", take_sizes, "at most 8 of WORKLOAD:NUMBER, with commas between"},
+    {"remedies", take_remedies, "all, none, or names, with commas between"},
 };
 
 static void warn(option_note_t note, const struct option_word *word, const char *why,
@@ -266,6 +377,7 @@ void options_parse(struct options *options, const char *command_line, option_not
     options->report = REPORT_KTAP;
     options->exit = POWER_HALT;
     options->depth = DEPTH_SMOKE;
+    options->remedies = OPTION_REMEDIES_ALL;
     for (; option_next(&command_line, &word); first = false)
         take_word(options, &word, first, note);
     /* A time alone is how long to go on. */

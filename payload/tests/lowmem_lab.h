@@ -19,28 +19,36 @@
  *   - proves in the end that all memory is back, in blocks as large as before.
  *
  * A remedy with a promise (`promise` times as many steps as without, or never) fails its case if it
- * does not keep it.
+ * does not keep it. All cases of a suite draw the same random numbers. `none` always runs, whatever
+ * remedies= says: all others are told in its terms.
  *
  * What a run tells, besides metrics, in lines that the host side draws pictures from. Numbers are
- * decimal, times in ms since the case began, DONE is the count of steps:
+ * decimal, times in ms since the first step, DONE is the count of steps:
  *
- *   # lab begin SUITE.CASE UNIT LIMIT             UNIT: what a step adds, one word ("threads")
- *   # lab zone NAME FIRST END PRESENT             frames and pages, a line for each zone
- *   # lab owner LETTER NAME                       who is in the maps
- *   # lab sample MS DONE ZONE FREE N0 ... N10     a line for each zone: free pages, free blocks by
- * order # lab map WHEN FRAME STEP CELLS               WHEN: start, wedge, end; a cell is STEP
- * frames, from FRAME on, a line has up to 64 of them:
- *                                                   -  not memory of the allocator
- *                                                   .  all free
- *                                                   a letter: who has most of what is used; lower
- * case if less than half is used, upper case otherwise # lab failed ORDER COUNT allocations that
- * failed, where there were any # lab below ZONE MIN LOW HIGH                 times that free pages
- * fell below the watermarks # lab spent ORDER COUNT P50 P90 P99 MAX UNIT  what allocations took,
- * UNIT instructions or cycles # lab events NAME COUNT                       other events, see
- * struct page_alloc_events # lab end DONE wedged|never ORDER ZONE FREE_DMA FREE_NORMAL FREE_HIGH
- * LARGEST wedged: at which order, wanted from which zone, with how many pages free in each, and the
- * largest order there # lab result WORKLOAD REMEDY DONE wedged|never TIMES P50 TIMES: steps per
- * step of "none", in percent
+ * # lab begin SUITE.CASE UNIT LIMIT         UNIT: what a step adds, one word ("threads")
+ * # lab zone NAME FIRST END PRESENT         frames and pages, a line for each zone
+ * # lab owner LETTER NAME                   who is in the maps
+ * # lab sample MS DONE ZONE FREE N0 ... N10 a line for each zone: free pages, free blocks by order
+ * # lab map WHEN FRAME STEP CELLS           WHEN: start, wedge, end; a cell is STEP frames, from
+ *                                           FRAME on, up to 64 in a line; 4 MiB that are all
+ *                                           ballast have no cells. A cell is
+ *                                             -  not memory of the allocator
+ *                                             .  all free
+ *                                             a letter: who has most of what is used; lower case if
+ *                                                less than half is used, upper case otherwise
+ * # lab failed ORDER COUNT                  allocations that failed, where there were any
+ * # lab below ZONE MIN LOW HIGH             times that free pages fell below the watermarks
+ * # lab spent ORDER COUNT P50 P90 P99 MAX UNIT
+ *                                           what allocations took, in instructions or cycles
+ * # lab events NAME COUNT                   other events, see struct page_alloc_events
+ * # lab end DONE VERDICT ORDER ZONE FREE_DMA FREE_NORMAL FREE_HIGH LARGEST
+ *                                           VERDICT: wedged, never, or stopped (time= was over).
+ *                                           At which order, wanted from which zone, with how many
+ *                                           pages free in each, and the largest order there (-1:
+ *                                           nothing is free); the order and zone are 0 and "-" if
+ *                                           it is not wedged
+ * # lab result WORKLOAD REMEDY DONE VERDICT TIMES P50
+ *                                           TIMES: steps, in percent of those of "none"
  */
 
 #include "lib/prng.h"
@@ -48,18 +56,20 @@
 #include "paging/page_owner.h"
 #include "payload/suite.h"
 
-/* Remedies, each a bit. The first ones are the allocator's, the rest the workloads' own. */
+/* Remedies, each a bit; option_remedy_names[] has their names in this order. */
 enum lab_remedy {
+    /* The allocator's. */
     LAB_WATERMARKS = BIT(0), /* "watermarks" and lowmem reserve */
     LAB_MOBILITY = BIT(1),   /* "mobility": pages grouped by it */
     LAB_PCP = BIT(2),        /* "pcp": per-CPU lists */
     LAB_COMPACTION = BIT(3), /* "compaction", with movable pages */
     LAB_RECLAIM = BIT(4),    /* "reclaim" of the page cache */
+    /* The workloads' own. */
     LAB_HIGHPTE = BIT(5),    /* "highpte": page tables in highmem */
     LAB_POOL = BIT(6),       /* "pool": a reserve of buffers, taken at the start */
     LAB_SMALLER = BIT(7),    /* "smaller": what the workload wants is smaller by itself */
     LAB_CLUSTERING = BIT(8), /* "clustering": a descriptor stands for several frames */
-    NR_LAB_REMEDIES = 9,
+    NR_LAB_REMEDIES = NR_OPTION_REMEDIES,
 };
 
 enum lab_step {
@@ -76,17 +86,43 @@ struct lab_remedy_use {
     const char *about; /* what the workload does otherwise, for the log; NULL: nothing */
 };
 
+#define LAB_USES_MAX 12u
+
 struct lab_workload {
     const char *name; /* as in size=NAME:NUMBER, without "lowmem_" */
     const char *unit; /* what a step adds: "threads" */
     const struct lab_remedy_use *uses;
-    unsigned nr_uses;
+    unsigned nr_uses; /* at most LAB_USES_MAX; cases are in this order, after "none" */
     /* Gets ready: tables, owners. Returns NULL, or what the machine lacks. May be NULL. */
     const char *(*begin)(struct lab *lab);
+    /*
+     * Takes what is there from the start, with ballast and remedies in place: a pool of buffers,
+     * say. Returns NULL, or what was lacking. May be NULL.
+     */
+    const char *(*start)(struct lab *lab);
     /* One step more. */
     enum lab_step (*step)(struct lab *lab);
     /* Gives everything back, whatever state it is in; called after a fault as well. */
     void (*end)(struct lab *lab);
+
+    /* How the machine is made smaller. All may be 0. */
+    bool whole_lowmem;        /* no ballast: the machine's own figures are the point */
+    uint32_t lowmem_least;    /* pages of ZONE_NORMAL without which it means nothing */
+    uint32_t highmem_per_low; /* pages of highmem left for each page of lowmem; 0: all of it */
+    /* More changes to the allocator's tuning for this run. May be NULL. */
+    void (*tune)(const struct lab *lab, struct page_alloc_tuning *tuning);
+
+    uint32_t limit_none; /* steps after which "none" will not wedge any more; 0: by lowmem */
+    bool must_wedge;     /* if "none" does not, the case fails; else it is skipped */
+};
+
+/* The last allocation that failed. */
+struct lab_failure {
+    bool noted;
+    gfp_t gfp;
+    unsigned order;
+    uint32_t free[MAX_NR_ZONES];
+    int largest; /* order, in the zone that it was wanted from; -1: nothing */
 };
 
 /*
@@ -95,12 +131,19 @@ struct lab_workload {
 struct lab {
     struct test *t;
     const struct lab_workload *workload;
+    int use;              /* index in workload->uses; -1: "none" */
     unsigned remedies;    /* LAB_* of this run */
     uint64_t size;        /* what size= says for the workload; 0: its own choice */
     uint64_t done, limit; /* steps */
     struct prng *prng;
     void *state; /* the workload's */
+    /* From start() on: pages that the ballast left free. */
+    uint32_t left[MAX_NR_ZONES];
+    struct lab_failure failure;
 };
+
+/* A proportion to keep: how much highmem a 16 GiB machine has for each page of its lowmem. */
+#define LAB_HIGHMEM_OF_16_GIB 17u
 
 /*
  * Cases of a suite: which use of the workload, -1 for "none". Skips what remedies= leaves out.

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "payload/tests/lowmem_lab.h"
+#include "lib/string.h"
+#include "lib/x86/cpu.h"
+#include "paging/pgtable.h"
+#include "paging/vmalloc.h"
+#include "payload/report.h"
+#include "payload/setup.h"
+#include "payload/tests/lowmem_ballast.h"
+#include "payload/tests/lowmem_map.h"
+#include "payload/tests/lowmem_result.h"
+#include "payload/tests/lowmem_samples.h"
+#include "payload/tests/lowmem_spent.h"
+
+#define TABLES_MAX 8u
+#define PAGES_OF_MIB(mib) ((uint32_t)((mib) << (20 - PAGE_SHIFT)))
+#define DMA_LEFT PAGES_OF_MIB(8) /* two whole blocks, which any machine has */
+#define NEVER_TIMES 12u          /* a remedy that lasts so many times as long lasts */
+#define STEPS_A_PAGE 64u         /* without a wedge by then, "none" is given up */
+
+static struct {
+    struct lab lab;
+    struct prng prng;
+    bool is_open;
+    void *tables[TABLES_MAX];
+    unsigned nr_tables;
+    struct page_alloc_tuning tuning_before;
+} run;
+
+void *lab_table(struct lab *lab, uint64_t bytes)
+{
+    void *table = NULL;
+
+    (void)lab;
+    if (run.nr_tables < TABLES_MAX && bytes <= SIZE_MAX)
+        table = vzalloc((size_t)bytes);
+    if (table)
+        run.tables[run.nr_tables++] = table;
+    return table;
+}
+
+static int largest_order(enum zone_type zone)
+{
+    struct buddy_counts counts;
+
+    zone_buddy_counts(zone_get(zone), &counts);
+    return buddy_largest_order(&counts);
+}
+
+static void note_state(struct lab_failure *failure, enum zone_type wanted)
+{
+    for (unsigned z = 0; z < MAX_NR_ZONES; z++)
+        failure->free[z] = nr_free_pages((enum zone_type)z);
+    failure->largest = largest_order(wanted);
+}
+
+/* Without watermarks there is no reason to keep a block from anyone. */
+static void check_failure(struct lab *lab, gfp_t gfp, unsigned order)
+{
+    unsigned highest = gfp & __GFP_ZONE_MASK;
+    unsigned lowest = gfp & __GFP_THISZONE ? highest : ZONE_DMA;
+
+    if (page_alloc_tuning()->watermarks)
+        return;
+    for (unsigned z = lowest; z <= highest; z++) {
+        int largest = largest_order((enum zone_type)z);
+
+        TEST_CHECK(lab->t, largest < (int)order,
+                   "order %u from %s failed with a free block of order %d in %s", order,
+                   zone_get((enum zone_type)highest)->name, largest,
+                   zone_get((enum zone_type)z)->name);
+    }
+}
+
+void lab_note_failure(struct lab *lab, gfp_t gfp, unsigned order)
+{
+    lab->failure.noted = true;
+    lab->failure.gfp = gfp;
+    lab->failure.order = order;
+    note_state(&lab->failure, (enum zone_type)(gfp & __GFP_ZONE_MASK));
+    check_failure(lab, gfp, order);
+}
+
+struct page *lab_alloc(struct lab *lab, gfp_t gfp, unsigned order, unsigned owner, uint32_t index)
+{
+    uint64_t start = rdtsc();
+    struct page *page = alloc_pages(gfp, order);
+
+    spent_add(order, rdtsc() - start);
+    if (!page)
+        lab_note_failure(lab, gfp, order);
+    else if (owner)
+        page_set_owner(page, owner, index);
+    return page;
+}
+
+void lab_free(struct lab *lab, struct page *page, unsigned order)
+{
+    (void)lab;
+    __free_pages(page, order);
+}
+
+static uint64_t size_option(const struct lab_workload *workload)
+{
+    uint64_t size = 0;
+
+    for (unsigned i = 0; i < setup.options.nr_sizes; i++)
+        if (strcmp(setup.options.sizes[i].name, workload->name) == 0)
+            size = setup.options.sizes[i].value;
+    return size;
+}
+
+/* Pages of ZONE_NORMAL that the options ask for. */
+static uint32_t lowmem_option(void)
+{
+    static const uint32_t by_depth[] = {
+        [DEPTH_SPARSE] = PAGES_OF_MIB(16), [DEPTH_SMOKE] = PAGES_OF_MIB(64), [DEPTH_FULL] = 0};
+    uint32_t pages = by_depth[setup.options.depth];
+
+    if (setup.options.lowmem == OPTION_LOWMEM_ALL)
+        return UINT32_MAX;
+    if (setup.options.lowmem)
+        return (uint32_t)(setup.options.lowmem >> PAGE_SHIFT);
+    return pages ? pages : UINT32_MAX;
+}
+
+/* Makes the machine as small as the workload wants it. NULL, or what the machine lacks. */
+static const char *take_ballast(struct lab *lab)
+{
+    const struct lab_workload *w = lab->workload;
+    uint32_t normal = nr_free_pages(ZONE_NORMAL), dma = nr_free_pages(ZONE_DMA);
+    uint32_t high = nr_free_pages(ZONE_HIGHMEM), wanted = lowmem_option();
+
+    if (!w->whole_lowmem && wanted != UINT32_MAX) {
+        dma = MIN(dma, DMA_LEFT);
+        normal = MIN(normal, MAX(wanted, w->lowmem_least));
+    }
+    if (normal < w->lowmem_least)
+        return "less of ZONE_NORMAL than the workload needs";
+    if (w->highmem_per_low) {
+        /* Too little highmem: then less lowmem too, so that the proportion is kept. */
+        normal = MIN(normal, high / w->highmem_per_low);
+        if (normal == 0 || normal < w->lowmem_least)
+            return "less highmem than the workload needs";
+        dma = MIN(dma, normal / 2);
+        high = MIN(high, (normal + dma) * w->highmem_per_low);
+    }
+    lab->left[ZONE_DMA] = ballast_take(ZONE_DMA, dma);
+    lab->left[ZONE_NORMAL] = ballast_take(ZONE_NORMAL, normal);
+    lab->left[ZONE_HIGHMEM] = ballast_take(ZONE_HIGHMEM, high);
+    return NULL;
+}
+
+static uint32_t square_root(uint32_t n)
+{
+    uint32_t root = 0;
+
+    for (uint32_t bit = BIT(15); bit; bit /= 2)
+        if ((root + bit) * (root + bit) <= n)
+            root += bit;
+    return root;
+}
+
+/* What a ratio of Linux comes to where only `left` of the zone's pages are left. */
+static uint32_t scaled_ratio(const struct lab *lab, uint32_t ratio, enum zone_type kept_from)
+{
+    uint64_t present = zone_get(kept_from)->present_pages;
+
+    return (uint32_t)(ratio * present / MAX(lab->left[kept_from], 1u));
+}
+
+/* The allocator's remedies, in proportion to what the ballast left. */
+static void tune(const struct lab *lab)
+{
+    uint32_t lowmem_kib = (lab->left[ZONE_DMA] + lab->left[ZONE_NORMAL]) * (PAGE_SIZE / 1024);
+    struct page_alloc_tuning tuning = {
+        .watermarks = lab_has(lab, LAB_WATERMARKS),
+        .mobility = lab_has(lab, LAB_MOBILITY),
+        .pcp = lab_has(lab, LAB_PCP),
+        .compaction = lab_has(lab, LAB_COMPACTION),
+        .reclaim = lab_has(lab, LAB_RECLAIM),
+        .min_free_kbytes = 4 * square_root(lowmem_kib),
+        .lowmem_reserve_ratio = {[ZONE_DMA] = scaled_ratio(lab, 256, ZONE_NORMAL),
+                                 [ZONE_NORMAL] = scaled_ratio(lab, 32, ZONE_HIGHMEM)},
+    };
+
+    if (lab->workload->tune)
+        lab->workload->tune(lab, &tuning);
+    page_alloc_tune(&tuning);
+}
+
+static const char *begin_workload(struct lab *lab)
+{
+    return lab->workload->begin ? lab->workload->begin(lab) : NULL;
+}
+
+static const char *start_workload(struct lab *lab)
+{
+    return lab->workload->start ? lab->workload->start(lab) : NULL;
+}
+
+/* The page tables of vmalloc()'s area stay once they are there; a run must not be what makes them. */
+static void make_page_tables(void)
+{
+    for (virt_t at = layout.vmalloc_start; at < layout.vmalloc_end; at += LARGE_PAGE_SIZE)
+        pgtable_pte(at, true);
+}
+
+/* Everything up to the first step. NULL, or what the machine lacks. */
+static const char *open_run(struct lab *lab)
+{
+    const char *lack;
+
+    run.tuning_before = *page_alloc_tuning();
+    page_alloc_tune(&page_alloc_plain);
+    make_page_tables();
+    lists_remember();
+    run.is_open = true;
+    lack = begin_workload(lab);
+    if (lack)
+        return lack;
+    if (!ballast_open())
+        return "no memory for the ballast's table";
+    lack = take_ballast(lab);
+    if (lack)
+        return lack;
+    map_begin();
+    tune(lab);
+    page_alloc_clear_events();
+    spent_begin();
+    return start_workload(lab);
+}
+
+static void end_workload(void)
+{
+    run.lab.workload->end(&run.lab);
+    drain_all_pages();
+}
+
+static void give_all_back(void)
+{
+    page_alloc_tune(&page_alloc_plain);
+    ballast_close();
+    while (run.nr_tables > 0)
+        vfree(run.tables[--run.nr_tables]);
+    run.is_open = false;
+}
+
+static void close_run(struct test *t)
+{
+    give_all_back();
+    lists_check(t);
+    page_alloc_tune(&run.tuning_before);
+}
+
+void lab_abandon(void)
+{
+    if (!run.is_open)
+        return;
+    end_workload();
+    give_all_back();
+    page_alloc_tune(&run.tuning_before);
+}
+
+static uint64_t limit_of(const struct lab *lab, const struct lab_result *none)
+{
+    if (none)
+        return none->done * MAX(NEVER_TIMES, lab->workload->uses[lab->use].promise) + 1;
+    if (lab->workload->limit_none)
+        return lab->workload->limit_none;
+    return (uint64_t)(lab->left[ZONE_DMA] + lab->left[ZONE_NORMAL]) * STEPS_A_PAGE;
+}
+
+static enum lab_verdict run_steps(struct lab *lab)
+{
+    while (lab->done < lab->limit) {
+        enum lab_step step = lab->workload->step(lab);
+
+        if (step == LAB_WEDGED)
+            return VERDICT_WEDGED;
+        if (step == LAB_OVER)
+            return VERDICT_NEVER;
+        lab->done++;
+        if (rdtsc() < samples_due_tsc)
+            continue;
+        samples_take(lab);
+        test_progress(lab->t, (uint32_t)(lab->done * 1000 / lab->limit), 1000);
+        if (test_should_stop(lab->t))
+            return VERDICT_STOPPED;
+    }
+    return VERDICT_NEVER;
+}
+
+static void say_begin(const struct lab *lab)
+{
+    const char *about = lab->use < 0 ? NULL : lab->workload->uses[lab->use].about;
+
+    report_line("# lab begin %s.%s %s %llu", test_suite_name(lab->t), test_case_name(lab->t),
+                lab->workload->unit, (unsigned long long)lab->limit);
+    for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
+        const struct zone *zone = zone_get((enum zone_type)z);
+
+        report_line("# lab zone %s %u %u %u", zone->name, zone->start_pfn, zone->end_pfn,
+                    zone->present_pages);
+    }
+    if (about)
+        test_log(lab->t, "%s: %s", test_case_name(lab->t), about);
+    test_log(lab->t, "left free: %u KiB of DMA, %u of Normal, %llu of HighMem",
+             lab->left[ZONE_DMA] * 4, lab->left[ZONE_NORMAL] * 4,
+             (unsigned long long)lab->left[ZONE_HIGHMEM] * 4);
+}
+
+static void run_open(struct lab *lab)
+{
+    enum lab_verdict verdict;
+
+    lab->limit = limit_of(lab, lab->use < 0 ? NULL : results_none(lab->workload));
+    say_begin(lab);
+    map_tell_owners();
+    map_write("start");
+    samples_begin(lab);
+    verdict = run_steps(lab);
+    samples_end(lab);
+    if (verdict != VERDICT_WEDGED)
+        note_state(&lab->failure, ZONE_NORMAL);
+    drain_all_pages();
+    if (verdict == VERDICT_WEDGED)
+        map_write("wedge");
+    result_tell(lab, verdict);
+    end_workload();
+    map_write("end");
+}
+
+/* Is the case to be run at all? */
+static bool is_wanted(struct test *t, const struct lab_workload *workload, int use)
+{
+    unsigned remedies = use < 0 ? 0 : workload->uses[use].remedies;
+
+    if (remedies & ~setup.options.remedies) {
+        test_skip(t, "remedies= leaves it out");
+        return false;
+    }
+    if (use >= 0 && !results_none(workload)) {
+        test_skip(t, "nothing to compare with: \"none\" did not wedge");
+        return false;
+    }
+    return true;
+}
+
+void lab_run(struct test *t, const struct lab_workload *workload, int use)
+{
+    struct lab *lab = &run.lab;
+    const char *lack;
+
+    if (use < 0)
+        results_clear(workload, prng_u64(test_prng(t)));
+    if (is_wanted(t, workload, use)) {
+        run.nr_tables = 0;
+        prng_seed(&run.prng, results_seed());
+        *lab = (struct lab){
+            .t = t,
+            .workload = workload,
+            .use = use,
+            .remedies = use < 0 ? 0 : workload->uses[use].remedies,
+            .size = size_option(workload),
+            .prng = &run.prng,
+        };
+        lack = open_run(lab);
+        if (lack) {
+            test_skip(t, "%s", lack);
+            end_workload();
+        } else {
+            run_open(lab);
+        }
+        close_run(t);
+    }
+    if (use == (int)workload->nr_uses - 1)
+        results_write(t);
+}

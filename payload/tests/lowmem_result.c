@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "payload/tests/lowmem_result.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "payload/report.h"
+#include "payload/tests/lowmem_samples.h"
+#include "payload/tests/lowmem_spent.h"
+
+#define METRIC_NAME_MAX 64
+#define KIB_A_PAGE (PAGE_SIZE / 1024)
+
+static const struct lab_workload *of_workload;
+static struct lab_result results[LAB_USES_MAX + 1]; /* "none", then the uses */
+static uint64_t seed;
+
+static const char *const verdict_names[] = {
+    [VERDICT_WEDGED] = "wedged", [VERDICT_NEVER] = "never", [VERDICT_STOPPED] = "stopped"};
+
+void results_clear(const struct lab_workload *workload, uint64_t new_seed)
+{
+    memset(results, 0, sizeof(results));
+    of_workload = workload;
+    seed = new_seed;
+}
+
+uint64_t results_seed(void)
+{
+    return seed;
+}
+
+const struct lab_result *results_none(const struct lab_workload *workload)
+{
+    if (of_workload != workload || !results[0].is_there || results[0].verdict != VERDICT_WEDGED)
+        return NULL;
+    return &results[0];
+}
+
+/* `count` in so many of `part` of what "none" did. */
+static uint64_t times_of_none(const struct lab_result *result, uint32_t part)
+{
+    return results[0].done ? result->done * part / results[0].done : 0;
+}
+
+static void metric(struct lab *lab, const char *what, uint64_t value, const char *unit)
+{
+    char name[METRIC_NAME_MAX];
+
+    format(name, sizeof(name), "%s_%s", test_case_name(lab->t), what);
+    test_metric(lab->t, name, value, unit);
+}
+
+/* The order that was allocated most. */
+static bool most_spent(struct spent *spent)
+{
+    bool found = false;
+
+    for (unsigned order = 0; order < NR_ORDERS; order++) {
+        struct spent of_order;
+
+        if (spent_get(order, &of_order) && (!found || of_order.count > spent->count)) {
+            *spent = of_order;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static void tell_events(void)
+{
+    const struct page_alloc_events *e = page_alloc_events();
+    const struct {
+        const char *name;
+        uint32_t count;
+    } events[] = {
+        {"fell_back_to_dma", e->fell_back[ZONE_DMA]},
+        {"fell_back_to_normal", e->fell_back[ZONE_NORMAL]},
+        {"stolen_unmovable", e->stolen[MIGRATE_UNMOVABLE]},
+        {"stolen_movable", e->stolen[MIGRATE_MOVABLE]},
+        {"stolen_reclaimable", e->stolen[MIGRATE_RECLAIMABLE]},
+        {"pageblocks_stolen", e->pageblocks_stolen},
+        {"drained", e->drained},
+        {"compactions", e->compactions},
+        {"pages_moved", e->pages_moved},
+        {"pages_pinned", e->pages_pinned},
+        {"reclaims", e->reclaims},
+        {"pages_reclaimed", e->pages_reclaimed},
+    };
+
+    for (unsigned order = 0; order < NR_ORDERS; order++)
+        if (e->failed[order])
+            report_line("# lab failed %u %u", order, e->failed[order]);
+    for (unsigned z = 0; z < MAX_NR_ZONES; z++)
+        if (e->below[z][WMARK_MIN] | e->below[z][WMARK_LOW] | e->below[z][WMARK_HIGH])
+            report_line("# lab below %s %u %u %u", zone_get((enum zone_type)z)->name,
+                        e->below[z][WMARK_MIN], e->below[z][WMARK_LOW], e->below[z][WMARK_HIGH]);
+    for (unsigned i = 0; i < ARRAY_SIZE(events); i++)
+        if (events[i].count)
+            report_line("# lab events %s %u", events[i].name, events[i].count);
+}
+
+static void tell_spent(void)
+{
+    for (unsigned order = 0; order < NR_ORDERS; order++) {
+        struct spent s;
+
+        if (spent_get(order, &s))
+            report_line("# lab spent %u %u %u %u %u %u %s", order, s.count, s.p50, s.p90, s.p99,
+                        s.max, spent_unit());
+    }
+}
+
+static const char *wanted_zone(const struct lab_failure *failure)
+{
+    return zone_get((enum zone_type)(failure->gfp & __GFP_ZONE_MASK))->name;
+}
+
+static void tell_end(const struct lab *lab, enum lab_verdict verdict)
+{
+    const struct lab_failure *f = &lab->failure;
+    bool wedged = verdict == VERDICT_WEDGED;
+
+    report_line("# lab end %llu %s %u %s %u %u %u %d", (unsigned long long)lab->done,
+                verdict_names[verdict], wedged ? f->order : 0, wedged ? wanted_zone(f) : "-",
+                f->free[ZONE_DMA], f->free[ZONE_NORMAL], f->free[ZONE_HIGHMEM], f->largest);
+}
+
+/* The same for people. */
+static void say_end(const struct lab *lab, enum lab_verdict verdict)
+{
+    const struct lab_failure *f = &lab->failure;
+    const char *name = test_case_name(lab->t), *unit = lab->workload->unit;
+    uint32_t free_kib = f->free[f->gfp & __GFP_ZONE_MASK] * KIB_A_PAGE;
+    unsigned long long done = lab->done;
+
+    if (verdict == VERDICT_STOPPED)
+        test_log(lab->t, "%s: not wedged by %llu %s when the time was over", name, done, unit);
+    else if (verdict == VERDICT_NEVER)
+        test_log(lab->t, "%s: not wedged by %llu %s", name, done, unit);
+    else
+        test_log(
+            lab->t,
+            "%s: wedged after %llu %s: order %u from %s, %u %s of it free, largest block %u KiB",
+            name, done, unit, f->order, wanted_zone(f),
+            free_kib < 10240 ? free_kib : free_kib / 1024, free_kib < 10240 ? "KiB" : "MiB",
+            f->largest < 0 ? 0 : KIB_A_PAGE << f->largest);
+}
+
+static void tell_metrics(struct lab *lab, enum lab_verdict verdict, const struct spent *spent)
+{
+    const struct lab_failure *f = &lab->failure;
+
+    if (verdict == VERDICT_WEDGED) {
+        metric(lab, "wedge", lab->done, "count");
+        metric(lab, "free_dma", f->free[ZONE_DMA] * KIB_A_PAGE, "KiB");
+        metric(lab, "free_normal", f->free[ZONE_NORMAL] * KIB_A_PAGE, "KiB");
+        metric(lab, "free_high", (uint64_t)f->free[ZONE_HIGHMEM] * KIB_A_PAGE, "KiB");
+    }
+    if (spent->count) {
+        metric(lab, "alloc_p50", spent->p50, spent_unit());
+        metric(lab, "alloc_p99", spent->p99, spent_unit());
+        metric(lab, "alloc_max", spent->max, spent_unit());
+    }
+    metric(lab, "run", samples_run_ms(), "ms");
+    metric(lab, "sampling", samples_cost_permille(), "permille");
+}
+
+static void judge_none(struct lab *lab, enum lab_verdict verdict)
+{
+    if (verdict != VERDICT_NEVER)
+        return;
+    if (lab->workload->must_wedge)
+        test_fail(lab->t, "not wedged by %llu %s, as it must be", (unsigned long long)lab->done,
+                  lab->workload->unit);
+    else
+        test_skip(lab->t, "this machine is not wedged by %llu %s", (unsigned long long)lab->done,
+                  lab->workload->unit);
+}
+
+static void judge_remedy(struct lab *lab, const struct lab_result *result)
+{
+    unsigned promise = lab->workload->uses[lab->use].promise;
+    uint64_t times = times_of_none(result, 10);
+
+    metric(lab, "times", times_of_none(result, 1000), "permille");
+    if (result->verdict != VERDICT_WEDGED)
+        return;
+    TEST_CHECK(lab->t, result->done >= results[0].done * promise,
+               "wedged after %llu %s, %llu without: %llu.%llu times, at least %u promised",
+               (unsigned long long)result->done, lab->workload->unit,
+               (unsigned long long)results[0].done, (unsigned long long)(times / 10),
+               (unsigned long long)(times % 10), promise);
+}
+
+void result_tell(struct lab *lab, enum lab_verdict verdict)
+{
+    struct lab_result *result = &results[lab->use + 1];
+    struct spent spent = {.count = 0};
+
+    most_spent(&spent);
+    *result = (struct lab_result){true, test_case_name(lab->t), lab->done, verdict, spent.p50};
+    tell_events();
+    tell_spent();
+    tell_end(lab, verdict);
+    report_line("# lab result %s %s %llu %s %llu %u", lab->workload->name, result->name,
+                (unsigned long long)lab->done, verdict_names[verdict],
+                (unsigned long long)times_of_none(result, 100), spent.p50);
+    tell_metrics(lab, verdict, &spent);
+    say_end(lab, verdict);
+    if (lab->use < 0)
+        judge_none(lab, verdict);
+    else
+        judge_remedy(lab, result);
+}
+
+void results_write(struct test *t)
+{
+    if (!results[0].is_there)
+        return;
+    test_log(t, "%-16s %-8s %12s %8s %10s", of_workload->name, "", of_workload->unit, "times",
+             "alloc p50");
+    for (unsigned i = 0; i <= of_workload->nr_uses; i++) {
+        const struct lab_result *r = &results[i];
+        uint64_t times = times_of_none(r, 10);
+
+        if (r->is_there)
+            test_log(t, "%-16s %-8s %12llu %6llu.%llu %10u", r->name, verdict_names[r->verdict],
+                     (unsigned long long)r->done, (unsigned long long)(times / 10),
+                     (unsigned long long)(times % 10), r->alloc_p50);
+    }
+}

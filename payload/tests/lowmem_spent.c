@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "payload/tests/lowmem_spent.h"
+#include "drivers/clock.h"
+#include "lib/string.h"
+#include "lib/x86/cpu.h"
+#include "paging/fragmentation.h"
+
+#define PARTS_SHIFT 4u
+#define NR_BUCKETS ((32u - PARTS_SHIFT + 1u) * SPENT_PARTS)
+#define EMPTY_TRIES 16u
+
+_Static_assert(SPENT_PARTS == 1u << PARTS_SHIFT, "parts are a power of two");
+
+static struct {
+    uint32_t bucket[NR_BUCKETS];
+    uint32_t count, max;
+} spent_by_order[NR_ORDERS];
+
+static uint64_t empty; /* counts between two readings with nothing between them */
+
+void spent_begin(void)
+{
+    memset(spent_by_order, 0, sizeof(spent_by_order));
+    empty = UINT64_MAX;
+    for (unsigned i = 0; i < EMPTY_TRIES; i++) {
+        uint64_t start = rdtsc();
+
+        empty = MIN(empty, rdtsc() - start);
+    }
+}
+
+/* The first SPENT_PARTS values have a bucket each, then each power of two has as many. */
+static unsigned bucket_of(uint32_t value)
+{
+    unsigned shift;
+
+    if (value < SPENT_PARTS)
+        return value;
+    shift = 31u - (unsigned)__builtin_clz(value) - PARTS_SHIFT;
+    return (shift + 1) * SPENT_PARTS + ((value >> shift) & (SPENT_PARTS - 1));
+}
+
+/* The largest value that falls into it. */
+static uint32_t bucket_last(unsigned bucket)
+{
+    unsigned shift;
+
+    if (bucket < SPENT_PARTS)
+        return bucket;
+    shift = bucket / SPENT_PARTS - 1;
+    return (uint32_t)(((uint64_t)(SPENT_PARTS + bucket % SPENT_PARTS + 1) << shift) - 1);
+}
+
+void spent_add(unsigned order, uint64_t counts)
+{
+    uint32_t value = (uint32_t)MIN(counts > empty ? counts - empty : 0, (uint64_t)UINT32_MAX);
+
+    if (order >= NR_ORDERS)
+        return;
+    spent_by_order[order].bucket[bucket_of(value)]++;
+    spent_by_order[order].count++;
+    spent_by_order[order].max = MAX(spent_by_order[order].max, value);
+}
+
+static uint32_t percentile(unsigned order, unsigned percent)
+{
+    uint32_t wanted = (uint32_t)(((uint64_t)spent_by_order[order].count * percent + 99) / 100);
+    uint32_t seen = 0;
+
+    for (unsigned bucket = 0; bucket < NR_BUCKETS; bucket++) {
+        seen += spent_by_order[order].bucket[bucket];
+        if (seen >= wanted)
+            return MIN(bucket_last(bucket), spent_by_order[order].max);
+    }
+    return spent_by_order[order].max;
+}
+
+bool spent_get(unsigned order, struct spent *spent)
+{
+    if (order >= NR_ORDERS || spent_by_order[order].count == 0)
+        return false;
+    *spent = (struct spent){
+        .count = spent_by_order[order].count,
+        .p50 = percentile(order, 50),
+        .p90 = percentile(order, 90),
+        .p99 = percentile(order, 99),
+        .max = spent_by_order[order].max,
+    };
+    return true;
+}
+
+const char *spent_unit(void)
+{
+    return clock_tsc_counts_instructions() ? "instructions" : "cycles";
+}
