@@ -47,6 +47,23 @@ static void say_machine(void)
                 clock_tsc_counts_instructions() ? " that counts instructions" : "");
 }
 
+/* What was asked of the lowmem laboratory, if anything. */
+static void say_laboratory(void)
+{
+    const struct options *o = &setup.options;
+
+    if (o->lowmem == OPTION_LOWMEM_ALL)
+        report_line("# laboratory: lowmem=all");
+    else if (o->lowmem)
+        report_line("# laboratory: lowmem=%lluK", (unsigned long long)(o->lowmem / 1024));
+    for (unsigned i = 0; i < o->nr_sizes; i++)
+        report_line("# laboratory: size=%s:%llu", o->sizes[i].name,
+                    (unsigned long long)o->sizes[i].value);
+    for (unsigned i = 0; i < NR_OPTION_REMEDIES; i++)
+        if (!(o->remedies & BIT(i)))
+            report_line("# laboratory: without %s", option_remedy_names[i]);
+}
+
 static void find_acpi(void)
 {
     phys_addr_t rsdp = boot_facts.rsdp_size ? virt_to_phys(boot_facts.rsdp) : 0;
@@ -116,6 +133,7 @@ void paged_main(void)
     clock_is_measured = clock_init();
     settle_seed();
     say_machine();
+    say_laboratory();
     if (!clock_is_measured)
         report_line("# warning: the PIT does not answer; the TSC is taken for %llu MHz",
                     (unsigned long long)(clock_tsc_hz() / 1000000));

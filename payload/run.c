@@ -3,6 +3,7 @@
 #include "drivers/clock.h"
 #include "drivers/power.h"
 #include "drivers/transfer.h"
+#include "lib/format.h"
 #include "lib/option.h"
 #include "lib/string.h"
 #include "payload/report.h"
@@ -69,6 +70,26 @@ static void say_unknown_tests(void)
         report_line("#   %s: %s", (*s)->name, (*s)->about);
 }
 
+/* The workload NAME of the laboratory is the suite lowmem_NAME. */
+static bool is_workload(const char *name)
+{
+    char suite_name[OPTION_SIZE_NAME_MAX + 8];
+
+    format(suite_name, sizeof(suite_name), "lowmem_%s", name);
+    table_for_each (suite, struct suite *const, s)
+        if (strcmp((*s)->name, suite_name) == 0)
+            return true;
+    return false;
+}
+
+static void say_unknown_sizes(void)
+{
+    for (unsigned i = 0; i < setup.options.nr_sizes; i++)
+        if (!is_workload(setup.options.sizes[i].name))
+            report_line("# warning: option size=: %s is no workload of the laboratory",
+                        setup.options.sizes[i].name);
+}
+
 void run_suites(void)
 {
     const struct options *options = &setup.options;
@@ -78,6 +99,7 @@ void run_suites(void)
 
     suites_init(out_of_time);
     say_unknown_tests();
+    say_unknown_sizes();
     /* With an open end the plan stands behind the results, which TAP allows. */
     if (counted)
         report_line("1..%llu", (unsigned long long)wanted * options->passes);

@@ -45,6 +45,9 @@ static void assert_defaults(const struct options *options)
     assert_string_equal(options->oracle_points, "");
     assert_string_equal(options->trace_names, "");
     assert_int_equal(options->depth, DEPTH_SMOKE);
+    assert_true(options->lowmem == 0);
+    assert_int_equal(options->remedies, BIT(NR_OPTION_REMEDIES) - 1);
+    assert_int_equal(options->nr_sizes, 0);
 }
 
 static void nothing_said(void **state)
@@ -105,6 +108,31 @@ static void every_choice(void **state)
     assert_int_equal(notes, 0);
 }
 
+static void the_laboratory(void **state)
+{
+    struct options o = parse("lowmem=24m size=memmap:64G,stacks:4000 size=mixed:0x10 remedies=pcp");
+
+    assert_true(o.lowmem == MIB64(24));
+    assert_int_equal(o.nr_sizes, 3);
+    assert_string_equal(o.sizes[0].name, "memmap");
+    assert_true(o.sizes[0].value == GIB64(64));
+    assert_string_equal(o.sizes[1].name, "stacks");
+    assert_true(o.sizes[1].value == 4000);
+    assert_string_equal(o.sizes[2].name, "mixed");
+    assert_true(o.sizes[2].value == 16);
+    assert_int_equal(o.remedies, BIT(2));
+    assert_true(parse("lowmem=all").lowmem == OPTION_LOWMEM_ALL);
+    assert_int_equal(parse("remedies=none").remedies, 0);
+    assert_int_equal(parse("remedies=all").remedies, BIT(NR_OPTION_REMEDIES) - 1);
+    for (unsigned i = 0; i < NR_OPTION_REMEDIES; i++) {
+        char line[100];
+
+        snprintf(line, sizeof(line), "remedies=pool,%s,none", option_remedy_names[i]);
+        assert_int_equal(parse(line).remedies, BIT(i) | BIT(6));
+        assert_int_equal(notes, 0);
+    }
+}
+
 /* Each is named in a warning, its default stands, and what follows is taken all the same. */
 static void bad_values(void **state)
 {
@@ -142,6 +170,24 @@ static void bad_values(void **state)
         "trace=",
         "oracle=",
         "depth=deep",
+        "lowmem",
+        "lowmem=",
+        "lowmem=any",
+        "lowmem=512K",
+        "lowmem=5G",
+        "size",
+        "size=",
+        "size=memmap",
+        "size=:1",
+        "size=memmap:",
+        "size=memmap:1G,",
+        "size=memmap:1G,x:y",
+        "size=a:1,b:1,c:1,d:1,e:1,f:1,g:1,h:1,i:1",
+        "size=memmapmemmapmemmap:1",
+        "remedies",
+        "remedies=",
+        "remedies=luck",
+        "remedies=pool,luck",
         "depth",
     };
 
@@ -245,9 +291,17 @@ static void nobody_listens(void **state)
 
 static void any_line(void **state)
 {
-    static const char *const pieces[] = {
-        "tests", "split", "mem", "seed", "console", "inject", "=",  "\"", " ",
-        "3g",    "trace", "%s",  "/",    "0x",      "\x80",   "*,", "K",  "18446744073709551616"};
+    static const char *const pieces[] = {"tests",    "size",
+                                         "remedies", "lowmem",
+                                         ":",        "split",
+                                         "mem",      "seed",
+                                         "console",  "inject",
+                                         "=",        "\"",
+                                         " ",        "3g",
+                                         "trace",    "%s",
+                                         "/",        "0x",
+                                         "\x80",     "*,",
+                                         "K",        "18446744073709551616"};
     struct prng prng;
 
     prng_seed(&prng, 1);
@@ -260,6 +314,7 @@ static void any_line(void **state)
         options = parse(line);
         assert_true(options.nr_consoles <= OPTION_CONSOLES_MAX);
         assert_true(options.nr_injects <= OPTION_INJECT_MAX);
+        assert_true(options.nr_sizes <= OPTION_SIZES_MAX);
         assert_true(strnlen(options.tests, OPTION_TEXT_MAX) < OPTION_TEXT_MAX);
     }
 }
@@ -267,11 +322,17 @@ static void any_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_said),    cmocka_unit_test(every_option),
-        cmocka_unit_test(every_choice),    cmocka_unit_test(bad_values),
-        cmocka_unit_test(texts_too_long),  cmocka_unit_test(too_many),
-        cmocka_unit_test(unknown_words),   cmocka_unit_test(the_loaders_own_word),
-        cmocka_unit_test(last_one_counts), cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(nothing_said),
+        cmocka_unit_test(every_option),
+        cmocka_unit_test(every_choice),
+        cmocka_unit_test(the_laboratory),
+        cmocka_unit_test(bad_values),
+        cmocka_unit_test(texts_too_long),
+        cmocka_unit_test(too_many),
+        cmocka_unit_test(unknown_words),
+        cmocka_unit_test(the_loaders_own_word),
+        cmocka_unit_test(last_one_counts),
+        cmocka_unit_test(nobody_listens),
         cmocka_unit_test(any_line),
     };
 

@@ -237,6 +237,11 @@ static int take_remedy(const struct option_word *item, uint32_t *out)
     return -EINVAL;
 }
 
+static bool is_list(const struct option_word *word)
+{
+    return word->has_value && word->value_len && word->value[word->value_len - 1] != ',';
+}
+
 /* What stands before the next comma of a list; the rest is left in it. */
 static struct option_word next_item(struct option_word *list)
 {
@@ -271,7 +276,7 @@ static int take_sizes(struct options *options, const struct option_word *word)
     struct option_word list = *word;
     unsigned count = options->nr_sizes;
 
-    if (!word->has_value || word->value_len == 0)
+    if (!is_list(word))
         return -EINVAL;
     while (list.value_len) {
         struct option_word item = next_item(&list);
@@ -291,7 +296,7 @@ static int take_remedies(struct options *options, const struct option_word *word
     struct option_word list = *word;
     uint32_t remedies = 0;
 
-    if (!word->has_value || word->value_len == 0)
+    if (!is_list(word))
         return -EINVAL;
     while (list.value_len) {
         struct option_word item = next_item(&list);
