@@ -110,8 +110,8 @@ static uint64_t size_option(const struct lab_workload *workload)
     return size;
 }
 
-/* Pages of ZONE_NORMAL that the options ask for. */
-static uint32_t lowmem_option(void)
+/* Pages of ZONE_NORMAL to leave, by lowmem=, or else by what the workload and depth= want. */
+static uint32_t lowmem_option(const struct lab_workload *workload)
 {
     static const uint32_t by_depth[] = {
         [DEPTH_SPARSE] = PAGES_OF_MIB(16), [DEPTH_SMOKE] = PAGES_OF_MIB(64), [DEPTH_FULL] = 0};
@@ -121,7 +121,7 @@ static uint32_t lowmem_option(void)
         return UINT32_MAX;
     if (setup.options.lowmem)
         return (uint32_t)(setup.options.lowmem >> PAGE_SHIFT);
-    return pages ? pages : UINT32_MAX;
+    return pages && !workload->whole_lowmem ? pages : UINT32_MAX;
 }
 
 /* Makes the machine as small as the workload wants it. NULL, or what the machine lacks. */
@@ -129,9 +129,9 @@ static const char *take_ballast(struct lab *lab)
 {
     const struct lab_workload *w = lab->workload;
     uint32_t normal = nr_free_pages(ZONE_NORMAL), dma = nr_free_pages(ZONE_DMA);
-    uint32_t high = nr_free_pages(ZONE_HIGHMEM), wanted = lowmem_option();
+    uint32_t high = nr_free_pages(ZONE_HIGHMEM), wanted = lowmem_option(w);
 
-    if (!w->whole_lowmem && wanted != UINT32_MAX) {
+    if (wanted != UINT32_MAX) {
         dma = MIN(dma, DMA_LEFT);
         normal = MIN(normal, MAX(wanted, w->lowmem_least));
     }
@@ -199,7 +199,8 @@ static const char *start_workload(struct lab *lab)
     return lab->workload->start ? lab->workload->start(lab) : NULL;
 }
 
-/* The page tables of vmalloc()'s area stay once they are there; a run must not be what makes them. */
+/* The page tables of vmalloc()'s area stay once they are there; a run must not be what makes them.
+ */
 static void make_page_tables(void)
 {
     for (virt_t at = layout.vmalloc_start; at < layout.vmalloc_end; at += LARGE_PAGE_SIZE)

@@ -106,7 +106,7 @@ struct lab_workload {
     void (*end)(struct lab *lab);
 
     /* How the machine is made smaller. All may be 0. */
-    bool whole_lowmem;        /* no ballast: the machine's own figures are the point */
+    bool whole_lowmem;        /* all of it unless lowmem= is given: absolute figures count */
     uint32_t lowmem_least;    /* pages of ZONE_NORMAL without which it means nothing */
     uint32_t highmem_per_low; /* pages of highmem left for each page of lowmem; 0: all of it */
     /* More changes to the allocator's tuning for this run. May be NULL. */
