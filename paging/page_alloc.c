@@ -17,6 +17,9 @@ pfn_t max_pfn;
 pfn_t max_low_pfn;
 struct page *highmem_map;
 
+/* Of the descriptors: how far from mem_map a page may be. */
+static uintptr_t map_bytes;
+
 struct zone *buddy_zone(pfn_t pfn)
 {
     if (pfn >= max_low_pfn)
@@ -55,6 +58,7 @@ void page_alloc_init(struct page *map, pfn_t nr_pfn, pfn_t low_pfn)
 
     mem_map = map;
     max_pfn = nr_pfn;
+    map_bytes = nr_pfn * sizeof(struct page);
     max_low_pfn = low_pfn;
     highmem_map = map + low_pfn;
     for (unsigned i = 0; i < MAX_NR_ZONES; i++) {
@@ -87,24 +91,34 @@ void page_alloc_add_range(pfn_t start, pfn_t end)
     watermarks_set(zones, page_alloc_tuning());
 }
 
-struct page *alloc_pages(gfp_t gfp, unsigned order)
+static inline __attribute__((always_inline)) struct page *alloc_block(gfp_t gfp, unsigned order)
 {
-    struct page_list *list;
     struct page *page;
 
     if (unlikely(order >= LIST_ORDERS))
         return alloc_pages_slowly(gfp, order);
     preempt_disable();
-    list = page_list_of(order, gfp & page_alloc_kind_mask);
-    if (unlikely(list->count == 0)) {
-        preempt_enable();
-        return alloc_pages_slowly(gfp, order);
-    }
-    page = page_list_pop(list, order);
+    page = page_list_pop(page_list_of(order, gfp & page_alloc_kind_mask));
     preempt_enable();
-    if (unlikely(gfp & __GFP_ZERO))
+    if (unlikely(!page))
+        return alloc_pages_slowly(gfp, order);
+    return page;
+}
+
+static __attribute__((noinline)) struct page *alloc_zeroed(gfp_t gfp, unsigned order)
+{
+    struct page *page = alloc_block(gfp, order);
+
+    if (page)
         clear_highpages(page, 1u << order);
     return page;
+}
+
+struct page *alloc_pages(gfp_t gfp, unsigned order)
+{
+    if (unlikely(gfp & __GFP_ZERO))
+        return alloc_zeroed(gfp, order);
+    return alloc_block(gfp, order);
 }
 
 /*
@@ -133,57 +147,52 @@ static const char *free_fault(struct page *page, unsigned order)
     return NULL;
 }
 
-/* The rest of __free_pages(), for when the block is not simply put on its list. */
-static __attribute__((noinline)) void free_slowly(struct page *page, unsigned order)
+static void give_back(struct page *page, unsigned order)
 {
     pfn_t pfn = page_to_pfn(page);
     const char *fault = pfn < max_pfn ? free_fault(page, order) : "has no descriptor";
-    struct page_list *list;
+    unsigned kind;
 
     if (unlikely(fault != NULL)) {
         if (!inject(page_free_quiet, page_alloc))
             finding("free_pages(pfn 0x%x, order %u): the page %s", pfn, order, fault);
         return;
     }
-    list = order < LIST_ORDERS ? page_list_of(order, pfn_kind(pfn)) : NULL;
-    if (!list || list->max == 0) {
+    kind = pfn_kind(pfn);
+    if (order >= LIST_ORDERS || !page_list_is_used(order, kind)) {
         buddy_free(page, order);
         return;
     }
-    if (list->count >= list->max)
-        page_list_drain(list, order, list->count / 2);
-    page_list_push(list, page, order);
+    if (page_list_count(order, kind) == LIST_ENTRIES(order))
+        page_list_drain(order, kind, PAGES_REFILLED >> order);
+    page_list_push(page_list_of(order, kind), page);
 }
 
-/* True if a page of the block has a kmap slot. */
-static bool has_windows(const struct page *page, unsigned order)
+/* The rest of __free_pages(), for when the block is not simply put on its list. */
+static __attribute__((noinline)) void free_slowly(struct page *page, unsigned order)
 {
-    uint32_t slots = page->kmap;
-
-    if (order && PageHighMem(page))
-        for (pfn_t i = 1; i < 1u << order; i++)
-            slots |= page[i].kmap;
-    return slots != 0;
+    give_back(page, order);
+    preempt_enable();
 }
 
 void __free_pages(struct page *page, unsigned order)
 {
-    pfn_t pfn = page_to_pfn(page);
+    uintptr_t place = (uintptr_t)page - (uintptr_t)mem_map;
 
     preempt_disable();
-    if (likely(pfn < max_pfn && order < LIST_ORDERS &&
-               page->use >> PAGE_STATE_SHIFT == PAGE_STATE(order) >> PAGE_STATE_SHIFT &&
-               !has_windows(page, order))) {
-        struct page_list *list = page_list_of(order, pfn_kind(pfn));
+    if (likely(place < map_bytes && order < LIST_ORDERS)) {
+        unsigned kind = pageblock_kind[place >> (PAGEBLOCK_ORDER + PAGE_BYTES_SHIFT)];
+        struct page_list *list = page_list_of(order, kind);
 
-        if (likely(list->count < list->max)) {
-            page_list_push(list, page, order);
+        /* Of a larger block each page may have a slot, if it is highmem. */
+        if (likely((page->use & ~PFN_LINK_MASK) == list->use && page->kmap == 0 &&
+                   list->top != list->end && (order == 0 || !PageHighMem(page)))) {
+            page_list_push(list, page);
             preempt_enable();
             return;
         }
     }
     free_slowly(page, order);
-    preempt_enable();
 }
 
 void *__get_free_pages(gfp_t gfp, unsigned order)

@@ -88,60 +88,59 @@ const char *zone_check(const struct zone *zone, pfn_t *where)
     return pages == zone->free_pages ? NULL : "the zone's free count is not the sum of its lists";
 }
 
-static const char *check_entry(const struct page_list *list, struct page *page, unsigned order,
-                               unsigned kind)
+static const char *check_entry(const struct page *page, unsigned order, unsigned kind)
 {
     pfn_t pfn = page_to_pfn(page);
 
-    if (list->count > list->max)
-        return "a per-CPU list is longer than it may be";
     if (pfn == 0 || pfn >= max_pfn)
         return "a per-CPU list has what is no page";
     if (!IS_ALIGNED(pfn, 1u << order))
         return "a block of a per-CPU list is not aligned to its size";
     if (page_zonenum(page) != (kind & __GFP_ZONE_MASK))
         return "a page is on a per-CPU list of another zone";
-    if (page->kmap != (BIT(4) + PAGE_LISTED) << PAGE_STATE_SHIFT)
+    if (page->kmap != PAGE_STATE(PAGE_LISTED))
         return "a page of a per-CPU list is not marked so";
     if (page->use != order << PAGE_STATE_SHIFT)
         return "a page is on two per-CPU lists, or on that of another order";
     return NULL;
 }
 
-static const char *check_lists(pfn_t *where)
+static const char *check_page_list(unsigned order, unsigned kind, pfn_t *where)
 {
-    for (unsigned order = 0; order < LIST_ORDERS; order++) {
-        for (unsigned kind = 0; kind < NR_KINDS; kind++) {
-            const struct page_list *list = page_list_of(order, kind);
+    const struct page_list *list = page_list_of(order, kind);
 
-            for (uint32_t i = 0; i < list->count; i++) {
-                const char *wrong = check_entry(list, list->entry[i], order, kind);
+    *where = 0;
+    if (list->top > list->end || page_list_first(order, kind)[-1])
+        return "a per-CPU list reaches beyond its ends";
+    for (struct page **entry = page_list_first(order, kind); entry < list->top; entry++) {
+        const char *wrong = check_entry(*entry, order, kind);
 
-                *where = page_to_pfn(list->entry[i]);
-                if (wrong)
-                    return wrong;
-                list->entry[i]->next = 1; /* seen */
-            }
-        }
+        *where = page_to_pfn(*entry);
+        if (wrong)
+            return wrong;
+        (*entry)->next = 1; /* seen */
     }
     return NULL;
 }
 
+static void forget_seen(unsigned order, unsigned kind)
+{
+    struct page **first = page_list_first(order, kind);
+
+    for (uint32_t i = 0; i < page_list_count(order, kind); i++)
+        if (page_to_pfn(first[i]) < max_pfn)
+            first[i]->next = 0;
+}
+
 const char *page_lists_check(pfn_t *where)
 {
-    const char *wrong;
+    const char *wrong = NULL;
 
     preempt_disable();
-    wrong = check_lists(where);
-    for (unsigned order = 0; order < LIST_ORDERS; order++) {
-        for (unsigned kind = 0; kind < NR_KINDS; kind++) {
-            const struct page_list *list = page_list_of(order, kind);
-
-            for (uint32_t i = 0; i < list->count; i++)
-                if (page_to_pfn(list->entry[i]) < max_pfn)
-                    list->entry[i]->next = 0;
-        }
-    }
+    for (unsigned i = 0; i < NR_KINDS * LIST_ORDERS && !wrong; i++)
+        wrong = check_page_list(i % LIST_ORDERS, i / LIST_ORDERS, where);
+    for (unsigned i = 0; i < NR_KINDS * LIST_ORDERS; i++)
+        forget_seen(i % LIST_ORDERS, i / LIST_ORDERS);
     preempt_enable();
     return wrong;
 }

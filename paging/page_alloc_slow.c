@@ -3,7 +3,6 @@
 #include "lib/inject.h"
 #include "paging/buddy.h"
 #include "paging/compaction.h"
-#include "paging/highmem.h"
 #include "paging/page_lists.h"
 #include "paging/preempt.h"
 #include "paging/shrinker.h"
@@ -37,22 +36,21 @@ __attribute__((weak)) uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pag
 }
 
 /*
- * Fills an empty list from the buddy lists of `type`: with the smallest blocks that will do, and
+ * Fills an empty list from the buddy lists of its type: with the smallest blocks that will do, and
  * from a larger one only what is wanted, so that large blocks stay whole as long as without lists.
  */
-static void refill(struct zone *zone, struct page_list *list, unsigned type, unsigned order,
-                   uint32_t pages)
+static void refill(struct zone *zone, unsigned order, unsigned kind, uint32_t pages)
 {
-    uint32_t left = MIN(pages, PAGES_REFILLED);
+    uint32_t wanted = MIN(pages, PAGES_REFILLED), left = wanted;
 
     while (left >= 1u << order) {
-        unsigned found = buddy_smallest(zone, type, order), part = found;
+        unsigned found = buddy_smallest(zone, kind_type(kind), order), part = found;
 
-        if (found > MAX_ORDER || (left < MIN(pages, PAGES_REFILLED) && 1u << found > left))
+        if (found > MAX_ORDER || (left < wanted && 1u << found > left))
             return;
         while (1u << part > left)
             part--;
-        page_list_cut(list, buddy_take_first(zone, type, found, part), part, order);
+        page_list_cut(order, kind, buddy_take_first(zone, kind_type(kind), found, part), part);
         left -= 1u << part;
     }
 }
@@ -60,15 +58,13 @@ static void refill(struct zone *zone, struct page_list *list, unsigned type, uns
 /* A block from the lists of `type`, with up to `pages` pages in all taken off them. */
 static struct page *take(struct zone *zone, unsigned type, unsigned order, uint32_t pages)
 {
-    unsigned kind = make_kind((unsigned)(zone - zones), type);
-    struct page_list *list = order < LIST_ORDERS ? page_list_of(order, kind) : NULL;
+    unsigned kind = make_kind((unsigned)(zone - zones), type), found;
     struct page *page;
-    unsigned found;
 
-    if (list && list->max) {
-        if (!list->count)
-            refill(zone, list, type, order, pages);
-        return list->count ? page_list_pop(list, order) : NULL;
+    if (order < LIST_ORDERS && page_list_is_used(order, kind)) {
+        if (!page_list_count(order, kind))
+            refill(zone, order, kind, pages);
+        return page_list_pop(page_list_of(order, kind));
     }
     found = buddy_smallest(zone, type, order);
     if (found > MAX_ORDER)
@@ -210,7 +206,5 @@ struct page *alloc_pages_slowly(gfp_t gfp, unsigned order)
         page = alloc_with_reclaim(gfp, order);
     page_alloc_counts.failed[order] += !page;
     preempt_enable();
-    if (page && (gfp & __GFP_ZERO))
-        clear_highpages(page, 1u << order);
     return page;
 }

@@ -9,7 +9,7 @@
 /* Which bits of a gfp_t choose the list: zone and, with mobility, migratetype. */
 extern gfp_t page_alloc_kind_mask;
 
-/* All of alloc_pages(), for when nothing is at hand. Context: its own. */
+/* alloc_pages() without __GFP_ZERO, for when nothing is at hand. Context: the same. */
 struct page *alloc_pages_slowly(gfp_t gfp, unsigned order);
 
 /* The zones have their borders, and no memory: tuning, lists and events as after boot. */

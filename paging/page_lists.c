@@ -7,97 +7,132 @@
 /* There is one processor. */
 static struct page_lists boot_lists;
 
-/* Fewer of the larger ones: the lists of an order hold up to 64 pages each. */
-static uint32_t most_entries(unsigned order)
+static void list_init(unsigned order, unsigned kind, struct page **first, unsigned entries)
 {
-    return MIN(LIST_ENTRIES, 64u >> order);
+    boot_lists.first[kind * LIST_ORDERS + order] = first;
+    boot_lists.list[kind * LIST_ORDERS + order] = (struct page_list){
+        .top = first,
+        .end = first + entries,
+        .use = PAGE_STATE(order),
+        .listed_use = order << PAGE_STATE_SHIFT,
+    };
 }
 
 void page_lists_init(bool pcp)
 {
-    this_cpu()->page_lists = &boot_lists;
-    for (unsigned order = 0; order < LIST_ORDERS; order++) {
-        for (unsigned kind = 0; kind < NR_KINDS; kind++) {
-            bool is_used = pcp && (kind & __GFP_ZONE_MASK) < MAX_NR_ZONES;
+    struct page **entry = boot_lists.entries[0];
 
-            boot_lists.list[order][kind].count = 0;
-            boot_lists.list[order][kind].max = is_used ? most_entries(order) : 0;
+    this_cpu()->page_lists = &boot_lists;
+    for (unsigned kind = 0; kind < NR_KINDS; kind++) {
+        bool is_used =
+            pcp && (kind & __GFP_ZONE_MASK) < MAX_NR_ZONES && kind_type(kind) < MIGRATE_TYPES;
+
+        for (unsigned order = 0; order < LIST_ORDERS; order++) {
+            if (!is_used) {
+                list_init(order, kind, &boot_lists.none + 1, 0);
+                continue;
+            }
+            *entry++ = NULL;
+            list_init(order, kind, entry, LIST_ENTRIES(order));
+            entry += LIST_ENTRIES(order);
         }
     }
 }
 
-void page_list_cut(struct page_list *list, struct page *block, unsigned order, unsigned piece)
+void page_list_cut(unsigned piece, unsigned kind, struct page *block, unsigned order)
 {
-    uint32_t count = list->count;
+    struct page_list *list = page_list_of(piece, kind);
+    struct page **top = list->top;
+    uint32_t use = list->listed_use;
 
     /* From the end, so that the start is given out first. */
     for (struct page *page = block + (1u << order); page > block;) {
         page -= 1u << piece;
-        page->use = piece << PAGE_STATE_SHIFT;
-        page->kmap = (BIT(4) + PAGE_LISTED) << PAGE_STATE_SHIFT;
-        list->entry[count++] = page;
+        page->use = use;
+        page->kmap = PAGE_STATE(PAGE_LISTED);
+        *top++ = page;
     }
-    list->count = count;
+    list->top = top;
 }
 
-/* Gives [start, end) back, as the largest aligned blocks. */
-static void put_run(struct zone *zone, pfn_t start, pfn_t end)
+/* Gives [start, end), aligned to `order`, back as the largest aligned blocks. */
+static void put_run(pfn_t start, pfn_t end, unsigned order)
 {
+    struct zone *zone = buddy_zone(start);
+
     zone->free_pages += end - start;
     while (start < end) {
-        unsigned order = 0;
+        unsigned o = order;
 
-        while (order < MAX_ORDER && IS_ALIGNED(start, 2u << order) && end - start >= (2u << order))
-            order++;
-        buddy_put(zone, start, order > 1 && inject(page_run_short, page_alloc) ? order - 1 : order);
-        start += 1u << order;
+        while (o < MAX_ORDER && IS_ALIGNED(start, 2u << o) && end - start >= (2u << o))
+            o++;
+        buddy_put(zone, start, o > 1 && inject(page_run_short, page_alloc) ? o - 1 : o);
+        start += 1u << o;
     }
 }
 
-/* The first entries that follow each other in memory, up or down, as a run; returns how many. */
-static uint32_t find_run(struct page *const *entry, uint32_t count, int32_t step)
+/*
+ * The entries from `entry` on, `end` at most, that follow each other in memory, each `step` behind
+ * the last: not marked any more. Returns the first one that does not.
+ */
+static struct page **unmark_run(struct page **entry, struct page *const *end, int32_t step)
 {
-    struct page *expected = entry[0];
-    uint32_t n = 0;
+    struct page *page = *entry;
 
     do {
-        expected->use = 0;
-        expected->kmap = 0;
-        expected += step;
-        n++;
-    } while (n < count && entry[n] == expected);
-    return n;
+        page->use = 0;
+        page->kmap = 0;
+        page += step;
+        entry++;
+    } while (entry < end && *entry == page);
+    return entry;
 }
 
-void page_list_drain(struct page_list *list, unsigned order, uint32_t count)
+/* Where to stop so that the entry there begins what a refill may have taken, or ends it. */
+static struct page **cut_point(struct page **first, struct page **end)
 {
+    for (struct page **at = end; at > first; at--)
+        if (IS_ALIGNED(page_to_pfn(at[0]), PAGES_REFILLED) ||
+            (at[0] < at[-1] && IS_ALIGNED(page_to_pfn(at[-1]), PAGES_REFILLED)))
+            return at;
+    return end;
+}
+
+void page_list_drain(unsigned order, unsigned kind, uint32_t count)
+{
+    struct page_list *list = page_list_of(order, kind);
+    struct page **first = page_list_first(order, kind), **end = first + count, **entry = first;
     int32_t step = 1 << order;
-    uint32_t i = inject(page_list_forget, page_alloc) ? 1 : 0;
 
-    for (uint32_t n; i < count; i += n) {
-        struct page *const *entry = list->entry + i;
-        bool down = i + 1 < count && entry[1] < entry[0];
-        pfn_t start;
+    if (end < list->top)
+        end = cut_point(first, end);
+    if (inject(page_list_forget, page_alloc))
+        entry++;
+    while (entry < end) {
+        bool down = entry + 1 < end && entry[1] < entry[0];
+        struct page **next = unmark_run(entry, end, down ? -step : step);
+        pfn_t start = page_to_pfn(down ? next[-1] : entry[0]);
 
-        n = find_run(entry, count - i, down ? -step : step);
-        start = page_to_pfn(entry[down ? n - 1 : 0]);
-        put_run(buddy_zone(start), start, start + (n << order));
+        put_run(start, start + ((pfn_t)(next - entry) << order), order);
+        entry = next;
     }
-    list->count -= count;
-    memmove(list->entry, list->entry + count, list->count * sizeof(list->entry[0]));
+    memmove(first, end, (size_t)(list->top - end) * sizeof(*end));
+    list->top -= end - first;
 }
 
 uint32_t page_lists_drain_zone(enum zone_type zone)
 {
     uint32_t pages = 0;
 
-    for (unsigned order = 0; order < LIST_ORDERS; order++) {
-        for (unsigned type = 0; type < MIGRATE_TYPES; type++) {
-            struct page_list *list = page_list_of(order, make_kind(zone, type));
+    for (unsigned type = 0; type < MIGRATE_TYPES; type++) {
+        unsigned kind = make_kind(zone, type);
 
-            pages += list->count << order;
-            if (list->count)
-                page_list_drain(list, order, list->count);
+        for (unsigned order = 0; order < LIST_ORDERS; order++) {
+            uint32_t count = page_list_count(order, kind);
+
+            if (count)
+                page_list_drain(order, kind, count);
+            pages += count << order;
         }
     }
     return pages;
@@ -107,8 +142,8 @@ uint32_t page_lists_pages(enum zone_type zone)
 {
     uint32_t pages = 0;
 
-    for (unsigned order = 0; order < LIST_ORDERS; order++)
-        for (unsigned type = 0; type < MIGRATE_TYPES; type++)
-            pages += page_list_of(order, make_kind(zone, type))->count << order;
+    for (unsigned type = 0; type < MIGRATE_TYPES; type++)
+        for (unsigned order = 0; order < LIST_ORDERS; order++)
+            pages += page_list_count(order, make_kind(zone, type)) << order;
     return pages;
 }

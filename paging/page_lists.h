@@ -19,17 +19,25 @@
 #include "paging/pageblock.h"
 
 #define LIST_ORDERS 4u /* blocks up to 32 KiB are kept on lists */
-#define LIST_ENTRIES 62u
-#define PAGES_REFILLED 32u
+#define PAGES_REFILLED 64u
 
 struct page_list {
-    uint32_t count;
-    uint32_t max; /* 0: nothing may lie here */
-    struct page *entry[LIST_ENTRIES];
+    struct page **top;   /* behind the last entry; below the first one is a NULL */
+    struct page **end;   /* where top may not go beyond */
+    uint32_t use;        /* first word of the descriptor of a block that is allocated */
+    uint32_t listed_use; /* and of one that lies here */
 };
 
+/* The same number of pages on each list of a kind. */
+#define LIST_ENTRIES(order) (124u >> (order))
+#define LISTS_ENTRIES (LIST_ENTRIES(0) + LIST_ENTRIES(1) + LIST_ENTRIES(2) + LIST_ENTRIES(3))
+#define NR_LIST_KINDS (MAX_NR_ZONES * MIGRATE_TYPES)
+
 struct page_lists {
-    struct page_list list[LIST_ORDERS][NR_KINDS];
+    struct page_list list[NR_KINDS * LIST_ORDERS];
+    struct page **first[NR_KINDS * LIST_ORDERS];
+    struct page *entries[NR_LIST_KINDS][LIST_ORDERS + LISTS_ENTRIES];
+    struct page *none; /* NULL, below what can't hold anything */
 };
 
 /* This processor's. */
@@ -37,22 +45,42 @@ static inline struct page_list *page_list_of(unsigned order, unsigned kind)
 {
     struct page_lists *lists = this_cpu_get(page_lists);
 
-    return &lists->list[order][kind];
+    return lists->list + (kind * LIST_ORDERS + order);
 }
 
-static inline void page_list_push(struct page_list *list, struct page *page, unsigned order)
+static inline struct page **page_list_first(unsigned order, unsigned kind)
 {
-    page->use = order << PAGE_STATE_SHIFT;
-    page->kmap = (BIT(4) + PAGE_LISTED) << PAGE_STATE_SHIFT;
-    list->entry[list->count++] = page;
+    return this_cpu_get(page_lists)->first[kind * LIST_ORDERS + order];
 }
 
-/* The list is not empty. The page is allocated then. */
-static inline struct page *page_list_pop(struct page_list *list, unsigned order)
+static inline uint32_t page_list_count(unsigned order, unsigned kind)
 {
-    struct page *page = list->entry[--list->count];
+    return (uint32_t)(page_list_of(order, kind)->top - page_list_first(order, kind));
+}
 
-    page->use = PAGE_STATE(order);
+/* False for a list that nothing may lie on. */
+static inline bool page_list_is_used(unsigned order, unsigned kind)
+{
+    return page_list_of(order, kind)->end != page_list_first(order, kind);
+}
+
+/* The list is not full. */
+static inline void page_list_push(struct page_list *list, struct page *page)
+{
+    page->use = list->listed_use;
+    page->kmap = PAGE_STATE(PAGE_LISTED);
+    *list->top++ = page;
+}
+
+/* A block, now allocated, or NULL. */
+static inline struct page *page_list_pop(struct page_list *list)
+{
+    struct page *page = list->top[-1];
+
+    if (unlikely(!page))
+        return NULL;
+    list->top--;
+    page->use = list->use;
     page->kmap = 0;
     return page;
 }
@@ -61,10 +89,13 @@ static inline struct page *page_list_pop(struct page_list *list, unsigned order)
 void page_lists_init(bool pcp);
 
 /* Cuts a block of `order`, taken from the buddy lists, to entries of `piece`. */
-void page_list_cut(struct page_list *list, struct page *block, unsigned order, unsigned piece);
+void page_list_cut(unsigned piece, unsigned kind, struct page *block, unsigned order);
 
-/* Gives the oldest `count` entries back to the buddy lists. */
-void page_list_drain(struct page_list *list, unsigned order, uint32_t count);
+/*
+ * Gives the oldest entries of a list back to the buddy lists: `count`, or fewer if what stays then
+ * begins at a multiple of what a refill takes.
+ */
+void page_list_drain(unsigned order, unsigned kind, uint32_t count);
 
 /* All lists of a zone. Returns how many pages lay there. */
 uint32_t page_lists_drain_zone(enum zone_type zone);
