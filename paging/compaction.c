@@ -5,9 +5,8 @@
 #include "paging/highmem.h"
 #include "paging/kmap.h"
 #include "paging/page_owner.h"
+#include "paging/pageblock.h"
 #include "paging/preempt.h"
-
-#define PAGEBLOCK_PAGES (1u << PAGEBLOCK_ORDER)
 
 /*
  * Where the two scanners are. Between two pages anybody may take and free memory, so these are
@@ -38,21 +37,21 @@ static struct page_owner *movable_owner(const struct page *page)
 {
     struct page_owner *owner;
 
-    if (page_is_buddy(page) || !page->allocated || page->order)
+    if (page->free || !page->allocated || page->order)
         return NULL;
     owner = page_owner(page);
     return owner && owner->isolate && owner->moved ? owner : NULL;
 }
 
 /*
- * Pages of the block that begins at this frame; 1 also where none begins: in a hole, in a block, on
- * a per-CPU list. What others change meanwhile makes it wrong by a block at the most.
+ * Pages of the block that begins at this frame; 1 also where none begins: in a hole, or in a block.
+ * What others change meanwhile makes it wrong by a block at the most.
  */
 static pfn_t block_pages_at(pfn_t pfn)
 {
     const struct page *page = pfn_to_page(pfn);
 
-    return page_is_buddy(page) || page->allocated ? 1u << page->order : 1;
+    return page->free || page->allocated ? 1u << page->order : 1;
 }
 
 /*
@@ -65,7 +64,7 @@ static pfn_t block_pages_before(pfn_t end, bool *is_free)
         const struct page *page = pfn_to_page(end - (1u << order));
 
         *is_free = page_is_buddy(page);
-        if ((*is_free || page->allocated) && page->order == order)
+        if ((page->free || page->allocated) && page->order == order)
             return 1u << order;
     }
     *is_free = false;
@@ -220,6 +219,8 @@ bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *re
     struct compaction c = {
         .zone = zone_get(zone),
         .order = MIN(order, NR_ORDERS),
+        /* Without mobility there is nobody to spare. */
+        .all_targets = !page_alloc_tuning()->mobility || inject(compaction_fill_all, compaction),
         .result = result ? result : &unasked,
     };
 

@@ -20,6 +20,8 @@
 #define SMALL_ORDER MOVABLE_SPREAD_ORDER
 #define PIN_EVERY 16u
 #define WINDOWS_MAX 64u
+#define PAGEBLOCK_PAGES (1u << PAGEBLOCK_ORDER)
+#define UNMOVABLE_ORDER (PAGEBLOCK_ORDER - 1)
 
 static bool can_be_had(enum zone_type zone, unsigned order)
 {
@@ -108,9 +110,10 @@ static void compact_wholly(struct test *t)
     TEST_CHECK(t, r.moved == 0, "%u pages moved where all had been already", r.moved);
 }
 
-static void compact_in_steps(struct test *t, enum zone_type zone)
+static void compact_in_steps(struct test *t, enum zone_type zone,
+                             const struct page_alloc_tuning *tuning)
 {
-    if (small_zone_open(t, zone)) {
+    if (small_zone_open(t, zone, tuning)) {
         movable_spread(test_prng(t));
         compact_for(t, SMALL_ORDER);
         compact_for(t, MAX_ORDER);
@@ -122,12 +125,18 @@ static void compact_in_steps(struct test *t, enum zone_type zone)
 
 static void case_normal(struct test *t)
 {
-    compact_in_steps(t, ZONE_NORMAL);
+    compact_in_steps(t, ZONE_NORMAL, &page_alloc_default);
 }
 
 static void case_highmem(struct test *t)
 {
-    compact_in_steps(t, ZONE_HIGHMEM);
+    compact_in_steps(t, ZONE_HIGHMEM, &page_alloc_default);
+}
+
+/* Without pageblocks of a kind, and without per-CPU lists. */
+static void case_plain(struct test *t)
+{
+    compact_in_steps(t, small_zone_best(), &page_alloc_plain);
 }
 
 static struct window {
@@ -154,7 +163,7 @@ static void case_pinned(struct test *t)
     struct compact_result r;
     unsigned count = 0;
 
-    if (small_zone_open(t, small_zone_best())) {
+    if (small_zone_open(t, small_zone_best(), &page_alloc_default)) {
         movable_spread(test_prng(t));
         for (uint32_t i = 0; i < movable.count && count < WINDOWS_MAX; i++) {
             struct movable *m = &movable.entry[i];
@@ -189,7 +198,7 @@ static void case_stale_windows(struct test *t)
     uint32_t in_use, word;
     unsigned count = 0;
 
-    if (small_zone_open(t, ZONE_HIGHMEM)) {
+    if (small_zone_open(t, ZONE_HIGHMEM, &page_alloc_default)) {
         movable_spread(test_prng(t));
         for (uint32_t i = 0; i < movable.count; i++) {
             if (movable.entry[i].page) {
@@ -228,7 +237,7 @@ static void case_nothing_to_do(struct test *t)
 {
     struct compact_result r;
 
-    if (small_zone_open(t, small_zone_best())) {
+    if (small_zone_open(t, small_zone_best(), &page_alloc_default)) {
         TEST_CHECK(t, !compact(t, SMALL_ORDER, &r) && r.moved == 0,
                    "%u pages moved in a zone without free pages", r.moved);
         compact(t, NR_ORDERS, &r);
@@ -246,11 +255,122 @@ static void case_nothing_to_do(struct test *t)
                "zone DMA has %u free pages", nr_free_pages(ZONE_DMA));
 }
 
+/* The highest pageblock that is all the owner's; 0 if there is none. */
+static pfn_t highest_own_pageblock(void)
+{
+    pfn_t highest = 0;
+
+    for (uint32_t i = 0; i < movable.count; i++) {
+        pfn_t start = page_to_pfn(movable.entry[i].page), pages = 0;
+
+        if (start < highest || !IS_ALIGNED(start, PAGEBLOCK_PAGES))
+            continue;
+        for (uint32_t other = 0; other < movable.count; other++)
+            pages += page_to_pfn(movable.entry[other].page) - start < PAGEBLOCK_PAGES;
+        if (pages == PAGEBLOCK_PAGES)
+            highest = start;
+    }
+    return highest;
+}
+
+static uint32_t free_in_pageblock(pfn_t start)
+{
+    uint32_t pages = 0;
+
+    for (pfn_t pfn = start; pfn < start + PAGEBLOCK_PAGES; pfn++)
+        if (pfn_to_page(pfn)->free)
+            pages += BIT(pfn_to_page(pfn)->order);
+    return pages;
+}
+
+static struct page *unmovable; /* a block of UNMOVABLE_ORDER */
+
+/* Half of the highest pageblock is somebody's who can't move it; the other half is free. */
+static bool make_unmovable(struct test *t, pfn_t *start)
+{
+    *start = highest_own_pageblock();
+    for (uint32_t i = 0; i < movable.count && *start; i++)
+        if (page_to_pfn(movable.entry[i].page) - *start < PAGEBLOCK_PAGES)
+            movable_drop(i);
+    drain_all_pages();
+    unmovable = alloc_pages((gfp_t)movable.zone | __GFP_THISZONE, UNMOVABLE_ORDER);
+    if (!unmovable)
+        test_error(t, "no pageblock is all of movable pages");
+    return unmovable != NULL;
+}
+
+static void abandon(void)
+{
+    if (unmovable)
+        __free_pages(unmovable, UNMOVABLE_ORDER);
+    unmovable = NULL;
+    small_zone_give_back();
+}
+
+/* Pages don't go where others can't move, as long as there is another place for them. */
+static void case_mobility(struct test *t)
+{
+    struct compact_result r;
+    pfn_t start;
+
+    if (small_zone_open(t, small_zone_best(), &page_alloc_default) && make_unmovable(t, &start)) {
+        uint32_t free_pages = free_in_pageblock(start), left;
+
+        TEST_CHECK(t, get_pageblock_migratetype(unmovable) == MIGRATE_UNMOVABLE && free_pages > 0,
+                   "the pageblock at frame 0x%x has type %d and %u free pages", start,
+                   get_pageblock_migratetype(unmovable), free_pages);
+        movable_spread(test_prng(t));
+        compact(t, NR_ORDERS, &r);
+        left = free_in_pageblock(start);
+        TEST_CHECK(t, r.moved > 0 && left == free_pages,
+                   "%u pages moved, %u of them among pages that can't be", r.moved,
+                   free_pages - left);
+    }
+    abandon();
+    small_zone_close(t);
+}
+
+/* By way of alloc_pages(), which compacts when it must. */
+static void case_on_demand(struct test *t)
+{
+    struct page_alloc_tuning tuning = page_alloc_default;
+    uint32_t moved, pinned;
+    struct page *page;
+    gfp_t gfp;
+
+    tuning.compaction = true;
+    if (small_zone_open(t, small_zone_best(), &tuning)) {
+        gfp = (gfp_t)movable.zone | __GFP_THISZONE | __GFP_MOVABLE;
+        movable_spread(test_prng(t));
+        page_alloc_clear_events();
+        page = alloc_pages(gfp | __GFP_DIRECT_RECLAIM | __GFP_NORETRY, SMALL_ORDER);
+        TEST_CHECK(t, !page && movable.moved == 0, "%u pages moved for who asked not to",
+                   movable.moved);
+        page = alloc_pages(gfp | __GFP_DIRECT_RECLAIM, MAX_ORDER);
+        moved = page_alloc_events()->pages_moved;
+        pinned = page_alloc_events()->pages_pinned;
+        TEST_CHECK(t, page != NULL, "no block of order %u, of %u free pages", MAX_ORDER,
+                   nr_free_pages(movable.zone));
+        TEST_CHECK(t, moved == movable.moved && moved > 0 && pinned == movable.refused,
+                   "%u pages moved, %u pinned, it was counted; the owner knows of %u and %u", moved,
+                   pinned, movable.moved, movable.refused);
+        TEST_CHECK(t, page_alloc_events()->compactions == 1, "%u compactions for one block",
+                   page_alloc_events()->compactions);
+        movable_check(t);
+        if (page)
+            __free_pages(page, MAX_ORDER);
+    }
+    small_zone_close(t);
+}
+
 static const struct test_case cases[] = {
     {"normal", case_normal},
     {"highmem", case_highmem},
+    {"plain", case_plain},
     {"pinned", case_pinned},
     {"stale_windows", case_stale_windows},
+    {"mobility", case_mobility},
+    {"on_demand", case_on_demand},
     {"nothing_to_do", case_nothing_to_do},
 };
 
@@ -260,5 +380,5 @@ SUITE(compaction) = {
     .rank = SUITE_RANK_STRESS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
-    .abandon = small_zone_give_back,
+    .abandon = abandon,
 };

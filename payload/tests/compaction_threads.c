@@ -173,7 +173,7 @@ static void compact_often(struct test *t)
 
 static void case_in_use(struct test *t)
 {
-    if (small_zone_open(t, small_zone_best())) {
+    if (small_zone_open(t, small_zone_best(), &page_alloc_default)) {
         movable_spread(test_prng(t));
         is_over = false;
         if (threads_start(TICK_HZ)) {

@@ -11,6 +11,7 @@
  */
 #include "paging/shrinker.h"
 #include "payload/suite.h"
+#include "payload/tests/small_zone.h"
 #include "payload/tests/zone_state.h"
 
 #define NR_CACHES 3u
@@ -26,6 +27,7 @@ static struct cache {
     bool has_none_spare; /* counts, but gives none */
 } caches[NR_CACHES];
 
+static const uint32_t no_pages[NR_CACHES];
 static struct zone_state before;
 
 static bool is_in(const struct page *page, enum zone_type zone)
@@ -189,10 +191,71 @@ static void case_none_to_spare(struct test *t)
     end(t);
 }
 
+/* Puts a page of the full zone, which the table gives up, into a cache. */
+static void hand_over(struct cache *c, uint32_t index)
+{
+    struct page *page;
+
+    movable_drop(index);
+    page = alloc_page((gfp_t)movable.zone | __GFP_THISZONE | __GFP_RECLAIMABLE);
+    if (page)
+        c->page[c->count++] = page;
+}
+
+/* Fails unless a page can be had, if `wanted`, or can't be; what was had goes into the table. */
+static bool expect_page(struct test *t, gfp_t gfp, uint32_t index, bool wanted)
+{
+    uint32_t cached = caches[0].count;
+    struct page *page = alloc_page((gfp_t)movable.zone | __GFP_THISZONE | __GFP_MOVABLE | gfp);
+
+    if (page)
+        __free_page(page);
+    TEST_CHECK(t, (page != NULL) == wanted, "with %u pages in the cache %s be had", cached,
+               page ? "one could" : "none could");
+    return page && movable_take(index);
+}
+
+/* A full zone, in which a cache has some pages: all of them can be had, and then no more. */
+static void case_on_demand(struct test *t)
+{
+    struct page_alloc_tuning tuning = page_alloc_default;
+    struct cache *c = &caches[0];
+    uint32_t taken = 0;
+
+    tuning.reclaim = true;
+    if (small_zone_open(t, small_zone_best(), &tuning) && begin(t, 0, no_pages)) {
+        for (uint32_t i = 0; i < MIN(CACHE_PAGES, movable.count); i++)
+            hand_over(c, i);
+        page_alloc_clear_events();
+        expect_page(t, 0, 0, false);
+        expect_page(t, __GFP_DIRECT_RECLAIM | __GFP_NORETRY, 0, false);
+        while (taken < CACHE_PAGES && expect_page(t, __GFP_DIRECT_RECLAIM, taken, true))
+            taken++;
+        expect_page(t, __GFP_DIRECT_RECLAIM, taken, false);
+        TEST_CHECK(t, taken == CACHE_PAGES && c->count == 0,
+                   "%u pages of a cache of %u could be had, %u are still in it", taken, CACHE_PAGES,
+                   c->count);
+        TEST_CHECK(t, page_alloc_events()->pages_reclaimed == CACHE_PAGES,
+                   "%u pages were reclaimed, it was counted, of %u",
+                   page_alloc_events()->pages_reclaimed, CACHE_PAGES);
+        test_log(t, "%u pages of a cache of %u could be had, in %u reclaims", taken, CACHE_PAGES,
+                 page_alloc_events()->reclaims);
+    }
+    give_back();
+    small_zone_close(t);
+}
+
+static void abandon(void)
+{
+    give_back();
+    small_zone_give_back();
+}
+
 static const struct test_case cases[] = {
     {"shares", case_shares},
     {"zones", case_zones},
     {"none_to_spare", case_none_to_spare},
+    {"on_demand", case_on_demand},
 };
 
 SUITE(reclaim) = {
@@ -201,5 +264,5 @@ SUITE(reclaim) = {
     .rank = SUITE_RANK_STRESS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
-    .abandon = give_back,
+    .abandon = abandon,
 };

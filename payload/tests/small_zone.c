@@ -10,6 +10,8 @@
 static struct page_owner ballast = {.name = "ballast", .letter = 'b'};
 
 static struct zone_state before;
+static struct page_alloc_tuning tuning_before;
+static bool is_tuned;
 
 /* Movable, for the sake of the pageblock that it comes from, although nobody moves it. */
 static struct page *take_block(enum zone_type zone)
@@ -56,10 +58,13 @@ static void give_ballast_back(void)
     page_owner_unregister(&ballast);
 }
 
-bool small_zone_open(struct test *t, enum zone_type zone)
+bool small_zone_open(struct test *t, enum zone_type zone, const struct page_alloc_tuning *tuning)
 {
     unsigned keep = KEEP_BLOCKS << test_depth(t);
 
+    tuning_before = *page_alloc_tuning();
+    is_tuned = true;
+    page_alloc_tune(tuning);
     zone_state_remember(&before);
     if (before.zone[zone].nr_free[MAX_ORDER] < 2) {
         test_skip(t, "zone %s has less than two free blocks of order %u", zone_get(zone)->name,
@@ -77,6 +82,9 @@ void small_zone_give_back(void)
 {
     movable_close();
     give_ballast_back();
+    if (is_tuned)
+        page_alloc_tune(&tuning_before);
+    is_tuned = false;
 }
 
 void small_zone_close(struct test *t)

@@ -12,10 +12,11 @@
 
 /*
  * Takes all blocks of MAX_ORDER but a few chosen at random (the more the deeper), and fills these,
- * and whatever else is free, with the pages of the table `movable`. False after a skip (the zone is
- * too small) or an error; small_zone_close() in any case. Context: boot thread of a case.
+ * and whatever else is free, with the pages of the table `movable`. The allocator is tuned for the
+ * time being. False after a skip (the zone is too small) or an error; small_zone_close() in any
+ * case. Context: boot thread of a case.
  */
-bool small_zone_open(struct test *t, enum zone_type zone);
+bool small_zone_open(struct test *t, enum zone_type zone, const struct page_alloc_tuning *tuning);
 
 /* Gives all back, and fails the case unless it is as free as before, block for block. */
 void small_zone_close(struct test *t);
