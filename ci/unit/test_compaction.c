@@ -390,6 +390,43 @@ static void no_pains_for_nothing(void **state)
     assert_int_equal(r.moved, 0);
 }
 
+/* Gives back each page whose frame is in the pageblock, and is or is not a multiple of 4. */
+static void give_in(pfn_t pageblock, bool fourths, bool others)
+{
+    for (uint32_t i = 0; i < ITEMS_MAX; i++)
+        if (m.items[i].pfn - pageblock < PAGEBLOCK_PAGES && (m.items[i].pfn % 4 ? others : fourths))
+            give(i);
+    drain_all_pages();
+}
+
+/* Movable pages go among those that can't be moved only if nothing else makes a block. */
+static void last_resort(void **state)
+{
+    const pfn_t low = 14336, middle = 16384, high = 18432;
+
+    for (unsigned has_other_place = 0; has_other_place <= 1; has_other_place++) {
+        struct compact_result r;
+
+        fill_and_give(ZONE_HIGHMEM, 0, 0);
+        let_all_go();
+        give_in(high, true, true);
+        take(ZONE_HIGHMEM, PAGEBLOCK_ORDER - 1, false);
+        assert_int_equal(get_pageblock_migratetype(m.map + high), MIGRATE_UNMOVABLE);
+        give_in(low, false, true);
+        if (has_other_place)
+            give_in(middle, true, false);
+        assert_true(compact(ZONE_HIGHMEM, MAX_ORDER, &r));
+        assert_int_equal(r.moved, PAGEBLOCK_PAGES);
+        assert_int_equal(m.map[high + PAGEBLOCK_PAGES / 2].free &&
+                             m.map[high + PAGEBLOCK_PAGES / 2].order == MAX_ORDER - 1,
+                         has_other_place);
+        for (uint32_t i = 0; i < ITEMS_MAX; i++)
+            if (m.items[i].pfn)
+                give(i);
+        drain_all_pages();
+    }
+}
+
 /* A zone without a page, one of a single page, and one that begins in the middle of a block. */
 static void odd_zones(void **state)
 {
@@ -445,13 +482,10 @@ int main(void)
 {
 #define ON_MACHINE(test) cmocka_unit_test_setup_teardown(test, start_machine, stop_machine)
     const struct CMUnitTest tests[] = {
-        ON_MACHINE(each_order),
-        ON_MACHINE(wholly),
-        ON_MACHINE(nothing_free),
-        ON_MACHINE(all_pinned),
-        ON_MACHINE(no_pains_for_nothing),
-        cmocka_unit_test(odd_zones),
-        ON_MACHINE(alone),
+        ON_MACHINE(each_order),           ON_MACHINE(wholly),
+        ON_MACHINE(nothing_free),         ON_MACHINE(all_pinned),
+        ON_MACHINE(no_pains_for_nothing), ON_MACHINE(last_resort),
+        cmocka_unit_test(odd_zones),      ON_MACHINE(alone),
         ON_MACHINE(among_others),
     };
 

@@ -43,6 +43,7 @@ test_pgtable_SRCS := paging/belief.c paging/memmap.c paging/layout.c lib/format.
 test_place_SRCS := loader/place.c lib/prng.c
 test_prng_SRCS := lib/prng.c
 test_report_SRCS := payload/report.c lib/crc32c.c lib/format.c lib/prng.c
+test_shrinker_SRCS := lib/prng.c
 test_string_SRCS := lib/string.c lib/str_copy.c lib/prng.c
 test_trace_marks_SRCS := payload/trace.c lib/option.c lib/str_copy.c lib/prng.c
 test_transfer_SRCS := lib/format.c lib/prng.c
