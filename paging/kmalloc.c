@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "paging/preempt.h"
 #include "lib/finding.h"
-#include "lib/string.h"
 #include "paging/slab_internal.h"
 
 static const struct kmalloc_size {
@@ -28,23 +26,18 @@ static size_t natural_align(size_t size)
     return size & -size;
 }
 
-static void init_caches(unsigned flags)
+void kmalloc_init(unsigned flags)
 {
     unsigned number = KMALLOC_SIZES;
 
     for (unsigned i = 0; i < KMALLOC_SIZES; i++) {
         const struct kmalloc_size *s = &kmalloc_sizes[i];
 
-        slab_cache_init(i + 1, s->name, s->size, natural_align(s->size), flags, ZONE_NORMAL);
+        slab_cache_init(i + 1, s->name, s->size, natural_align(s->size), flags);
         if (s->dma_name)
-            slab_cache_init(++number, s->dma_name, s->size, natural_align(s->size), flags,
-                            ZONE_DMA);
+            slab_cache_init(++number, s->dma_name, s->size, natural_align(s->size),
+                            flags | SLAB_CACHE_DMA);
     }
-}
-
-void kmalloc_init(void)
-{
-    init_caches(0);
 }
 
 bool kmalloc_set_debug(unsigned flags)
@@ -54,7 +47,7 @@ bool kmalloc_set_debug(unsigned flags)
         if (slab_caches[number].slabs)
             return false;
     }
-    init_caches(flags);
+    kmalloc_init(flags & SLAB_DEBUG_FLAGS);
     return true;
 }
 
@@ -98,19 +91,43 @@ void *kmalloc_any(size_t size, gfp_t gfp)
     return slab_alloc_any(zone == ZONE_DMA ? dma_number(size) : kmalloc_number(size), gfp);
 }
 
+/* The first page of a block of kmalloc()'s; NULL if there is none at this address. */
+static struct page *kmalloc_block(const void *block)
+{
+    pfn_t pfn = phys_to_pfn(virt_to_phys(block));
+    struct page *page;
+
+    if (pfn >= max_low_pfn || !IS_ALIGNED((uintptr_t)block, PAGE_SIZE))
+        return NULL;
+    page = pfn_to_page(pfn);
+    if (page->free || !page->allocated || page->owner != PAGE_OWNER_SLAB ||
+        page->index != SLAB_INDEX_KMALLOC)
+        return NULL;
+    return page;
+}
+
+bool kmalloc_free_pages(const void *block)
+{
+    struct page *page = kmalloc_block(block);
+
+    if (!page)
+        return false;
+    page_set_owner(page, PAGE_OWNER_NONE, 0);
+    __free_pages(page, page->order);
+    return true;
+}
+
 size_t ksize(const void *object)
 {
     const struct slab *slab = slab_of(object);
-    pfn_t pfn = phys_to_pfn(virt_to_phys(object));
     const struct page *page;
 
     if (!object)
         return 0;
     if (slab)
         return slab_cache(slab)->size;
-    page = pfn < max_low_pfn ? pfn_to_page(pfn) : NULL;
-    if (page && page->allocated && page->owner == PAGE_OWNER_SLAB &&
-        page->index == SLAB_INDEX_KMALLOC)
+    page = kmalloc_block(object);
+    if (page)
         return PAGE_SIZE << page->order;
     finding("ksize(%p): not from kmalloc()", object);
     return 0;

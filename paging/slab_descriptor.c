@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the descriptors of slabs lie: pages cut into pieces, which go back when they are empty. */
 #include "lib/bitmap.h"
+#include "lib/inject.h"
 #include "lib/list.h"
 #include "lib/string.h"
 #include "paging/preempt.h"
@@ -79,15 +80,15 @@ struct slab *slab_descriptor_alloc(uint32_t objects, gfp_t gfp)
     return slab;
 }
 
-void slab_descriptor_free(struct slab *slab)
+void slab_descriptor_free(struct slab *slab, uint32_t objects)
 {
     struct descriptor_page *page = (struct descriptor_page *)ALIGN_DOWN((virt_t)slab, PAGE_SIZE);
-    uint32_t count = pieces_for(slab_cache(slab)->objects);
+    uint32_t count = pieces_for(objects);
 
     bitmap_clear_range(page->map, (uint32_t)((uintptr_t)slab % PAGE_SIZE / SLAB_DESCRIPTOR_BYTES),
                        count);
     page->used -= count;
-    if (page->used > pieces_of(sizeof(*page)))
+    if (page->used > pieces_of(sizeof(*page)) || inject(slab_keep_descriptors, slab))
         return;
     list_del(&page->link);
     free_pages(page, 0);

@@ -29,10 +29,11 @@ struct slab_stack {
 };
 
 struct kmem_cache {
-    uint32_t number; /* 0: not in use */
-    uint32_t size;   /* as asked for, in whole words */
-    uint32_t stride; /* from one object to the next */
-    uint32_t lead;   /* from the slab's start to the first */
+    uint32_t number;  /* 0: not in use */
+    uint32_t size;    /* as asked for */
+    uint32_t stride;  /* from one object to the next */
+    uint32_t inverse; /* 2^32 divided by it */
+    uint32_t lead;    /* from the slab's start to the first */
     uint32_t objects, order;
     uint32_t capacity,
         batch; /* of the stack; how many it takes from the slabs, or gives, at once */

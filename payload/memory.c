@@ -113,7 +113,9 @@ bool memory_init(void)
     built.init_tsc = rdtsc() - start;
     for (unsigned i = 0; i < MAX_NR_ZONES; i++)
         built.present_pages += zone_get((enum zone_type)i)->present_pages;
-    return slab_init();
+    if (!slab_init())
+        return false;
+    return !setup.options.slab_debug || kmalloc_set_debug(SLAB_RED_ZONE | SLAB_POISON);
 }
 
 void memory_init_cost(uint64_t *tsc, uint32_t *pages)
