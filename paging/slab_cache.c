@@ -159,7 +159,7 @@ void kmem_cache_destroy(struct kmem_cache *cache)
     preempt_disable();
     out = cache->slabs * cache->objects - cache->free;
     if (out)
-        finding("%s: destroyed with %u objects in use", cache->name, out);
+        finding("%s: destroyed, objects in use: %u", cache->name, out);
     release_slabs(cache, &cache->partial, false);
     release_slabs(cache, &cache->full, false);
     set_room(cache->number, 0);

@@ -44,6 +44,7 @@ test_place_SRCS := loader/place.c lib/prng.c
 test_prng_SRCS := lib/prng.c
 test_report_SRCS := payload/report.c lib/crc32c.c lib/format.c lib/prng.c
 test_shrinker_SRCS := lib/prng.c
+test_slab_SRCS := $(wildcard paging/slab*.c) paging/kmalloc.c lib/bitmap.c lib/prng.c
 test_string_SRCS := lib/string.c lib/str_copy.c lib/prng.c
 test_trace_marks_SRCS := payload/trace.c lib/option.c lib/str_copy.c lib/prng.c
 test_transfer_SRCS := lib/format.c lib/prng.c
@@ -53,6 +54,9 @@ test_vmalloc_SRCS := paging/vmalloc.c paging/ioremap.c paging/layout.c lib/bitma
 UNIT_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter \
 	-Wno-sign-compare -I.
+
+# Here preemption is counted.
+$(foreach f,test_slab kmalloc $(basename $(notdir $(wildcard paging/slab*.c))),$(eval $(f)_CFLAGS := -DPREEMPT_UNDER_TEST))
 
 UNIT_NAMES := $(patsubst ci/unit/%.c,%,$(sort $(wildcard ci/unit/test_*.c)))
 UNIT_TESTS := $(UNIT_NAMES:%=$(BUILD)/host/%)
