@@ -95,7 +95,7 @@ static inline void kfree(const void *object);
 /* How many bytes may be used where kmalloc() gave `object`. */
 size_t ksize(const void *object);
 
-/* Shrinks all caches. */
+/* Shrinks all caches; the page allocator does so when it needs memory (paging/shrinker.h). */
 uint32_t slab_shrink_all(void);
 
 struct slab_info {

@@ -95,6 +95,7 @@ bool slab_init(void)
         this_cpu()->slab_top[number] = stacks[number].slot;
     memset(slab_wrong_bits, 0xff, sizeof(slab_wrong_bits));
     kmalloc_init(0);
+    slab_shrinker_init();
     return true;
 }
 

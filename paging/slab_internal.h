@@ -124,6 +124,9 @@ const char *slab_free_fault(const struct kmem_cache *cache, const void *object);
 /* paging/slab_cache.c. Sets up the cache of this number, without any object. */
 void slab_cache_init(unsigned number, const char *name, size_t size, size_t align, unsigned flags);
 
+/* paging/slab_shrinker.c. Lets the page allocator ask for what the caches keep. */
+void slab_shrinker_init(void);
+
 /* paging/kmalloc.c. The caches of kmalloc(). */
 void kmalloc_init(unsigned flags);
 

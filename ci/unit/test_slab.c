@@ -9,6 +9,7 @@
 #include "ci/unit/unit.h"
 #include "lib/finding.h"
 #include "lib/inject.h"
+#include "paging/shrinker.h"
 #include "paging/slab.h"
 
 #define NR_PFN 1024u
@@ -37,6 +38,7 @@ static struct {
     char text[200];
     bool nested; /* an operation within alloc_pages() */
     const char *injected;
+    struct shrinker *shrinker;
 } m;
 
 struct page *mem_map = m.map;
@@ -65,6 +67,11 @@ void finding(const char *fmt, ...)
     assert_true(vsnprintf(m.text, sizeof(m.text), fmt, args) <= 111);
     va_end(args);
     m.findings++;
+}
+
+void register_shrinker(struct shrinker *shrinker)
+{
+    m.shrinker = shrinker;
 }
 
 static void any_operation(void);
@@ -280,14 +287,32 @@ static void change_named(void)
     assert_non_null(m.named[which]);
 }
 
+/* As the page allocator asks, which is with preemption off. */
+static void reclaim(void)
+{
+    enum zone_type zone = one_in(&m.prng, 3) ? ZONE_DMA : ZONE_HIGHMEM;
+    uint32_t used, freed;
+
+    m.cpu.preempt_count++;
+    if (one_in(&m.prng, 2))
+        m.shrinker->scan_objects(m.shrinker, zone, 1);
+    used = m.used_pages;
+    freed = m.shrinker->scan_objects(m.shrinker, zone, NR_PFN);
+    assert_int_equal(m.shrinker->count_objects(m.shrinker, zone), 0);
+    m.cpu.preempt_count--;
+    assert_true(freed <= used - m.used_pages); /* pages of descriptors besides */
+}
+
 static void any_operation(void)
 {
     uint32_t dice = prng_below(&m.prng, 1000);
 
     if (dice < 2)
         change_named();
-    else if (dice < 6)
+    else if (dice < 4)
         slab_shrink_all();
+    else if (dice < 7)
+        reclaim();
     else if (dice < 10)
         m.limit = between(&m.prng, 1, NR_PFN);
     else if ((dice < 560 && m.nr_live < LIVE_MAX - 8) || m.nr_live == 0)

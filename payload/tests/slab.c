@@ -13,6 +13,7 @@
  * end.
  */
 #include "lib/string.h"
+#include "paging/shrinker.h"
 #include "paging/slab.h"
 #include "payload/suite.h"
 #include "payload/tests/slab_held.h"
@@ -265,6 +266,30 @@ static void case_slabs_go(struct test *t)
     end(t);
 }
 
+/* Free objects that a stack keeps go when the page allocator wants memory. */
+static void case_reclaim(struct test *t)
+{
+    struct slab_info info;
+    uint32_t freed;
+
+    if (!begin(t, 64))
+        return;
+    cache = kmem_cache_create("kept", PAGE_SIZE, 0, 0);
+    if (!TEST_CHECK(t, cache != NULL, "no cache of pages")) {
+        end(t);
+        return;
+    }
+    for (void *object; held.count < 64 && (object = kmem_cache_alloc(cache, GFP_KERNEL));)
+        slab_held_add(&held, object, PAGE_SIZE, cache);
+    while (held.count)
+        give_back(t, 0);
+    kmem_cache_info(cache, &info);
+    freed = shrink_pages(ZONE_NORMAL, info.slabs);
+    TEST_CHECK(t, info.slabs > 0 && freed >= info.slabs, "%u pages reclaimed, %u were kept", freed,
+               info.slabs);
+    end(t);
+}
+
 /* To the last page, and back; once more with what is left over from other sizes. */
 static void case_exhaustion(struct test *t)
 {
@@ -309,8 +334,13 @@ static void case_exhaustion(struct test *t)
 }
 
 static const struct test_case cases[] = {
-    {"sizes", case_sizes}, {"torture", case_torture},   {"zero_and_dma", case_zero_and_dma},
-    {"named", case_named}, {"slabs_go", case_slabs_go}, {"exhaustion", case_exhaustion},
+    {"sizes", case_sizes},
+    {"torture", case_torture},
+    {"zero_and_dma", case_zero_and_dma},
+    {"named", case_named},
+    {"slabs_go", case_slabs_go},
+    {"reclaim", case_reclaim},
+    {"exhaustion", case_exhaustion},
 };
 
 SUITE(slab) = {
