@@ -103,6 +103,18 @@ void test_log(struct test *t, const char *fmt, ...)
     report_note(CASE_INDENT, "%s", text);
 }
 
+void test_record(struct test *t, const char *fmt, ...)
+{
+    char text[REPORT_LINE_MAX];
+    va_list args;
+
+    (void)t;
+    va_start(args, fmt);
+    vformat(text, sizeof(text), fmt, args);
+    va_end(args);
+    report_note(0, "%s", text);
+}
+
 void test_metric(struct test *t, const char *name, uint64_t value, const char *unit)
 {
     report_metric(t->suite->name, name, value, unit);

@@ -92,6 +92,9 @@ void test_log(struct test *t, const char *fmt, ...) __printf(2, 3);
         holds;                         \
     })
 
+/* A line for the host side, which begins with "# " and a word that says what kind it is. */
+void test_record(struct test *t, const char *fmt, ...) __printf(2, 3);
+
 /* # metric SUITE.NAME VALUE UNIT; units: see the report format. */
 void test_metric(struct test *t, const char *name, uint64_t value, const char *unit);
 

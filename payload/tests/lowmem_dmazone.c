@@ -32,6 +32,7 @@ struct buffer {
     struct page *page;
     unsigned order;
     bool of_pool;
+    uint32_t serial; /* no other buffer held has it */
 };
 
 static struct state {
@@ -89,10 +90,10 @@ static const char *dmazone_start(struct lab *lab)
     return NULL;
 }
 
-/* What nobody else would write to a frame. */
-static uint32_t stamp_of(const struct page *page)
+/* What only the holder of this buffer would write to its page i. */
+static uint32_t stamp_of(const struct buffer *buffer, unsigned i)
 {
-    return hash32(page_to_pfn(page) ^ 0x69736121);
+    return hash32(hash32(buffer->serial + 1) ^ (page_to_pfn(buffer->page) + i));
 }
 
 static void check_place(struct lab *lab, const struct buffer *buffer)
@@ -116,9 +117,10 @@ static bool take_buffer(struct lab *lab, struct buffer *buffer)
         buffer->page = lab_alloc(lab, GFP_DMA, buffer->order, isa_owner.id, 0);
     if (!buffer->page)
         return false;
+    buffer->serial = (uint32_t)lab->done;
     check_place(lab, buffer);
     for (unsigned i = 0; i < 1u << buffer->order; i++)
-        *(uint32_t *)lowmem_page_address(buffer->page + i) = stamp_of(buffer->page + i);
+        *(uint32_t *)lowmem_page_address(buffer->page + i) = stamp_of(buffer, i);
     return true;
 }
 
@@ -127,9 +129,9 @@ static void check_stamps(struct lab *lab, const struct buffer *buffer)
     for (unsigned i = 0; i < 1u << buffer->order; i++) {
         uint32_t found = *(uint32_t *)lowmem_page_address(buffer->page + i);
 
-        TEST_CHECK(lab->t, found == stamp_of(buffer->page + i),
+        TEST_CHECK(lab->t, found == stamp_of(buffer, i),
                    "ISA buffer at physical 0x%llx holds 0x%08x, 0x%08x wanted",
-                   addr_number(page_to_phys(buffer->page + i)), found, stamp_of(buffer->page + i));
+                   addr_number(page_to_phys(buffer->page + i)), found, stamp_of(buffer, i));
     }
 }
 

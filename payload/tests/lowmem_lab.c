@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "payload/tests/lowmem_lab.h"
+#include "lib/inject.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "paging/pgtable.h"
 #include "paging/vmalloc.h"
-#include "payload/report.h"
 #include "payload/setup.h"
 #include "payload/tests/lowmem_ballast.h"
 #include "payload/tests/lowmem_map.h"
@@ -16,6 +16,7 @@
 #define PAGES_OF_MIB(mib) ((uint32_t)((mib) << (20 - PAGE_SHIFT)))
 #define DMA_LEFT PAGES_OF_MIB(8) /* two whole blocks, which any machine has */
 #define NEVER_TIMES 12u          /* a remedy that lasts so many times as long lasts */
+#define REFUSED_AT 100u          /* the step that a mutation breaks */
 #define STEPS_A_PAGE 64u         /* without a wedge by then, "none" is given up */
 
 static struct {
@@ -84,8 +85,10 @@ void lab_note_failure(struct lab *lab, gfp_t gfp, unsigned order)
 struct page *lab_alloc(struct lab *lab, gfp_t gfp, unsigned order, unsigned owner, uint32_t index)
 {
     uint64_t start = rdtsc();
-    struct page *page = alloc_pages(gfp, order);
+    struct page *page = NULL;
 
+    if (lab->done != REFUSED_AT || !inject(lab_refuse, lowmem_dmazone))
+        page = alloc_pages(gfp, order);
     spent_add(order, rdtsc() - start);
     if (!page)
         lab_note_failure(lab, gfp, order);
@@ -296,12 +299,12 @@ static void say_begin(const struct lab *lab)
 {
     const char *about = lab->use < 0 ? NULL : lab->workload->uses[lab->use].about;
 
-    report_line("# lab begin %s.%s %s %llu", test_suite_name(lab->t), test_case_name(lab->t),
+    test_record(lab->t, "lab begin %s.%s %s %llu", test_suite_name(lab->t), test_case_name(lab->t),
                 lab->workload->unit, (unsigned long long)lab->limit);
     for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
         const struct zone *zone = zone_get((enum zone_type)z);
 
-        report_line("# lab zone %s %u %u %u", zone->name, zone->start_pfn, zone->end_pfn,
+        test_record(lab->t, "lab zone %s %u %u %u", zone->name, zone->start_pfn, zone->end_pfn,
                     zone->present_pages);
     }
     if (about)
@@ -317,8 +320,8 @@ static void run_open(struct lab *lab)
 
     lab->limit = limit_of(lab, lab->use < 0 ? NULL : results_none(lab->workload));
     say_begin(lab);
-    map_tell_owners();
-    map_write("start");
+    map_tell_owners(lab->t);
+    map_write(lab->t, "start");
     samples_begin(lab);
     verdict = run_steps(lab);
     samples_end(lab);
@@ -326,10 +329,10 @@ static void run_open(struct lab *lab)
         note_state(&lab->failure, ZONE_NORMAL);
     drain_all_pages();
     if (verdict == VERDICT_WEDGED)
-        map_write("wedge");
+        map_write(lab->t, "wedge");
     result_tell(lab, verdict);
     end_workload();
-    map_write("end");
+    map_write(lab->t, "end");
 }
 
 /* Is the case to be run at all? */

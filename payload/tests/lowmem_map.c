@@ -3,7 +3,6 @@
 #include "lib/string.h"
 #include "paging/page_alloc.h"
 #include "paging/page_owner.h"
-#include "payload/report.h"
 #include "payload/tests/lowmem_ballast.h"
 
 #define CELLS_MAX 1024u
@@ -25,6 +24,7 @@ struct cell {
 
 /* A line that is being written. */
 struct line {
+    struct test *t;
     const char *when;
     pfn_t first;
     unsigned cells;
@@ -63,11 +63,11 @@ void map_begin(void)
         step *= 2;
 }
 
-void map_tell_owners(void)
+void map_tell_owners(struct test *t)
 {
     for (unsigned id = 0; id < NR_PAGE_OWNERS; id++)
         if (page_owner_of_id(id))
-            report_line("# lab owner %c %s", page_owner_of_id(id)->letter,
+            test_record(t, "lab owner %c %s", page_owner_of_id(id)->letter,
                         page_owner_of_id(id)->name);
 }
 
@@ -118,7 +118,7 @@ static void line_flush(struct line *line)
     if (line->cells == 0)
         return;
     line->text[line->cells] = '\0';
-    report_line("# lab map %s %u %u %s", line->when, line->first, step, line->text);
+    test_record(line->t, "lab map %s %u %u %s", line->when, line->first, step, line->text);
     line->cells = 0;
 }
 
@@ -148,9 +148,9 @@ static void write_pageblock(struct line *line, pfn_t start)
     }
 }
 
-void map_write(const char *when)
+void map_write(struct test *t, const char *when)
 {
-    struct line line = {.when = when};
+    struct line line = {.t = t, .when = when};
 
     for (unsigned i = 0; i < nr_pageblocks(); i++) {
         if (left_out[i])

@@ -10,15 +10,15 @@
  * Context: boot thread, one run at a time.
  */
 
-#include "lib/types.h"
+#include "payload/suite.h"
 
 /* Looks which pageblocks are ballast, for all maps of a run. */
 void map_begin(void);
 
 /* Writes a line for each owner there is. */
-void map_tell_owners(void);
+void map_tell_owners(struct test *t);
 
 /* Writes the map; when: "start", "wedge" or "end". The per-CPU lists must be empty. */
-void map_write(const char *when);
+void map_write(struct test *t, const char *when);
 
 #endif

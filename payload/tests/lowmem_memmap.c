@@ -17,6 +17,7 @@
  * blocks on the way.
  */
 #include "lib/format.h"
+#include "lib/inject.h"
 #include "payload/tests/lowmem_lab.h"
 
 #define GIB_DEFAULT 64u
@@ -24,6 +25,8 @@
 #define FRAMES_A_GIB (1u << (30 - PAGE_SHIFT))
 #define BLOCKS_MAX (GIB_MAX * 6u)
 #define METRIC_NAME_MAX 48
+#define TOLD_MAX 7u /* 1, 2, 4, ... 64 GiB */
+#define TOLD_TEXT_MAX 64
 
 /* What a machine's frames cost, by use; the first is "none". */
 static const struct descriptors {
@@ -37,6 +40,8 @@ static struct state {
     unsigned nr_blocks;
     uint32_t gib; /* the machine that is simulated */
     uint32_t lowmem_pages;
+    uint32_t left_mib[TOLD_MAX]; /* with 1, 2, 4, ... GiB */
+    unsigned nr_left;
 } state;
 
 static struct page_owner map_owner = {.name = "descriptors", .letter = 'd'};
@@ -79,7 +84,8 @@ static bool take(struct lab *lab, unsigned order)
     if (!page)
         return false;
     state.block[state.nr_blocks] = page;
-    state.order[state.nr_blocks++] = (uint8_t)order;
+    state.order[state.nr_blocks] = (uint8_t)order;
+    state.nr_blocks++;
     return true;
 }
 
@@ -89,8 +95,7 @@ static void tell_left(const struct lab *lab, uint32_t gib)
     uint32_t left = free_lowmem(), permille = left * UINT64_C(1000) / state.lowmem_pages;
     char metric[METRIC_NAME_MAX];
 
-    test_log(lab->t, "%s: with %u GiB %u of %u KiB of lowmem are left, %u permille", name, gib,
-             left * 4, state.lowmem_pages * 4, permille);
+    state.left_mib[state.nr_left++] = left >> (20 - PAGE_SHIFT);
     format(metric, sizeof(metric), "%s_left_%ug", name, gib);
     test_metric(lab->t, metric, left * 4, "KiB");
     format(metric, sizeof(metric), "%s_left_%ug_share", name, gib);
@@ -115,8 +120,24 @@ static enum lab_step memmap_step(struct lab *lab)
     return LAB_GOES_ON;
 }
 
+/* One line for people. */
+static void say_left(const struct lab *lab)
+{
+    char text[TOLD_TEXT_MAX];
+    int at = 0;
+
+    for (unsigned i = 0; i < state.nr_left && at < TOLD_TEXT_MAX; i++)
+        at += format(text + at, sizeof(text) - (size_t)at, " %u", state.left_mib[i]);
+    if (at)
+        test_log(lab->t, "%s: MiB of %u left with 1, 2, 4, ... GiB:%s", test_case_name(lab->t),
+                 state.lowmem_pages >> (20 - PAGE_SHIFT), text);
+}
+
 static void memmap_end(struct lab *lab)
 {
+    say_left(lab);
+    if (state.nr_blocks && inject(memmap_lose_block, lowmem_memmap))
+        state.nr_blocks--;
     while (state.nr_blocks) {
         state.nr_blocks--;
         lab_free(lab, state.block[state.nr_blocks], state.order[state.nr_blocks]);

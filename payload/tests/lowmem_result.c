@@ -2,7 +2,6 @@
 #include "payload/tests/lowmem_result.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "payload/report.h"
 #include "payload/tests/lowmem_samples.h"
 #include "payload/tests/lowmem_spent.h"
 
@@ -65,7 +64,7 @@ static bool most_spent(struct spent *spent)
     return found;
 }
 
-static void tell_events(void)
+static void tell_events(const struct lab *lab)
 {
     const struct page_alloc_events *e = page_alloc_events();
     const struct {
@@ -88,24 +87,24 @@ static void tell_events(void)
 
     for (unsigned order = 0; order < NR_ORDERS; order++)
         if (e->failed[order])
-            report_line("# lab failed %u %u", order, e->failed[order]);
+            test_record(lab->t, "lab failed %u %u", order, e->failed[order]);
     for (unsigned z = 0; z < MAX_NR_ZONES; z++)
         if (e->below[z][WMARK_MIN] | e->below[z][WMARK_LOW] | e->below[z][WMARK_HIGH])
-            report_line("# lab below %s %u %u %u", zone_get((enum zone_type)z)->name,
+            test_record(lab->t, "lab below %s %u %u %u", zone_get((enum zone_type)z)->name,
                         e->below[z][WMARK_MIN], e->below[z][WMARK_LOW], e->below[z][WMARK_HIGH]);
     for (unsigned i = 0; i < ARRAY_SIZE(events); i++)
         if (events[i].count)
-            report_line("# lab events %s %u", events[i].name, events[i].count);
+            test_record(lab->t, "lab events %s %u", events[i].name, events[i].count);
 }
 
-static void tell_spent(void)
+static void tell_spent(const struct lab *lab)
 {
     for (unsigned order = 0; order < NR_ORDERS; order++) {
         struct spent s;
 
         if (spent_get(order, &s))
-            report_line("# lab spent %u %u %u %u %u %u %s", order, s.count, s.p50, s.p90, s.p99,
-                        s.max, spent_unit());
+            test_record(lab->t, "lab spent %u %u %u %u %u %u %s", order, s.count, s.p50, s.p90,
+                        s.p99, s.max, spent_unit());
     }
 }
 
@@ -119,7 +118,7 @@ static void tell_end(const struct lab *lab, enum lab_verdict verdict)
     const struct lab_failure *f = &lab->failure;
     bool wedged = verdict == VERDICT_WEDGED;
 
-    report_line("# lab end %llu %s %u %s %u %u %u %d", (unsigned long long)lab->done,
+    test_record(lab->t, "lab end %llu %s %u %s %u %u %u %d", (unsigned long long)lab->done,
                 verdict_names[verdict], wedged ? f->order : 0, wedged ? wanted_zone(f) : "-",
                 f->free[ZONE_DMA], f->free[ZONE_NORMAL], f->free[ZONE_HIGHMEM], f->largest);
 }
@@ -198,10 +197,10 @@ void result_tell(struct lab *lab, enum lab_verdict verdict)
 
     most_spent(&spent);
     *result = (struct lab_result){true, test_case_name(lab->t), lab->done, verdict, spent.p50};
-    tell_events();
-    tell_spent();
+    tell_events(lab);
+    tell_spent(lab);
     tell_end(lab, verdict);
-    report_line("# lab result %s %s %llu %s %llu %u", lab->workload->name, result->name,
+    test_record(lab->t, "lab result %s %s %llu %s %llu %u", lab->workload->name, result->name,
                 (unsigned long long)lab->done, verdict_names[verdict],
                 (unsigned long long)times_of_none(result, 100), spent.p50);
     tell_metrics(lab, verdict, &spent);

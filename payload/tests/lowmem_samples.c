@@ -3,11 +3,10 @@
 #include "drivers/clock.h"
 #include "lib/format.h"
 #include "lib/x86/cpu.h"
-#include "payload/report.h"
 
 #define KEPT_MAX 64u
-#define FIRST_PART 64u      /* of a second */
-#define SAMPLES_A_STEP 16u  /* then half as often */
+#define FIRST_PART 1024u    /* of a second */
+#define SAMPLES_A_STEP 8u   /* then half as often */
 #define COUNTS_TEXT_MAX 100 /* "FREE N0 ... N10" */
 
 struct sample {
@@ -29,25 +28,25 @@ static uint32_t ms_since_start(uint64_t tsc)
     return (uint32_t)((tsc - start_tsc - paused_tsc) * 1000 / clock_tsc_hz());
 }
 
-static void write_zone(const struct sample *sample, unsigned z)
+static void write_zone(const struct lab *lab, const struct sample *sample, unsigned z)
 {
     char text[COUNTS_TEXT_MAX];
     int at = format(text, sizeof(text), "%u", sample->free[z]);
 
     for (unsigned order = 0; order < NR_ORDERS && at > 0 && at < COUNTS_TEXT_MAX; order++)
         at += format(text + at, sizeof(text) - (size_t)at, " %u", sample->counts[z].nr_free[order]);
-    report_line("# lab sample %u %llu %s %s", sample->ms, (unsigned long long)sample->done,
+    test_record(lab->t, "lab sample %u %llu %s %s", sample->ms, (unsigned long long)sample->done,
                 zone_get((enum zone_type)z)->name, text);
 }
 
-static void write_kept(void)
+static void write_kept(const struct lab *lab)
 {
     uint64_t start = rdtsc();
 
     for (unsigned i = 0; i < nr_kept; i++)
         for (unsigned z = 0; z < MAX_NR_ZONES; z++)
             if (zone_get((enum zone_type)z)->present_pages)
-                write_zone(&kept[i], z);
+                write_zone(lab, &kept[i], z);
     nr_kept = 0;
     paused_tsc += rdtsc() - start;
 }
@@ -67,7 +66,7 @@ void samples_take(const struct lab *lab)
         part /= 2;
     cost_tsc += rdtsc() - start;
     if (nr_kept == KEPT_MAX)
-        write_kept();
+        write_kept(lab);
     samples_due_tsc = rdtsc() + clock_tsc_hz() / part;
 }
 
@@ -84,7 +83,7 @@ void samples_end(const struct lab *lab)
 {
     samples_take(lab);
     end_tsc = rdtsc() - paused_tsc;
-    write_kept();
+    write_kept(lab);
 }
 
 uint32_t samples_run_ms(void)

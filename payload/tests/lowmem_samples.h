@@ -3,8 +3,8 @@
 #define PAYLOAD_TESTS_LOWMEM_SAMPLES_H
 
 /*
- * Samples of the zones over a run: first every 64th of a second, half as often after every 16
- * samples, in the end one a second; so a short run has a curve too. They are taken from the counts
+ * Samples of the zones over a run: first about every ms, half as often after every 8 samples, in
+ * the end one a second; so a short run has a curve too. They are taken from the counts
  * that the allocator keeps anyway, and written once there are many, or at the end, with the clock
  * stopped: what they cost is measured.
  *
