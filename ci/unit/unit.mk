@@ -32,6 +32,7 @@ test_kmap_SRCS := paging/wait.c paging/kmap.c paging/kmap_local.c paging/layout.
 test_kmap_range_SRCS := paging/wait.c paging/layout.c lib/prng.c
 test_list_SRCS := lib/prng.c
 test_load_options_SRCS := loader/options.c lib/prng.c
+test_lowmem_spent_SRCS := payload/tests/lowmem_spent.c lib/prng.c
 test_mbi_SRCS := loader/mbi.c loader/memory_map.c $(test_boot_facts_SRCS)
 test_memmap_SRCS := paging/memmap.c lib/format.c lib/prng.c
 test_option_SRCS := lib/option.c lib/prng.c

@@ -2,12 +2,10 @@
 #include "payload/tests/lowmem_spent.h"
 #include "drivers/clock.h"
 #include "lib/string.h"
-#include "lib/x86/cpu.h"
 #include "paging/fragmentation.h"
 
 #define PARTS_SHIFT 4u
 #define NR_BUCKETS ((32u - PARTS_SHIFT + 1u) * SPENT_PARTS)
-#define EMPTY_TRIES 16u
 
 _Static_assert(SPENT_PARTS == 1u << PARTS_SHIFT, "parts are a power of two");
 
@@ -16,17 +14,12 @@ static struct {
     uint32_t count, max;
 } spent_by_order[NR_ORDERS];
 
-static uint64_t empty; /* counts between two readings with nothing between them */
+static uint64_t empty_counts;
 
-void spent_begin(void)
+void spent_begin(uint64_t empty)
 {
     memset(spent_by_order, 0, sizeof(spent_by_order));
-    empty = UINT64_MAX;
-    for (unsigned i = 0; i < EMPTY_TRIES; i++) {
-        uint64_t start = rdtsc();
-
-        empty = MIN(empty, rdtsc() - start);
-    }
+    empty_counts = empty;
 }
 
 /* The first SPENT_PARTS values have a bucket each, then each power of two has as many. */
@@ -53,7 +46,8 @@ static uint32_t bucket_last(unsigned bucket)
 
 void spent_add(unsigned order, uint64_t counts)
 {
-    uint32_t value = (uint32_t)MIN(counts > empty ? counts - empty : 0, (uint64_t)UINT32_MAX);
+    uint32_t value =
+        (uint32_t)MIN(counts > empty_counts ? counts - empty_counts : 0, (uint64_t)UINT32_MAX);
 
     if (order >= NR_ORDERS)
         return;

@@ -15,8 +15,8 @@
 
 #define SPENT_PARTS 16u
 
-/* Forgets all, and measures what reading the counter costs by itself, which is subtracted. */
-void spent_begin(void);
+/* Forgets all. empty: what reading the counter twice counts by itself, to be subtracted. */
+void spent_begin(uint64_t empty);
 
 /* An allocation of this order (up to MAX_ORDER) took so many counts. */
 void spent_add(unsigned order, uint64_t counts);
