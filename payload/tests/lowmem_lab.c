@@ -274,6 +274,8 @@ void lab_abandon(void)
 {
     if (!run.is_open)
         return;
+    /* What the fault left of the workload may bring the next one. */
+    ballast_close();
     end_workload();
     give_all_back();
     page_alloc_tune(&run.tuning_before);

@@ -25,7 +25,8 @@
 #define FRAMES_A_GIB (1u << (30 - PAGE_SHIFT))
 #define BLOCKS_MAX (GIB_MAX * 6u)
 #define METRIC_NAME_MAX 48
-#define TOLD_MAX 7u /* 1, 2, 4, ... 64 GiB */
+#define LOWMEM_LEAST 8192u /* 32 MiB, for 2 GiB */
+#define TOLD_MAX 7u        /* 1, 2, 4, ... 64 GiB */
 #define TOLD_TEXT_MAX 64
 
 /* What a machine's frames cost, by use; the first is "none". */
@@ -164,6 +165,7 @@ static const struct lab_workload memmap = {
     .step = memmap_step,
     .end = memmap_end,
     .whole_lowmem = true,
+    .lowmem_least = LOWMEM_LEAST,
     .limit_none = GIB_MAX + 1,
 };
 

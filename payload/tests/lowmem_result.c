@@ -29,7 +29,8 @@ uint64_t results_seed(void)
 
 const struct lab_result *results_none(const struct lab_workload *workload)
 {
-    if (of_workload != workload || !results[0].is_there || results[0].verdict != VERDICT_WEDGED)
+    if (of_workload != workload || !results[0].is_there || results[0].verdict != VERDICT_WEDGED ||
+        results[0].done == 0)
         return NULL;
     return &results[0];
 }
@@ -165,6 +166,8 @@ static void tell_metrics(struct lab *lab, enum lab_verdict verdict, const struct
 
 static void judge_none(struct lab *lab, enum lab_verdict verdict)
 {
+    if (verdict == VERDICT_WEDGED && lab->done == 0)
+        test_skip(lab->t, "wedged by the first step");
     if (verdict != VERDICT_NEVER)
         return;
     if (lab->workload->must_wedge)
