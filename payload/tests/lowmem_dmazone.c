@@ -39,7 +39,7 @@ static struct state {
     struct buffer held[BUFFERS_HELD]; /* a ring: the oldest goes first */
     struct page *pool[POOL_BUFFERS];  /* those that are not held */
     unsigned nr_pool;
-    struct page **cache;
+    pfn_t *cache; /* the frames of its pages */
     uint32_t nr_cache, max_cache;
 } state;
 
@@ -151,10 +151,10 @@ static void shrink_cache(struct lab *lab, uint32_t count)
 {
     for (; count && state.nr_cache; count--) {
         uint32_t index = prng_below(lab->prng, state.nr_cache);
-        struct page *page = state.cache[index];
+        pfn_t pfn = state.cache[index];
 
         state.cache[index] = state.cache[--state.nr_cache];
-        lab_free(lab, page, 0);
+        lab_free(lab, pfn_to_page(pfn), 0);
     }
 }
 
@@ -168,7 +168,7 @@ static void grow_cache(struct lab *lab)
             return;
         }
         *(uint32_t *)lowmem_page_address(page) = 0;
-        state.cache[state.nr_cache++] = page;
+        state.cache[state.nr_cache++] = page_to_pfn(page);
     }
 }
 

@@ -98,7 +98,7 @@ static void tell_left(const struct lab *lab, uint32_t gib)
 
     state.left_mib[state.nr_left++] = left >> (20 - PAGE_SHIFT);
     format(metric, sizeof(metric), "%s_left_%ug", name, gib);
-    test_metric(lab->t, metric, left * 4, "KiB");
+    test_metric(lab->t, metric, (uint64_t)left * (PAGE_SIZE / 1024), "KiB");
     format(metric, sizeof(metric), "%s_left_%ug_share", name, gib);
     test_metric(lab->t, metric, permille, "permille");
 }

@@ -151,8 +151,8 @@ static void tell_metrics(struct lab *lab, enum lab_verdict verdict, const struct
 
     if (verdict == VERDICT_WEDGED) {
         metric(lab, "wedge", lab->done, "count");
-        metric(lab, "free_dma", f->free[ZONE_DMA] * KIB_A_PAGE, "KiB");
-        metric(lab, "free_normal", f->free[ZONE_NORMAL] * KIB_A_PAGE, "KiB");
+        metric(lab, "free_dma", (uint64_t)f->free[ZONE_DMA] * KIB_A_PAGE, "KiB");
+        metric(lab, "free_normal", (uint64_t)f->free[ZONE_NORMAL] * KIB_A_PAGE, "KiB");
         metric(lab, "free_high", (uint64_t)f->free[ZONE_HIGHMEM] * KIB_A_PAGE, "KiB");
     }
     if (spent->count) {
