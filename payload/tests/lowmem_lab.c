@@ -51,9 +51,14 @@ static int largest_order(enum zone_type zone)
 
 static void note_state(struct lab_failure *failure, enum zone_type wanted)
 {
+    struct buddy_counts counts;
+
+    zone_buddy_counts(zone_get(wanted), &counts);
+    failure->largest = buddy_largest_order(&counts);
+    failure->unusable = unusable_index(&counts, failure->order);
+    failure->fragmentation = fragmentation_index(&counts, failure->order);
     for (unsigned z = 0; z < MAX_NR_ZONES; z++)
         failure->free[z] = nr_free_pages((enum zone_type)z);
-    failure->largest = largest_order(wanted);
 }
 
 /* Without watermarks there is no reason to keep a block from anyone. */
@@ -121,6 +126,8 @@ static uint32_t lowmem_option(const struct lab_workload *workload)
         [DEPTH_SPARSE] = PAGES_OF_MIB(16), [DEPTH_SMOKE] = PAGES_OF_MIB(64), [DEPTH_FULL] = 0};
     uint32_t pages = by_depth[setup.options.depth];
 
+    if (workload->lowmem_divisor)
+        pages /= workload->lowmem_divisor;
     if (setup.options.lowmem == OPTION_LOWMEM_ALL)
         return UINT32_MAX;
     if (setup.options.lowmem)
@@ -346,6 +353,8 @@ static void run_open(struct lab *lab)
     if (verdict == VERDICT_WEDGED)
         map_write(lab->t, "wedge");
     result_tell(lab, verdict);
+    if (lab->workload->verify)
+        lab->workload->verify(lab);
     end_workload();
     map_write(lab->t, "end");
 }

@@ -102,6 +102,9 @@ struct lab_workload {
     const char *(*start)(struct lab *lab);
     /* One step more. */
     enum lab_step (*step)(struct lab *lab);
+    /* After the last step: looks at all it holds, and fails the case. Not after a fault. May be
+     * NULL. */
+    void (*verify)(struct lab *lab);
     /* Gives everything back, whatever state it is in; called after a fault as well. */
     void (*end)(struct lab *lab);
 
@@ -109,6 +112,7 @@ struct lab_workload {
     bool whole_lowmem;        /* all of it unless lowmem= is given: absolute figures count */
     uint32_t lowmem_least;    /* pages of ZONE_NORMAL without which it means nothing */
     uint32_t highmem_per_low; /* pages of highmem left for each page of lowmem; 0: all of it */
+    uint32_t lowmem_divisor;  /* steps cost much: of what depth= leaves, only that part; 0: all */
     /* More changes to the allocator's tuning for this run. May be NULL. */
     void (*tune)(const struct lab *lab, struct page_alloc_tuning *tuning);
 
@@ -122,7 +126,10 @@ struct lab_failure {
     gfp_t gfp;
     unsigned order;
     uint32_t free[MAX_NR_ZONES];
-    int largest; /* order, in the zone that it was wanted from; -1: nothing */
+    /* In the zone that it was wanted from. */
+    int largest;       /* order; -1: nothing */
+    uint32_t unusable; /* paging/fragmentation.h, permille */
+    int fragmentation; /* the same, or FRAGMENTATION_FITS */
 };
 
 /*

@@ -143,6 +143,9 @@ static void say_end(const struct lab *lab, enum lab_verdict verdict)
             name, done, unit, f->order, wanted_zone(f),
             free_kib < 10240 ? free_kib : free_kib / 1024, free_kib < 10240 ? "KiB" : "MiB",
             f->largest < 0 ? 0 : KIB_A_PAGE << f->largest);
+    if (verdict == VERDICT_WEDGED && f->fragmentation != FRAGMENTATION_FITS)
+        test_log(lab->t, "%s: for order %u, unusable index %u, fragmentation index %d permille",
+                 name, f->order, f->unusable, f->fragmentation);
 }
 
 static void tell_metrics(struct lab *lab, enum lab_verdict verdict, const struct spent *spent)
@@ -154,7 +157,10 @@ static void tell_metrics(struct lab *lab, enum lab_verdict verdict, const struct
         metric(lab, "free_dma", (uint64_t)f->free[ZONE_DMA] * KIB_A_PAGE, "KiB");
         metric(lab, "free_normal", (uint64_t)f->free[ZONE_NORMAL] * KIB_A_PAGE, "KiB");
         metric(lab, "free_high", (uint64_t)f->free[ZONE_HIGHMEM] * KIB_A_PAGE, "KiB");
+        metric(lab, "unusable", f->unusable, "permille");
     }
+    if (verdict == VERDICT_WEDGED && f->fragmentation >= 0)
+        metric(lab, "fragmentation", (uint64_t)f->fragmentation, "permille");
     if (spent->count) {
         metric(lab, "alloc_p50", spent->p50, spent_unit());
         metric(lab, "alloc_p99", spent->p99, spent_unit());
