@@ -124,7 +124,7 @@ static struct page *zones_alloc(gfp_t gfp, unsigned order)
     return NULL;
 }
 
-static bool compact(gfp_t gfp, unsigned order)
+static void compact(gfp_t gfp, unsigned order)
 {
     bool got = false;
 
@@ -138,7 +138,6 @@ static bool compact(gfp_t gfp, unsigned order)
         if (gfp & __GFP_THISZONE)
             break;
     }
-    return got;
 }
 
 static bool reclaim(gfp_t gfp, unsigned order)
@@ -177,16 +176,22 @@ static struct page *alloc_with_reclaim(gfp_t gfp, unsigned order)
         return page;
     reclaiming = true;
     for (unsigned round = 0; round < RECLAIM_ROUNDS && !page; round++) {
-        bool helped = false;
+        bool freed;
 
+        if (tuning->compaction && order > 0) {
+            preempt_enable();
+            compact(gfp, order);
+            preempt_disable();
+            page = zones_alloc(gfp, order);
+        }
+        /* There may be such a block now, in a zone that has to keep it: then reclaim must help. */
+        if (page || !tuning->reclaim)
+            break;
         preempt_enable();
-        if (tuning->compaction && order > 0)
-            helped = compact(gfp, order);
-        if (tuning->reclaim && !helped)
-            helped = reclaim(gfp, order);
+        freed = reclaim(gfp, order);
         preempt_disable();
         page = zones_alloc(gfp, order);
-        if (!helped)
+        if (!freed)
             break;
     }
     reclaiming = false;
