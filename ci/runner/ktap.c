@@ -14,6 +14,7 @@
 #define VERDICT_START "# paeload: "
 #define REFUSED_START "# paeload: REFUSED"
 #define ORACLE_START "# oracle "
+#define LAB_START "# lab "
 
 static const char *const verdict_names[] = {
     [VERDICT_NONE] = "none",   [VERDICT_PASS] = "PASS",       [VERDICT_FAIL] = "FAIL",
@@ -195,6 +196,17 @@ static void add_case(struct ktap *ktap, const char *line, struct result_line *re
     tell(ktap, (struct ktap_event){.kind = KTAP_CASE, .suite = suite, .result = added});
 }
 
+/* What the laboratory tells: for the pictures, and too much to keep as messages. */
+static bool take_lab(struct ktap *ktap, const char *line)
+{
+    if (!starts_with(line, LAB_START))
+        return false;
+    ktap->lab = grow(ktap->lab, ktap->nr_lab, &ktap->lab_room, sizeof(*ktap->lab));
+    ktap->lab[ktap->nr_lab++] = (struct ktap_lab_line){.number = ktap->received,
+                                                       .text = text_copy(line + strlen(LAB_START))};
+    return true;
+}
+
 /* A line inside a suite, without its indent. */
 static void nested_line(struct ktap *ktap, const char *line, double now)
 {
@@ -220,7 +232,7 @@ static void nested_line(struct ktap *ktap, const char *line, double now)
             suite->planned = planned;
     } else if (parse_result(line, &result)) {
         add_case(ktap, line, &result, now);
-    } else if (*line == '#') {
+    } else if (*line == '#' && !take_lab(ktap, line)) {
         append_line(&ktap->pending, line);
     }
 }
@@ -354,8 +366,8 @@ static void top_line(struct ktap *ktap, const char *line, double now)
         ktap->planned = planned;
     } else if (parse_result(line, &result)) {
         suite_result(ktap, &result, now);
-    } else if (starts_with(line, ORACLE_START) || parse_header(ktap, line) ||
-               parse_progress(ktap, line) || parse_metric(ktap, line)) {
+    } else if (starts_with(line, ORACLE_START) || take_lab(ktap, line) ||
+               parse_header(ktap, line) || parse_progress(ktap, line) || parse_metric(ktap, line)) {
         return;
     } else if (*line == '#') {
         words_add(&ktap->notes, "%s", line);
@@ -419,6 +431,7 @@ void ktap_feed(struct ktap *ktap, const char *bytes, size_t length, double now)
         while (ktap->line_length && ktap->line[ktap->line_length - 1] == '\r')
             ktap->line_length--;
         ktap->line[ktap->line_length] = '\0';
+        ktap->received++;
         take_line(ktap, ktap->line, now);
         ktap->line_length = 0;
     }
@@ -446,6 +459,9 @@ void ktap_free(struct ktap *ktap)
         free(ktap->metrics[i].value);
         free(ktap->metrics[i].unit);
     }
+    for (size_t i = 0; i < ktap->nr_lab; i++)
+        free(ktap->lab[i].text);
+    free(ktap->lab);
     free(ktap->suites);
     free(ktap->metrics);
     free(ktap->header);

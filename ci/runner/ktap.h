@@ -71,6 +71,12 @@ struct ktap_metric {
     char *name, *value, *unit; /* name is SUITE.NAME */
 };
 
+/* A line for the pictures of the report: "# lab ..."; see lab_log.h. */
+struct ktap_lab_line {
+    unsigned long number; /* in the log, from 1 */
+    char *text;           /* what follows "# lab " */
+};
+
 /* What the last line said. */
 enum verdict {
     VERDICT_NONE,
@@ -97,7 +103,9 @@ struct ktap {
     unsigned said[OUTCOMES];   /* cases according to the verdict line */
     struct words problems;     /* what is wrong with the log */
     struct words notes;        /* comment lines outside the suites that are none of the others */
-    char *progress_suite;      /* of the newest progress line, or NULL */
+    struct ktap_lab_line *lab;
+    size_t nr_lab, lab_room;
+    char *progress_suite; /* of the newest progress line, or NULL */
     unsigned long progress_done, progress_total;
 
     /* Who wants to know at once; may be NULL. */
@@ -109,10 +117,11 @@ struct ktap {
     bool in_suite; /* the last suite of the list is open */
     char *line;    /* the line that is being received */
     size_t line_length, line_room;
-    char *pending;       /* comment lines that wait for their result line */
-    char *pending_top;   /* the same, of lines at the top level while a suite runs */
-    uint32_t crc;        /* over the lines so far */
-    unsigned long lines; /* as counted by the verdict line */
+    char *pending;          /* comment lines that wait for their result line */
+    char *pending_top;      /* the same, of lines at the top level while a suite runs */
+    uint32_t crc;           /* over the lines so far */
+    unsigned long lines;    /* as counted by the verdict line */
+    unsigned long received; /* all lines, those of the firmware too */
     uint32_t said_crc;
     unsigned long said_lines;
     double last_result; /* when the newest result line came */

@@ -162,6 +162,25 @@ static void failures_with_their_lines(void **state)
     free(log);
 }
 
+/* What the laboratory tells is kept for pictures, and is no message of any case. */
+static void laboratory_lines(void **state)
+{
+    static const char bytes[] = "boot\nKTAP version 1\n    KTAP version 1\n    # Subtest: a\n"
+                                "# lab begin a.b c 1\n    # lab end 1\n    # why\n    not ok 1 b\n"
+                                "not ok 1 a\n# labour\n";
+    struct ktap ktap;
+
+    parse(&ktap, bytes, strlen(bytes));
+    assert_int_equal(ktap.nr_lab, 2);
+    assert_int_equal(ktap.lab[0].number, 5);
+    assert_string_equal(ktap.lab[0].text, "begin a.b c 1");
+    assert_int_equal(ktap.lab[1].number, 6);
+    assert_string_equal(ktap.suites[0].cases[0].messages, "# why\n");
+    assert_null(ktap.suites[0].orphans);
+    assert_int_equal(ktap.notes.count, 1);
+    ktap_free(&ktap);
+}
+
 /* What firmware leaves on the line before the report, with and without a line end of its own. */
 static void firmware_noise(void **state)
 {
@@ -427,6 +446,7 @@ int main(void)
         cmocka_unit_test(whole),
         cmocka_unit_test(in_pieces),
         cmocka_unit_test(failures_with_their_lines),
+        cmocka_unit_test(laboratory_lines),
         cmocka_unit_test(firmware_noise),
         cmocka_unit_test(any_lost_byte),
         cmocka_unit_test(any_changed_bit),
