@@ -35,7 +35,7 @@ $(BUILD)/ci/symtab: ci/symtab.c ci/ci.mk
 
 # The runner.
 RUNNER := $(BUILD)/ci/runner
-RUNNER_SRCS := $(sort $(wildcard ci/runner/*.c ci/oracle/*.c)) lib/crc32c.c
+RUNNER_SRCS := $(sort $(wildcard ci/runner/*.c ci/oracle/*.c)) lib/crc32c.c paging/fragmentation.c
 RUNNER_OBJS := $(RUNNER_SRCS:%.c=$(BUILD)/ci/obj/%.o)
 
 $(BUILD)/ci/obj/%.o: %.c ci/ci.mk
@@ -56,6 +56,8 @@ test_runner_wav_SRCS := ci/runner/wav.c ci/runner/words.c lib/prng.c
 test_runner_table_SRCS := ci/runner/table.c ci/runner/words.c lib/prng.c
 test_runner_image_SRCS := ci/runner/image.c ci/runner/written.c lib/crc32c.c lib/prng.c
 test_runner_inject_SRCS := ci/runner/inject_list.c ci/runner/words.c lib/prng.c
+LAB_LOG_SRCS := ci/runner/lab_log.c ci/runner/lab_read.c paging/fragmentation.c
+test_lab_log_SRCS := $(LAB_LOG_SRCS) $(test_runner_ktap_SRCS)
 test_bench_figures_SRCS := ci/bench/figures.c ci/bench/table.c ci/runner/words.c lib/prng.c
 test_bench_figures_LIBS := -ljansson -lm
 test_stack_SRCS := ci/stack/graph.c ci/stack/callgraph.c ci/stack/object.c ci/stack/table.c \
@@ -63,6 +65,7 @@ test_stack_SRCS := ci/stack/graph.c ci/stack/callgraph.c ci/stack/object.c ci/st
 report_junit_CFLAGS = $(XML_CFLAGS)
 test_run_CFLAGS = $(XML_CFLAGS)
 $(BUILD)/host/obj/ci/runner/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
+$(BUILD)/host/obj/ci/unit/test_lab_log.o: UNIT_CFLAGS += -D_GNU_SOURCE
 $(BUILD)/host/obj/ci/stack/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
 $(BUILD)/host/obj/ci/unit/test_stack.o: UNIT_CFLAGS += -D_GNU_SOURCE
 test_oracle_SRCS := $(wildcard ci/oracle/*.c) ci/runner/words.c lib/prng.c

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ci/runner/lab_log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SUITE_PREFIX "lowmem_"
+
+static const char *const zone_names[LAB_ZONES] = {"DMA", "NORMAL", "HIGHMEM"};
+
+const char *lab_zone_name(unsigned zone)
+{
+    return zone_names[zone];
+}
+
+const char *lab_workload(const struct lab_case *run)
+{
+    size_t length = strlen(SUITE_PREFIX);
+
+    return strncmp(run->suite, SUITE_PREFIX, length) ? run->suite : run->suite + length;
+}
+
+const struct lab_result *lab_result_of(const struct lab_log *log, const struct lab_case *run)
+{
+    for (size_t i = 0; i < log->nr_results; i++) {
+        const struct lab_result *result = &log->results[i];
+
+        if (!strcmp(result->remedy, run->name) &&
+            (!strcmp(result->workload, run->suite) || !strcmp(result->workload, lab_workload(run))))
+            return result;
+    }
+    return NULL;
+}
+
+const struct lab_spent *lab_main_spent(const struct lab_case *run)
+{
+    const struct lab_spent *most = NULL;
+
+    for (size_t i = 0; i < run->nr_spent; i++) {
+        if (!most || run->spent[i].count > most->count)
+            most = &run->spent[i];
+    }
+    return most;
+}
+
+static void free_case(struct lab_case *run)
+{
+    for (unsigned zone = 0; zone < LAB_ZONES; zone++)
+        free(run->zones[zone].samples);
+    for (unsigned letter = 0; letter < LAB_OWNERS; letter++)
+        free(run->owners[letter]);
+    for (unsigned when = 0; when < LAB_WHENS; when++) {
+        for (size_t i = 0; i < run->maps[when].nr_rows; i++)
+            free(run->maps[when].rows[i].cells);
+        free(run->maps[when].rows);
+    }
+    for (size_t i = 0; i < run->nr_spent; i++)
+        free(run->spent[i].unit);
+    for (size_t i = 0; i < run->nr_events; i++)
+        free(run->events[i].name);
+    free(run->spent);
+    free(run->events);
+    free(run->suite);
+    free(run->name);
+    free(run->unit);
+}
+
+void lab_log_free(struct lab_log *log)
+{
+    for (size_t i = 0; i < log->nr_cases; i++)
+        free_case(&log->cases[i]);
+    for (size_t i = 0; i < log->nr_results; i++) {
+        free(log->results[i].workload);
+        free(log->results[i].remedy);
+    }
+    free(log->cases);
+    free(log->results);
+    words_free(&log->notes);
+    *log = (struct lab_log){0};
+}
