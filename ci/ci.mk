@@ -43,7 +43,7 @@ $(BUILD)/ci/obj/%.o: %.c ci/ci.mk
 	$(HOSTCC) $(HOST_CFLAGS) $(if $(findstring report_junit,$<),$(XML_CFLAGS)) -MMD -MP -c $< -o $@
 
 $(RUNNER): $(RUNNER_OBJS)
-	$(HOSTCC) $^ $(XML_LIBS) -lutil -o $@
+	$(HOSTCC) $^ $(XML_LIBS) -lutil -lm -o $@
 
 include ci/bench.mk
 
@@ -58,6 +58,9 @@ test_runner_image_SRCS := ci/runner/image.c ci/runner/written.c lib/crc32c.c lib
 test_runner_inject_SRCS := ci/runner/inject_list.c ci/runner/words.c lib/prng.c
 LAB_LOG_SRCS := ci/runner/lab_log.c ci/runner/lab_read.c paging/fragmentation.c
 test_lab_log_SRCS := $(LAB_LOG_SRCS) $(test_runner_ktap_SRCS)
+SVG_SRCS := ci/runner/svg.c ci/runner/svg_cells.c ci/runner/svg_scale.c ci/runner/markup.c
+test_svg_SRCS := $(SVG_SRCS) ci/runner/words.c lib/prng.c
+test_svg_LIBS := -lm
 test_bench_figures_SRCS := ci/bench/figures.c ci/bench/table.c ci/runner/words.c lib/prng.c
 test_bench_figures_LIBS := -ljansson -lm
 test_stack_SRCS := ci/stack/graph.c ci/stack/callgraph.c ci/stack/object.c ci/stack/table.c \
@@ -65,7 +68,7 @@ test_stack_SRCS := ci/stack/graph.c ci/stack/callgraph.c ci/stack/object.c ci/st
 report_junit_CFLAGS = $(XML_CFLAGS)
 test_run_CFLAGS = $(XML_CFLAGS)
 $(BUILD)/host/obj/ci/runner/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
-$(BUILD)/host/obj/ci/unit/test_lab_log.o: UNIT_CFLAGS += -D_GNU_SOURCE
+$(BUILD)/host/obj/ci/unit/test_lab_log.o $(BUILD)/host/obj/ci/unit/test_svg.o: UNIT_CFLAGS += -D_GNU_SOURCE
 $(BUILD)/host/obj/ci/stack/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
 $(BUILD)/host/obj/ci/unit/test_stack.o: UNIT_CFLAGS += -D_GNU_SOURCE
 test_oracle_SRCS := $(wildcard ci/oracle/*.c) ci/runner/words.c lib/prng.c
@@ -81,7 +84,7 @@ RUNNER_TEST_SRCS := ci/runner/tests/test_run.c lib/prng.c \
 	$(filter-out $(addprefix ci/runner/,main.c checks.c covered.c matrix.c mutations.c),$(RUNNER_SRCS))
 UNIT_TESTS += $(RUNNER_TEST)
 $(RUNNER_TEST): $(RUNNER_TEST_SRCS:%.c=$(BUILD)/host/obj/%.o)
-	$(HOSTCC) $(UNIT_CFLAGS) $^ -lcmocka $(XML_LIBS) -lutil -o $@
+	$(HOSTCC) $(UNIT_CFLAGS) $^ -lcmocka $(XML_LIBS) -lutil -lm -o $@
 
 # Runs. The inner make builds in parallel, whatever the outer one was told.
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))

@@ -13,7 +13,7 @@ TRACE_LIBS := -ldw -lelf -lz -lpthread
 TRACE_PRELOAD := $(BUILD)/ci/trace-preload.so
 
 $(TRACE): $(patsubst %.c,$(BUILD)/ci/obj/%.o,$(TRACE_SRCS) $(TRACE_RUNNER_SRCS)) | $(TRACE_PRELOAD)
-	$(HOSTCC) $^ $(XML_LIBS) $(TRACE_LIBS) -lutil -o $@
+	$(HOSTCC) $^ $(XML_LIBS) $(TRACE_LIBS) -lutil -lm -o $@
 
 $(TRACE_PRELOAD): ci/trace/preload.c ci/trace.mk
 	@mkdir -p $(@D)
@@ -32,7 +32,7 @@ UNIT_TESTS += $(TRACE_TEST)
 test_trace_CFLAGS = -DSAMPLE='"$(TRACE_SAMPLE)"'
 $(BUILD)/host/obj/ci/trace/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
 $(TRACE_TEST): $(TRACE_TEST_SRCS:%.c=$(BUILD)/host/obj/%.o) | $(TRACE_SAMPLE)
-	$(HOSTCC) $(UNIT_CFLAGS) $^ -lcmocka $(XML_LIBS) $(TRACE_LIBS) -lutil -o $@
+	$(HOSTCC) $(UNIT_CFLAGS) $^ -lcmocka $(XML_LIBS) $(TRACE_LIBS) -lutil -lm -o $@
 
 $(TRACE_SAMPLE): ci/trace/recorded/sample.S ci/trace.mk
 	@mkdir -p $(@D)

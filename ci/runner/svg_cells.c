@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ci/runner/svg_cells.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "ci/runner/markup.h"
+#include "ci/runner/svg.h"
+
+#define WIDTH 480
+#define ROW_NAME_WIDTH 64
+#define CELL_WIDTH 6.4
+#define CELL_HEIGHT 14
+
+#define BAR_LEFT 96
+#define BAR_ROOM 225 /* for the longest bar; its text stands behind it */
+#define BAR_PITCH 24
+#define BAR_HEIGHT 14.0
+
+#define SPREAD_LEFT 66
+#define SPREAD_ROOM 390
+#define SPREAD_PITCH 22
+#define SPREAD_BOTTOM 40
+
+/* Cells are strokes, as thick as a row: half as much to write as boxes. */
+static void cell_path(FILE *out, const char *cells, size_t count, const struct svg_cell_kind *kind)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < count;) {
+        size_t row = i / SVG_CELLS, run = 0;
+
+        while (i + run < count && (i + run) / SVG_CELLS == row && cells[i + run] == kind->character)
+            run++;
+        if (!run) {
+            i++;
+            continue;
+        }
+        if (!any)
+            fprintf(out, "<path class=\"cell %s\" d=\"", kind->class);
+        any = true;
+        fprintf(out, "M%zu %zuh%zu", i % SVG_CELLS, row, run);
+        i += run;
+    }
+    if (!any)
+        return;
+    fputs("\">", out);
+    if (kind->title)
+        put_element(out, "title", NULL, kind->title);
+    fputs("</path>\n", out);
+}
+
+void svg_cells(FILE *out, const char *label, const char *cells, size_t count,
+               const struct svg_cell_kind *kinds, size_t nr_kinds,
+               char *(*row_name)(size_t row, void *ctx), void *ctx)
+{
+    size_t rows = (count + SVG_CELLS - 1) / SVG_CELLS;
+
+    svg_begin(out, WIDTH, (unsigned)(rows * CELL_HEIGHT + 4), label);
+    for (size_t row = 0; row < rows; row++) {
+        char *name = row_name(row, ctx);
+
+        fprintf(out, "<g class=\"small\">");
+        svg_text(out, ROW_NAME_WIDTH - 5, (double)(row * CELL_HEIGHT + 11), "end", name);
+        fputs("</g>", out);
+        free(name);
+    }
+    fprintf(out, "<g transform=\"translate(%d %g) scale(%g %d)\" shape-rendering=\"crispEdges\">\n",
+            ROW_NAME_WIDTH, CELL_HEIGHT / 2.0, CELL_WIDTH, CELL_HEIGHT);
+    for (size_t i = 0; i < nr_kinds; i++)
+        cell_path(out, cells, count, &kinds[i]);
+    fputs("</g>\n", out);
+    svg_end(out);
+}
+
+void svg_bars(FILE *out, const char *label, const struct svg_bar *bars, size_t count)
+{
+    double longest = 0;
+
+    for (size_t i = 0; i < count; i++)
+        longest = fmax(longest, bars[i].value);
+    svg_begin(out, WIDTH, (unsigned)(count * BAR_PITCH + 4), label);
+    for (size_t i = 0; i < count; i++) {
+        const struct svg_bar *bar = &bars[i];
+        double width = longest > 0 ? fmax(bar->value / longest * BAR_ROOM, 1) : 1;
+        double top = (double)(i * BAR_PITCH) + (BAR_PITCH - BAR_HEIGHT) / 2;
+        double point = bar->open ? BAR_HEIGHT / 2 : 0;
+
+        svg_text(out, BAR_LEFT - 8, top + 12, "end", bar->name);
+        fprintf(out, "<path class=\"%s\" d=\"M%d %gh%.1fl%g %gl-%g %gH%dz\"><title>", bar->class,
+                BAR_LEFT, top, width, point, BAR_HEIGHT / 2, point, BAR_HEIGHT / 2, BAR_LEFT);
+        put_textf(out, "%s: %s", bar->name, bar->text);
+        fputs("</title></path>", out);
+        svg_text(out, BAR_LEFT + width + point + 7, top + 12, "start", bar->text);
+        fputc('\n', out);
+    }
+    svg_end(out);
+}
+
+static double log_at(double value, double from, double to)
+{
+    double part = (log10(fmax(value, 1)) - from) / (to - from);
+
+    return SPREAD_LEFT + fmin(fmax(part, 0), 1) * SPREAD_ROOM;
+}
+
+/* "100", "10k", "1M", for free() */
+static char *power_text(int power)
+{
+    static const char *const suffixes[] = {"", "k", "M", "G", "T"};
+    static const char *const digits[] = {"1", "10", "100"};
+    int suffix = power / 3;
+
+    return suffix > 4 ? text("1e%d", power) : text("%s%s", digits[power % 3], suffixes[suffix]);
+}
+
+static void spread_axis(FILE *out, int from, int to, size_t count, const char *unit)
+{
+    double bottom = (double)(count * SPREAD_PITCH + 6);
+
+    for (int power = from; power <= to; power++) {
+        double at = log_at(pow(10, power), from, to);
+        char *label = power_text(power);
+
+        fprintf(out, "<path class=\"grid\" d=\"M%.1f 2V%g\"/>", at, bottom);
+        svg_text(out, round(at), bottom + 14, "middle", label);
+        free(label);
+    }
+    fprintf(out, "<path class=\"axis\" d=\"M%d %gh%d\"/>", SPREAD_LEFT, bottom, SPREAD_ROOM);
+    svg_text(out, SPREAD_LEFT + SPREAD_ROOM, bottom + 30, "end", unit);
+}
+
+void svg_spreads(FILE *out, const char *label, const char *unit, const struct svg_spread *spreads,
+                 size_t count)
+{
+    double least = INFINITY, most = 1;
+
+    for (size_t i = 0; i < count; i++) {
+        least = fmin(least, fmax(spreads[i].p50, 1));
+        most = fmax(most, spreads[i].max);
+    }
+    double from = isfinite(least) ? floor(log10(least)) : 0, to = ceil(log10(most));
+    if (to <= from)
+        to = from + 1;
+    svg_begin(out, WIDTH, (unsigned)(count * SPREAD_PITCH + SPREAD_BOTTOM), label);
+    spread_axis(out, (int)from, (int)to, count, unit);
+    for (size_t i = 0; i < count; i++) {
+        const struct svg_spread *s = &spreads[i];
+        double middle = (double)(i * SPREAD_PITCH) + 15;
+        double p50 = log_at(s->p50, from, to), p90 = log_at(s->p90, from, to);
+        double p99 = log_at(s->p99, from, to), max = log_at(s->max, from, to);
+
+        svg_text(out, SPREAD_LEFT - 8, middle + 4, "end", s->name);
+        fprintf(out,
+                "<g><path class=\"spread\" d=\"M%.1f %gH%.1fM%.1f %gv8M%.1f %gv8\"/>"
+                "<path class=\"half\" d=\"M%.1f %gH%.1fv12H%.1fz\"/>"
+                "<path class=\"median\" d=\"M%.1f %gv12\"/><title>",
+                p50, middle, max, p99, middle - 4, max, middle - 4, p50, middle - 6,
+                fmax(p90, p50 + 1), p50, p50, middle - 6);
+        put_textf(out, "%s: half of them up to %.0f %s, 90%% up to %.0f, 99%% up to %.0f, max %.0f",
+                  s->name, s->p50, unit, s->p90, s->p99, s->max);
+        fputs("</title></g>\n", out);
+    }
+    svg_end(out);
+}
