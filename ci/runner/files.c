@@ -117,6 +117,7 @@ int files_open(struct run_files *files, const char *build, const char *name, cha
         .command = text("%s/command", dir),
         .xml = text("%s/report.xml", dir),
         .json = text("%s/report.json", dir),
+        .html = text("%s/report.html", dir),
         .floppy = text("%s/floppy.img", dir),
         .disk = text("%s/disk.img", dir),
         .sata = text("%s/sata.img", dir),
@@ -388,6 +389,7 @@ void files_close(struct run_files *files)
     free(files->command);
     free(files->xml);
     free(files->json);
+    free(files->html);
     free(files->floppy);
     free(files->disk);
     free(files->sata);

@@ -8,7 +8,7 @@
  *     serial.log     what the serial line said, byte by byte
  *     emulator.log   what the emulator itself said
  *     command        the emulator's command line, for a shell
- *     report.xml, report.json
+ *     report.xml, report.json, report.html
  *     floppy.img, disk.img, sata.img     the media; see image.h
  *     boot.iso, iso/           GRUB with the boot options of this run
  *     tftp/                    what QEMU's TFTP server gives out, with the options of this run
@@ -23,7 +23,7 @@
 struct run_files {
     char *build; /* the build folder */
     char *dir;   /* the run's folder */
-    char *serial, *emulator_log, *command, *xml, *json;
+    char *serial, *emulator_log, *command, *xml, *json, *html;
     char *floppy, *disk, *sata, *iso, *tftp, *bochsrc, *bochs_script;
     int lock; /* a file descriptor that keeps other runs out of the folder */
 };

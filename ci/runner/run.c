@@ -226,6 +226,7 @@ static void write_reports(const struct machine *machine, const struct run_files 
     const struct report report = {
         .ktap = &result->ktap,
         .judgement = &result->judgement,
+        .machine = machine,
         .name = machine->name,
         .command = result->command,
         .seconds = result->seconds,
@@ -234,6 +235,8 @@ static void write_reports(const struct machine *machine, const struct run_files 
 
     if (!error)
         error = report_write_json(&report, files->json);
+    if (!error)
+        error = report_write_html(&report, files->html);
     if (error) {
         words_add(&result->judgement.problems, "the reports could not be written to %s: %s",
                   files->dir, strerror(-error));
@@ -348,7 +351,7 @@ void run_show_end(const struct machine *machine, const struct run_result *result
     if (result->result != RESULT_PASS)
         live_say(live, "again: %s", result->command);
     if (result->dir)
-        live_say(live, "report: %s/report.xml, %s", result->dir, result->serial);
+        live_say(live, "report: %s/report.html, %s", result->dir, result->serial);
     live_say(live, "%s: %s, %u passed, %u failed, %u skipped, %u errors, %.1f s", machine->name,
              result_name(result->result), counts[OUTCOME_OK], counts[OUTCOME_NOT_OK],
              counts[OUTCOME_SKIP], counts[OUTCOME_ERROR], result->seconds);

@@ -221,6 +221,39 @@ static int count_nodes(const struct run_result *result, const char *expression)
     return count;
 }
 
+static bool html_has(const struct run_result *result, const char *part)
+{
+    char *path = text("%s/report.html", result->dir), *bytes = NULL;
+    FILE *file = fopen(path, "r");
+    size_t room = 0;
+
+    assert_non_null(file);
+    assert_true(getdelim(&bytes, &room, '\0', file) > 0);
+    bool found = strstr(bytes, part);
+    fclose(file);
+    free(bytes);
+    free(path);
+    return found;
+}
+
+/* Lines of the laboratory are drawn, and not shown. */
+static void laboratory(void **state)
+{
+    static const char body[] = "KTAP version 1\n# paeload 0.1 seed=beef\n1..1\n"
+                               "    KTAP version 1\n    # Subtest: lowmem_x\n    1..1\n"
+                               "# lab begin lowmem_x.none threads 10\n"
+                               "# lab sample 0 0 DMA 1024 0 0 0 0 0 0 0 0 0 0 1\n"
+                               "# lab end 10 never 0 - 0 0 0 -1\n    ok 1 none\nok 1 lowmem_x\n";
+    struct run_result result;
+
+    prepare("", body, "PASS pass=1 fail=0 skip=0 error=0", PASS_STATUS);
+    run(&result, 20);
+    assert_int_equal(result.result, RESULT_PASS);
+    assert_true(html_has(&result, "Free memory, zone DMA"));
+    assert_false(was_shown("lab"));
+    run_result_free(&result);
+}
+
 static void pass(void **state)
 {
     struct run_result result;
@@ -251,6 +284,9 @@ static void fail_is_shown_and_reported(void **state)
     assert_int_equal(count_nodes(&result, "//testcase[@name='wrap']/failure["
                                           "contains(@message, '<0x55> & not \"0xaa\"')]"),
                      1);
+    assert_true(html_has(&result, "&lt;0x55&gt; &amp; not &quot;0xaa&quot;"));
+    assert_true(html_has(&result, ">FAIL</b>"));
+    assert_true(was_shown("t/report.html"));
     assert_true(was_shown("# page 0x123456000 shows"));
     assert_true(was_shown("not ok kmap.wrap"));
     assert_true(was_shown("again: make run FIRMWARE=bios MEM=64M ARGS=seed=beef"));
@@ -381,16 +417,10 @@ int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(pass),
-        TEST(fail_is_shown_and_reported),
-        TEST(noise_before),
-        TEST(lost_byte),
-        TEST(reset_is_no_pass),
-        TEST(hang),
-        TEST(written_disk),
-        TEST(no_emulator),
-        TEST(no_payload),
-        TEST(folder_in_use),
+        TEST(pass),         TEST(laboratory),    TEST(fail_is_shown_and_reported),
+        TEST(noise_before), TEST(lost_byte),     TEST(reset_is_no_pass),
+        TEST(hang),         TEST(written_disk),  TEST(no_emulator),
+        TEST(no_payload),   TEST(folder_in_use),
     };
 
     if (!strcmp(basename(argv[0]), EMULATOR))

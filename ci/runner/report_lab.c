@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ci/runner/report_lab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ci/runner/markup.h"
+#include "ci/runner/report_style.h"
+#include "ci/runner/svg_cells.h"
+
+/* What all cases share: a page of this much is below 3 MB at the worst, and quick to open. */
+static const struct lab_detail in_all = {.points = 2000, .hints = 800, .cells = 40000};
+static const struct lab_detail least = {.points = 24, .hints = 8, .cells = 256};
+static const struct lab_detail most = {.points = 160, .hints = 40, .cells = 1280};
+
+#define BALLAST "ballast"
+
+char *lab_outcome_text(const struct lab_case *run)
+{
+    char *done = grouped_text(run->done), *outcome;
+
+    if (!run->ended) {
+        outcome = text_copy("cut off: the log does not say how it ended");
+    } else if (run->verdict != LAB_WEDGED) {
+        outcome =
+            text(run->verdict == LAB_NEVER ? "never wedged: after %s %s there was no more to do"
+                                           : "did not wedge in the time it had: %s %s",
+                 done, run->unit);
+    } else {
+        char *free_there = run->zone < 0 ? NULL : pages_text(run->free[run->zone]);
+        char *largest = run->largest < 0 ? text_copy("no block at all")
+                                         : text("largest block: order %d", run->largest);
+
+        outcome = text("wedged after %s %s: an allocation of order %u failed%s%s%s%s%s, %s", done,
+                       run->unit, run->order, run->zone < 0 ? "" : " in ",
+                       run->zone < 0 ? "" : lab_zone_name((unsigned)run->zone),
+                       free_there ? " with " : "", free_there ? free_there : "",
+                       free_there ? " free there" : "", largest);
+        free(free_there);
+        free(largest);
+    }
+    free(done);
+    return outcome;
+}
+
+static void assign_colours(const struct lab_log *log, struct lab_colours *colours)
+{
+    int used = 0;
+
+    for (unsigned letter = 0; letter < LAB_OWNERS; letter++)
+        colours->owner[letter] = -1;
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        for (unsigned letter = 0; letter < LAB_OWNERS; letter++) {
+            const char *name = log->cases[i].owners[letter];
+
+            if (name && colours->owner[letter] < 0 && strcmp(name, BALLAST))
+                colours->owner[letter] = used++ % STYLE_OWNERS;
+        }
+    }
+}
+
+static void put_done(FILE *out, enum lab_verdict verdict, uint64_t done)
+{
+    char *grouped = grouped_text(done), *printed;
+
+    switch (verdict) {
+    case LAB_NEVER:
+        printed = text("never (%s)", grouped);
+        break;
+    case LAB_STOPPED:
+        printed = text("stopped (%s)", grouped);
+        break;
+    default:
+        printed = text_copy(grouped);
+    }
+    put_element(out, "td", "n", printed);
+    free(printed);
+    free(grouped);
+}
+
+/* The name of the workload at place i: first those that have cases, then those with results only.
+ */
+static const char *name_at(const struct lab_log *log, size_t i)
+{
+    return i < log->nr_cases ? lab_workload(&log->cases[i])
+                             : log->results[i - log->nr_cases].workload;
+}
+
+static bool is_first(const struct lab_log *log, size_t i)
+{
+    for (size_t before = 0; before < i; before++) {
+        if (!strcmp(name_at(log, before), name_at(log, i)))
+            return false;
+    }
+    return true;
+}
+
+static bool belongs(const struct lab_case *run, const char *workload)
+{
+    return !strcmp(lab_workload(run), workload);
+}
+
+static bool has_case(const struct lab_log *log, const struct lab_result *result)
+{
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        if (lab_result_of(log, &log->cases[i]) == result)
+            return true;
+    }
+    return false;
+}
+
+static void put_times(FILE *out, const struct lab_result *result)
+{
+    fputs("<td class=\"n\">", out);
+    if (result) {
+        put_textf(out, "%s%.*f", result->verdict == LAB_WEDGED ? "" : "at least ",
+                  result->times < 1000    ? 2
+                  : result->times < 10000 ? 1
+                                          : 0,
+                  (double)result->times / 100);
+        fputs(" &#215;", out);
+    }
+    fputs("</td>", out);
+}
+
+static void put_pages_cell(FILE *out, uint64_t pages)
+{
+    char *size = pages_text(pages);
+
+    put_element(out, "td", "n", size);
+    free(size);
+}
+
+static void put_row(FILE *out, const struct lab_log *log, const struct lab_case *run)
+{
+    const struct lab_spent *spent = lab_main_spent(run);
+
+    fputs("<tr>", out);
+    put_element(out, "td", NULL, run->name);
+    if (run->ended)
+        put_done(out, run->verdict, run->done);
+    else
+        fputs("<td class=\"n\">cut off</td>", out);
+    put_times(out, lab_result_of(log, run));
+    for (unsigned zone = 0; zone < LAB_ZONES; zone++) {
+        if (run->ended)
+            put_pages_cell(out, run->free[zone]);
+        else
+            fputs("<td></td>", out);
+    }
+    fputs("<td>", out);
+    if (run->ended && run->verdict == LAB_WEDGED && run->zone >= 0)
+        put_textf(out, "order %u in %s", run->order, lab_zone_name((unsigned)run->zone));
+    fputs("</td>", out);
+    if (spent) {
+        put_number_cell(out, spent->p50);
+        put_number_cell(out, spent->p90);
+        put_number_cell(out, spent->p99);
+        put_number_cell(out, spent->max);
+        fputs("<td>", out);
+        put_textf(out, "%s (order %u)", spent->unit, spent->order);
+        fputs("</td>", out);
+    } else {
+        fputs("<td colspan=\"5\"></td>", out);
+    }
+    fputs("</tr>\n", out);
+}
+
+/* A result whose case is lost. */
+static void put_bare_row(FILE *out, const struct lab_result *result)
+{
+    fputs("<tr>", out);
+    put_element(out, "td", NULL, result->remedy);
+    put_done(out, result->verdict, result->done);
+    put_times(out, result);
+    fputs("<td colspan=\"4\" class=\"soft\">the case itself is not in the log</td>", out);
+    put_number_cell(out, result->p50);
+    fputs("<td colspan=\"4\"></td></tr>\n", out);
+}
+
+static void put_table(FILE *out, const struct lab_log *log, const char *workload)
+{
+    const char *unit = "steps";
+
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        if (belongs(&log->cases[i], workload))
+            unit = log->cases[i].unit;
+    }
+    fputs("<div class=\"wide\"><table class=\"results\"><thead><tr><th>remedy</th><th class=\"n\">",
+          out);
+    put_text(out, unit);
+    fputs(" until it wedges</th><th class=\"n\">times none</th>"
+          "<th class=\"n\">free then: DMA</th><th class=\"n\">NORMAL</th>"
+          "<th class=\"n\">HIGHMEM</th><th>what failed</th><th class=\"n\">cost p50</th>"
+          "<th class=\"n\">p90</th><th class=\"n\">p99</th><th class=\"n\">max</th>"
+          "<th>in</th></tr></thead><tbody>\n",
+          out);
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        if (belongs(&log->cases[i], workload))
+            put_row(out, log, &log->cases[i]);
+    }
+    for (size_t i = 0; i < log->nr_results; i++) {
+        if (!strcmp(log->results[i].workload, workload) && !has_case(log, &log->results[i]))
+            put_bare_row(out, &log->results[i]);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
+static void put_bars(FILE *out, const struct lab_log *log, const char *workload)
+{
+    static const char *const bar_words[LAB_VERDICTS] = {
+        [LAB_NEVER] = ", never wedged",
+        [LAB_WEDGED] = "",
+        [LAB_STOPPED] = ", stopped",
+    };
+    struct svg_bar *bars = calloc(log->nr_cases + 1, sizeof(*bars));
+    size_t count = 0;
+    const char *unit = "";
+
+    if (!bars)
+        abort();
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        const struct lab_case *run = &log->cases[i];
+
+        if (!belongs(run, workload) || !run->ended)
+            continue;
+        char *done = grouped_text(run->done);
+        unit = run->unit;
+        bars[count++] = (struct svg_bar){
+            .name = run->name,
+            .text = text("%s%s", done, bar_words[run->verdict]),
+            .value = (double)run->done,
+            .open = run->verdict != LAB_WEDGED,
+            .class = run->verdict == LAB_NEVER ? "never" : "bar",
+        };
+        free(done);
+    }
+    if (count > 1) {
+        char *label = text("%s: %s until it wedges, by remedy", workload, unit);
+
+        fputs("<figure>", out);
+        svg_bars(out, label, bars, count);
+        fputs("<figcaption>", out);
+        put_textf(out, "%s until it wedges; an arrow: it did not", unit);
+        fputs("</figcaption></figure>\n", out);
+        free(label);
+    }
+    for (size_t i = 0; i < count; i++)
+        free(bars[i].text);
+    free(bars);
+}
+
+/* The zone that the workload runs out of, by the first case that did; NORMAL if none did. */
+static unsigned wanted_zone(const struct lab_log *log, const char *workload)
+{
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        if (belongs(&log->cases[i], workload) && log->cases[i].zone >= 0)
+            return (unsigned)log->cases[i].zone;
+    }
+    return 1;
+}
+
+static void put_workload(FILE *out, const struct lab_log *log, const char *workload,
+                         const struct lab_colours *colours, const struct lab_detail *detail)
+{
+    unsigned zone = wanted_zone(log, workload);
+
+    fputs("<section><h3 id=\"lab-", out);
+    put_text(out, workload);
+    fputs("\">", out);
+    put_text(out, workload);
+    fputs("</h3>\n", out);
+    put_table(out, log, workload);
+    put_bars(out, log, workload);
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        if (belongs(&log->cases[i], workload))
+            put_lab_case(out, &log->cases[i], colours, zone, detail);
+    }
+    fputs("</section>\n", out);
+}
+
+static void put_notes(FILE *out, const struct lab_log *log)
+{
+    if (!log->notes.count)
+        return;
+    fputs("<details><summary>", out);
+    put_textf(out, "%zu lines of the laboratory could not be used",
+              log->notes.count + log->more_notes);
+    fputs("</summary><pre>", out);
+    for (size_t i = 0; i < log->notes.count; i++)
+        put_textf(out, "%s\n", log->notes.at[i]);
+    if (log->more_notes)
+        put_textf(out, "and %zu more\n", log->more_notes);
+    fputs("</pre></details>\n", out);
+}
+
+static size_t share(size_t all, size_t among, size_t at_least, size_t at_most)
+{
+    size_t each = among ? all / among : at_most;
+
+    if (each < at_least)
+        return at_least;
+    return each > at_most ? at_most : each;
+}
+
+void put_lab(FILE *out, const struct lab_log *log)
+{
+    size_t places = log->nr_cases + log->nr_results;
+    struct lab_colours colours;
+
+    if (!places && !log->notes.count)
+        return;
+    const struct lab_detail detail = {
+        .points = share(in_all.points, log->nr_cases, least.points, most.points),
+        .hints = share(in_all.hints, log->nr_cases, least.hints, most.hints),
+        .cells = share(in_all.cells, log->nr_cases, least.cells, most.cells),
+    };
+    assign_colours(log, &colours);
+    fputs("<h2 id=\"laboratory\">The lowmem laboratory</h2>\n", out);
+    put_notes(out, log);
+    for (size_t i = 0; i < places; i++) {
+        if (is_first(log, i))
+            put_workload(out, log, name_at(log, i), &colours, &detail);
+    }
+}

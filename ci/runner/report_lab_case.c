@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ci/runner/report_lab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ci/runner/markup.h"
+#include "ci/runner/svg_cells.h"
+
+#define ALWAYS_SHOWN 2 /* zones: DMA and NORMAL; HIGHMEM only when something happens in it */
+
+/* Does enough happen in the zone to show it? */
+static bool is_shown(const struct lab_zone *zone, unsigned index)
+{
+    uint32_t least = UINT32_MAX, most = 0;
+
+    for (size_t i = 0; i < zone->nr_samples; i++) {
+        least = zone->samples[i].free < least ? zone->samples[i].free : least;
+        most = zone->samples[i].free > most ? zone->samples[i].free : most;
+    }
+    return zone->nr_samples && (index < ALWAYS_SHOWN || most - least > most / 100);
+}
+
+static void put_spreads(FILE *out, const struct lab_case *run)
+{
+    struct svg_spread *spreads = calloc(run->nr_spent, sizeof(*spreads));
+    char *label = text("%s, %s: what allocations cost, by order", lab_workload(run), run->name);
+
+    if (!spreads)
+        abort();
+    for (size_t i = 0; i < run->nr_spent; i++) {
+        const struct lab_spent *spent = &run->spent[i];
+
+        spreads[i] = (struct svg_spread){.name = text("order %u", spent->order),
+                                         .p50 = (double)spent->p50,
+                                         .p90 = (double)spent->p90,
+                                         .p99 = (double)spent->p99,
+                                         .max = (double)spent->max};
+    }
+    fputs("<figure><h4>Cost of an allocation</h4>", out);
+    svg_spreads(out, label, run->spent[0].unit, spreads, run->nr_spent);
+    fputs("<figcaption>strong mark: half cost no more; box: up to 90%; small mark: 99%; end: the "
+          "most</figcaption></figure>\n",
+          out);
+    for (size_t i = 0; i < run->nr_spent; i++)
+        free(spreads[i].name);
+    free(spreads);
+    free(label);
+}
+
+static const struct lab_spent *spent_of(const struct lab_case *run, unsigned order)
+{
+    for (size_t i = 0; i < run->nr_spent; i++) {
+        if (run->spent[i].order == order)
+            return &run->spent[i];
+    }
+    return NULL;
+}
+
+static void put_orders(FILE *out, const struct lab_case *run)
+{
+    fputs("<div class=\"wide\"><table><caption class=\"soft\">Allocations by order</caption><thead>"
+          "<tr><th>order</th><th class=\"n\">done</th><th class=\"n\">failed</th>"
+          "<th class=\"n\">p50</th><th class=\"n\">p90</th><th class=\"n\">p99</th>"
+          "<th class=\"n\">max</th></tr></thead><tbody>",
+          out);
+    for (unsigned order = 0; order < NR_ORDERS; order++) {
+        const struct lab_spent *spent = spent_of(run, order);
+
+        if (!spent && !run->failed[order])
+            continue;
+        fprintf(out, "<tr><td>%u (%s)</td>", order, lab_block_sizes[order]);
+        if (spent)
+            put_number_cell(out, spent->count);
+        else
+            fputs("<td></td>", out);
+        put_number_cell(out, run->failed[order]);
+        if (spent) {
+            put_number_cell(out, spent->p50);
+            put_number_cell(out, spent->p90);
+            put_number_cell(out, spent->p99);
+            put_number_cell(out, spent->max);
+        } else {
+            fputs("<td colspan=\"4\"></td>", out);
+        }
+        fputs("</tr>", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
+static void put_below(FILE *out, const struct lab_case *run)
+{
+    bool any = false;
+
+    for (unsigned zone = 0; zone < LAB_ZONES; zone++)
+        any = any || run->zones[zone].has_below;
+    if (!any)
+        return;
+    fputs("<div class=\"wide\"><table><caption class=\"soft\">Times that free memory fell below a "
+          "watermark</caption><thead><tr><th>zone</th><th class=\"n\">min</th><th "
+          "class=\"n\">low</th><th class=\"n\">high</th></tr></thead><tbody>",
+          out);
+    for (unsigned zone = 0; zone < LAB_ZONES; zone++) {
+        if (!run->zones[zone].has_below)
+            continue;
+        fputs("<tr>", out);
+        put_element(out, "td", NULL, lab_zone_name(zone));
+        for (unsigned mark = 0; mark < LAB_MARKS; mark++)
+            put_number_cell(out, run->zones[zone].below[mark]);
+        fputs("</tr>", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
+static void put_events(FILE *out, const struct lab_case *run)
+{
+    if (!run->nr_events)
+        return;
+    fputs("<div class=\"wide\"><table><caption class=\"soft\">What else happened</caption><tbody>",
+          out);
+    for (size_t i = 0; i < run->nr_events; i++) {
+        fputs("<tr>", out);
+        put_element(out, "td", NULL, run->events[i].name);
+        put_number_cell(out, run->events[i].count);
+        fputs("</tr>", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
+
+static void put_head(FILE *out, const struct lab_case *run)
+{
+    char *outcome = lab_outcome_text(run);
+
+    fputs("<div class=\"case\"><h4>", out);
+    put_text(out, run->name);
+    fputs("</h4><p>", out);
+    put_text(out, outcome);
+    for (unsigned zone = 0, any = 0; zone < LAB_ZONES; zone++) {
+        if (!run->zones[zone].known)
+            continue;
+        char *size = pages_text(run->zones[zone].present);
+
+        put_textf(out, "%s%s %s", any++ ? ", " : ". Zones: ", lab_zone_name(zone), size);
+        free(size);
+    }
+    fputs("</p>\n", out);
+    free(outcome);
+}
+
+void put_lab_case(FILE *out, const struct lab_case *run, const struct lab_colours *colours,
+                  unsigned wanted, const struct lab_detail *detail)
+{
+    static const unsigned by_weight[LAB_ZONES] = {1, 0, 2};
+
+    put_head(out, run);
+    if (run->zones[wanted].nr_samples)
+        put_lab_orders_legend(out);
+    fputs("<div class=\"charts\">\n", out);
+    for (unsigned i = 0; i < LAB_ZONES; i++) {
+        unsigned zone = by_weight[i];
+
+        if (is_shown(&run->zones[zone], zone))
+            put_lab_stack(out, run, zone, detail);
+    }
+    if (run->zones[wanted].nr_samples)
+        put_lab_indexes(out, run, wanted, detail);
+    if (run->nr_spent)
+        put_spreads(out, run);
+    fputs("<div>\n", out);
+    put_orders(out, run);
+    put_below(out, run);
+    put_events(out, run);
+    fputs("</div>\n</div>\n", out);
+    put_lab_maps(out, run, colours, detail->cells);
+    fputs("</div>\n", out);
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* report.html: well-formed whatever the log holds, in order, by itself, and not too large. */
+#include "ci/runner/tests/lab_sample.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <libxml/parser.h>
+#include <libxml/xpath.h>
+#include <libxml/xpathInternals.h>
+
+#include "ci/runner/report.h"
+#include "paging/fragmentation.h"
+
+#define SIZE_LIMIT 3000000
+
+static char path[] = "/tmp/paeload-html-XXXXXX";
+
+static int set_up(void **state)
+{
+    int file = mkstemp(path);
+
+    return file < 0 ? -1 : close(file);
+}
+
+static int tear_down(void **state)
+{
+    xmlCleanupParser();
+    return remove(path);
+}
+
+/* Writes a report of the log, and returns it as a document, for xmlFreeDoc(). */
+static xmlDocPtr report_of(const char *log, size_t length, enum result result)
+{
+    struct judgement judgement = {.result = result};
+    struct machine machine;
+    struct ktap ktap;
+
+    lab_feed(&ktap, log, length);
+    machine_init(&machine);
+    if (result != RESULT_PASS)
+        words_add(&judgement.problems, "something <is> & \"wrong\"");
+    const struct report report = {
+        .ktap = &ktap,
+        .judgement = &judgement,
+        .machine = &machine,
+        .name = "t & <t>",
+        .command = "make run ARGS='a=\"<b>\"'",
+        .seconds = 1.5,
+    };
+    assert_int_equal(report_write_html(&report, path), 0);
+    judgement_free(&judgement);
+    machine_free(&machine);
+    ktap_free(&ktap);
+    xmlDocPtr document = xmlReadFile(path, NULL, XML_PARSE_NONET | XML_PARSE_HUGE);
+    assert_non_null(document);
+    return document;
+}
+
+/* How many nodes the XPath expression finds; elements are h:NAME, those of pictures s:NAME. */
+static int count_nodes(xmlDocPtr document, const char *expression)
+{
+    xmlXPathContextPtr context = xmlXPathNewContext(document);
+
+    xmlXPathRegisterNs(context, BAD_CAST "h", BAD_CAST "http://www.w3.org/1999/xhtml");
+    xmlXPathRegisterNs(context, BAD_CAST "s", BAD_CAST "http://www.w3.org/2000/svg");
+    xmlXPathObjectPtr found = xmlXPathEvalExpression(BAD_CAST expression, context);
+    assert_non_null(found);
+    int count = xmlXPathNodeSetGetLength(found->nodesetval);
+    xmlXPathFreeObject(found);
+    xmlXPathFreeContext(context);
+    return count;
+}
+
+static void sections_in_order(void **state)
+{
+    char *log = lab_sample();
+    xmlDocPtr document = report_of(log, strlen(log), RESULT_FAIL);
+
+    assert_int_equal(count_nodes(document, "/h:html/h:head/h:title[.='FAIL: t & <t>']"), 1);
+    assert_int_equal(count_nodes(document, "//h:div[@class='verdict bad']/h:b[.='FAIL']"), 1);
+    assert_int_equal(count_nodes(document,
+                                 "//h:div[@class='verdict bad']/following-sibling::h:h2[1]"
+                                 "[@id='machine']/following-sibling::h:h2[1][@id='suites']"
+                                 "/following-sibling::h:h2[1][@id='metrics']"
+                                 "/following-sibling::h:h2[1][@id='laboratory']"),
+                     1);
+    assert_int_equal(count_nodes(document, "//h:code[contains(., 'a=\"<b>\"')]"), 1);
+    /* The suite that is not ok stands first, open, with its bad case before the others. */
+    assert_int_equal(count_nodes(document, "//h:h2[@id='suites']/following-sibling::h:details[1]"
+                                           "[@open]/h:summary/h:b[.='kmap']"),
+                     1);
+    assert_int_equal(count_nodes(document, "//h:details[@open]/h:details[@open][1]"
+                                           "/h:pre[contains(., '<0x55> & not \"0xaa\"')]"),
+                     1);
+    assert_int_equal(count_nodes(document, "//h:details[not(@open)]/h:summary"
+                                           "/h:b[.='lowmem_stacks']"),
+                     2); /* its cases, and its metrics */
+    xmlFreeDoc(document);
+    free(log);
+}
+
+static void the_laboratory_is_drawn(void **state)
+{
+    char *log = lab_sample();
+    xmlDocPtr document = report_of(log, strlen(log), RESULT_FAIL);
+
+    assert_int_equal(count_nodes(document, "//h:h3[@id='lab-stacks']"), 1);
+    assert_int_equal(count_nodes(document, "//h:h3/following-sibling::h:div[1]//h:tbody/h:tr"), 2);
+    assert_int_equal(count_nodes(document, "//h:td[.='1,621']"), 3);
+    assert_int_equal(count_nodes(document, "//h:td[.='never (65,536)']"), 1);
+    assert_int_equal(count_nodes(document, "//h:td[starts-with(., 'at least 40.4')]"), 1);
+    assert_int_equal(count_nodes(document, "//h:div[@class='case']"), 2);
+    /* none: NORMAL, DMA, two indexes, costs, three maps; smaller: NORMAL, two indexes, costs */
+    assert_int_equal(count_nodes(document, "//h:div[@class='case'][1]//s:svg[@aria-label]"), 8);
+    assert_int_equal(count_nodes(document, "//h:div[@class='case'][2]//s:svg[@aria-label]"), 4);
+    assert_int_equal(count_nodes(document, "//h:div[@class='case'][1]//s:path[@class='wedge']"), 4);
+    assert_int_equal(count_nodes(document, "//h:div[@class='case'][2]//s:path[@class='wedge']"), 0);
+    assert_int_equal(count_nodes(document, "(//s:svg[contains(@aria-label, 'free memory')])[1]"
+                                           "//s:path[starts-with(@class, 'area')]"),
+                     11);
+    assert_int_equal(count_nodes(document, "//s:svg[contains(@aria-label, 'wedge')]"
+                                           "//s:path/s:title[.='stacks, less than half used']"),
+                     1);
+    assert_int_equal(count_nodes(document, "//h:pre[contains(., 'could not be used')]"), 0);
+    xmlFreeDoc(document);
+    free(log);
+}
+
+static void nothing_from_elsewhere(void **state)
+{
+    char *log = lab_sample();
+    xmlDocPtr document = report_of(log, strlen(log), RESULT_FAIL);
+
+    assert_int_equal(count_nodes(document, "//h:script | //h:link | //h:img | //h:iframe"), 0);
+    assert_int_equal(count_nodes(document, "//@src | //@href"), 0);
+    assert_int_equal(count_nodes(document, "//h:style[contains(., 'url(') or "
+                                           "contains(., '@import')]"),
+                     0);
+    xmlFreeDoc(document);
+    free(log);
+}
+
+static void no_laboratory(void **state)
+{
+    static const char log[] = "KTAP version 1\n1..1\n    KTAP version 1\n    # Subtest: kmap\n"
+                              "    1..1\n    ok 1 wrap\nok 1 kmap\n";
+    xmlDocPtr document = report_of(log, strlen(log), RESULT_PASS);
+
+    assert_int_equal(count_nodes(document, "//h:h2"), 2);
+    assert_int_equal(count_nodes(document, "//h:h2[@id='laboratory']"), 0);
+    assert_int_equal(count_nodes(document, "//h:div[@class='verdict good']"), 1);
+    xmlFreeDoc(document);
+    document = report_of("", 0, RESULT_CANT);
+    assert_int_equal(count_nodes(document, "//h:h2[@id='suites']"), 1);
+    xmlFreeDoc(document);
+}
+
+static void any_end(void **state)
+{
+    char *log = lab_sample();
+    size_t length = strlen(log);
+
+    for (size_t end = 0; end < length; end += 13)
+        xmlFreeDoc(report_of(log, end, RESULT_BROKEN));
+    free(log);
+}
+
+static void any_damage(void **state)
+{
+    static const char nasty[] = "<>&\"'\x01\x1b\xff\n ]-";
+    char *log = lab_sample();
+    size_t length = strlen(log);
+    struct prng prng;
+
+    prng_seed(&prng, 3);
+    for (int round = 0; round < 150; round++) {
+        char *damaged = exact_copy(log, length);
+
+        for (uint32_t hit = between(&prng, 1, 60); hit > 0; hit--) {
+            size_t at = prng_below(&prng, (uint32_t)length);
+
+            damaged[at] = one_in(&prng, 2) ? nasty[prng_below(&prng, sizeof(nasty))]
+                                           : (char)('0' + prng_below(&prng, 10));
+        }
+        xmlFreeDoc(report_of(damaged, length, RESULT_BROKEN));
+        free(damaged);
+    }
+    free(log);
+}
+
+static void print_sample(FILE *out, struct prng *prng, unsigned second, const char *zone,
+                         uint32_t most)
+{
+    uint32_t counts[NR_ORDERS], pages = 0;
+
+    for (unsigned order = 0; order < NR_ORDERS; order++) {
+        counts[order] = prng_below(prng, (most >> order) / NR_ORDERS);
+        pages += counts[order] << order;
+    }
+    fprintf(out, "# lab sample %u %u %s %u", second * 1000, second * 777, zone, pages);
+    for (unsigned order = 0; order < NR_ORDERS; order++)
+        fprintf(out, " %u", counts[order]);
+    fputc('\n', out);
+}
+
+/* 64 GiB, seven workloads, seven remedies each, five minutes of curves and maps without any rest.
+ */
+static void large_logs_make_small_pages(void **state)
+{
+    char *log = NULL;
+    size_t size;
+    FILE *out = open_memstream(&log, &size);
+    struct prng prng;
+    struct stat status;
+
+    assert_non_null(out);
+    prng_seed(&prng, 9);
+    fputs("KTAP version 1\n", out);
+    for (unsigned run = 0; run < 49; run++) {
+        fprintf(out, "# lab begin lowmem_w%u.r%u threads 10\n", run / 7, run % 7);
+        for (unsigned second = 0; second < 300; second++) {
+            print_sample(out, &prng, second, "DMA", 4096);
+            print_sample(out, &prng, second, "NORMAL", 225280);
+            print_sample(out, &prng, second, "HIGHMEM", 16000000);
+        }
+        for (unsigned row = 0; row < 3 * 56; row++) {
+            static const char *const whens[] = {"start", "wedge", "end"};
+
+            fprintf(out, "# lab map %s %u 64 ", whens[row / 56], row % 56 * 4096);
+            for (unsigned cell = 0; cell < 64; cell++)
+                fputc("abcdefABCDEF.-"[prng_below(&prng, 14)], out);
+            fputc('\n', out);
+        }
+    }
+    fclose(out);
+    xmlDocPtr document = report_of(log, size, RESULT_PASS);
+    assert_int_equal(count_nodes(document, "//h:div[@class='case']"), 49);
+    xmlFreeDoc(document);
+    assert_int_equal(stat(path, &status), 0);
+    print_message("# %u bytes of log make a page of %u\n", (unsigned)size,
+                  (unsigned)status.st_size);
+    assert_true(status.st_size < SIZE_LIMIT);
+    free(log);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sections_in_order),
+        cmocka_unit_test(the_laboratory_is_drawn),
+        cmocka_unit_test(nothing_from_elsewhere),
+        cmocka_unit_test(no_laboratory),
+        cmocka_unit_test(any_end),
+        cmocka_unit_test(any_damage),
+        cmocka_unit_test(large_logs_make_small_pages),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
