@@ -7,6 +7,7 @@
 #include "paging/vmalloc.h"
 #include "payload/setup.h"
 #include "payload/tests/lowmem_ballast.h"
+#include "payload/tests/lowmem_failure.h"
 #include "payload/tests/lowmem_map.h"
 #include "payload/tests/lowmem_result.h"
 #include "payload/tests/lowmem_samples.h"
@@ -39,53 +40,6 @@ void *lab_table(struct lab *lab, uint64_t bytes)
     if (table)
         run.tables[run.nr_tables++] = table;
     return table;
-}
-
-static int largest_order(enum zone_type zone)
-{
-    struct buddy_counts counts;
-
-    zone_buddy_counts(zone_get(zone), &counts);
-    return buddy_largest_order(&counts);
-}
-
-static void note_state(struct lab_failure *failure, enum zone_type wanted)
-{
-    struct buddy_counts counts;
-
-    zone_buddy_counts(zone_get(wanted), &counts);
-    failure->largest = buddy_largest_order(&counts);
-    failure->unusable = unusable_index(&counts, failure->order);
-    failure->fragmentation = fragmentation_index(&counts, failure->order);
-    for (unsigned z = 0; z < MAX_NR_ZONES; z++)
-        failure->free[z] = nr_free_pages((enum zone_type)z);
-}
-
-/* Without watermarks there is no reason to keep a block from anyone. */
-static void check_failure(struct lab *lab, gfp_t gfp, unsigned order)
-{
-    unsigned highest = gfp & __GFP_ZONE_MASK;
-    unsigned lowest = gfp & __GFP_THISZONE ? highest : ZONE_DMA;
-
-    if (page_alloc_tuning()->watermarks)
-        return;
-    for (unsigned z = lowest; z <= highest; z++) {
-        int largest = largest_order((enum zone_type)z);
-
-        TEST_CHECK(lab->t, largest < (int)order,
-                   "order %u from %s failed with a free block of order %d in %s", order,
-                   zone_get((enum zone_type)highest)->name, largest,
-                   zone_get((enum zone_type)z)->name);
-    }
-}
-
-void lab_note_failure(struct lab *lab, gfp_t gfp, unsigned order)
-{
-    lab->failure.noted = true;
-    lab->failure.gfp = gfp;
-    lab->failure.order = order;
-    note_state(&lab->failure, (enum zone_type)(gfp & __GFP_ZONE_MASK));
-    check_failure(lab, gfp, order);
 }
 
 struct page *lab_alloc(struct lab *lab, gfp_t gfp, unsigned order, unsigned owner, uint32_t index)
@@ -300,10 +254,15 @@ static uint64_t limit_of(const struct lab *lab, const struct lab_result *none)
 static enum lab_verdict run_steps(struct lab *lab)
 {
     while (lab->done < lab->limit) {
-        enum lab_step step = lab->workload->step(lab);
+        enum lab_step step;
 
-        if (step == LAB_WEDGED)
+        lab->failure.noted = false;
+        step = lab->workload->step(lab);
+        if (step == LAB_WEDGED) {
+            if (!lab->failure.noted)
+                test_error(lab->t, "wedged, and no allocation failed");
             return VERDICT_WEDGED;
+        }
         if (step == LAB_OVER)
             return VERDICT_NEVER;
         lab->done++;
@@ -348,7 +307,7 @@ static void run_open(struct lab *lab)
     verdict = run_steps(lab);
     samples_end(lab);
     if (verdict != VERDICT_WEDGED)
-        note_state(&lab->failure, ZONE_NORMAL);
+        failure_note_state(&lab->failure, ZONE_NORMAL);
     drain_all_pages();
     if (verdict == VERDICT_WEDGED)
         map_write(lab->t, "wedge");

@@ -122,7 +122,7 @@ struct lab_workload {
 
 /* The last allocation that failed. */
 struct lab_failure {
-    bool noted;
+    bool noted; /* in this step */
     gfp_t gfp;
     unsigned order;
     uint32_t free[MAX_NR_ZONES];
