@@ -11,8 +11,12 @@
 #define MAX_CELLS 64
 #define MAX_CASES 400
 
-/* Frames that 36 address bits have, and far more ms and steps than any run. */
-#define MAX_FRAMES (UINT64_C(1) << 24)
+/*
+ * 64 GiB may lie around holes, and end beyond what 36 address bits reach; lowmem ends below 4 GiB.
+ * No run has that many ms and steps.
+ */
+#define MAX_FRAMES (UINT64_C(1) << 25)
+#define MAX_LOW_FRAMES (UINT64_C(1) << 20)
 #define MAX_MS UINT64_C(1000000000)
 #define MAX_COUNT UINT64_C(1000000000000000)
 
@@ -181,7 +185,7 @@ static void read_sample(struct reader *reader)
 static void read_map(struct reader *reader)
 {
     struct lab_map *map = &reader->run->maps[one_of(reader, 0, when_names, LAB_WHENS)];
-    uint64_t frame = number(reader, 1, MAX_FRAMES), step = number(reader, 2, MAX_FRAMES);
+    uint64_t frame = number(reader, 1, MAX_LOW_FRAMES), step = number(reader, 2, MAX_LOW_FRAMES);
     const char *cells = reader->words[3];
 
     for (const char *cell = cells; *cell; cell++) {
@@ -197,8 +201,8 @@ static void read_map(struct reader *reader)
         reader->why = "the size of a cell is 0, or another than before";
     else if (last && frame < last->frame + strlen(last->cells) * map->step)
         reader->why = "a row that overlaps the one before";
-    else if (frame + strlen(cells) * step > MAX_FRAMES + step)
-        reader->why = "frames that no machine has";
+    else if (frame + strlen(cells) * step > MAX_LOW_FRAMES + step)
+        reader->why = "frames that lowmem never has";
     if (reader->why)
         return;
     map->step = step;

@@ -153,7 +153,7 @@ static void put_suites(FILE *out, const struct ktap *ktap)
         if (suite_is_bad(&ktap->suites[i]))
             put_suite(out, &ktap->suites[i]);
     }
-    fputs("<div class=\"cols\">\n", out);
+    fputs("<div class=\"cols suites\">\n", out);
     for (size_t i = 0; i < ktap->nr_suites; i++) {
         if (!suite_is_bad(&ktap->suites[i]))
             put_suite(out, &ktap->suites[i]);

@@ -7,7 +7,8 @@
 #include "ci/runner/markup.h"
 #include "ci/runner/svg_cells.h"
 
-#define ALWAYS_SHOWN 2 /* zones: DMA and NORMAL; HIGHMEM only when something happens in it */
+#define HIGHMEM 2
+#define ALWAYS_SHOWN HIGHMEM /* zones below it; it is only shown when something happens in it */
 
 /* Does enough happen in the zone to show it? */
 static bool is_shown(const struct lab_zone *zone, unsigned index)
@@ -164,9 +165,14 @@ void put_lab_case(FILE *out, const struct lab_case *run, const struct lab_colour
     }
     if (run->zones[wanted].nr_samples)
         put_lab_indexes(out, run, wanted, detail);
+    /* An even number of charts lies in two columns without a hole. */
+    bool together = is_shown(&run->zones[HIGHMEM], HIGHMEM);
+    if (together)
+        fputs("<div>\n", out);
     if (run->nr_spent)
         put_spreads(out, run);
-    fputs("<div>\n", out);
+    if (!together)
+        fputs("<div>\n", out);
     put_orders(out, run);
     put_below(out, run);
     put_events(out, run);

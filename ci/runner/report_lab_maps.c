@@ -8,16 +8,17 @@
 #include "ci/runner/markup.h"
 #include "ci/runner/svg_cells.h"
 
+#define FEWEST_CELLS 16 /* in a row */
 #define UNKNOWN ' '
 #define LEVELS 2 /* less than half used, and more */
 #define NR_KINDS (LEVELS * LAB_OWNERS + 1)
 
 static const char *const captions[LAB_WHENS] = {"at the start", "at the wedge", "at the end"};
 
-/* A map in one piece, by rows of SVG_CELLS cells; those that tell nothing are left out. */
+/* A map in one piece, by rows; those that tell nothing are left out. */
 struct grid {
     uint64_t step;
-    size_t count; /* cells */
+    size_t count, per_row; /* cells */
     char *cells;
     uint64_t *frames; /* the first one of each row */
 };
@@ -77,6 +78,32 @@ static bool tells_nothing(const char *cells, size_t count)
     return true;
 }
 
+/*
+ * Cells in a row: few where what is known lies in small pieces far from each other, so that at
+ * least three quarters of what is drawn mean something.
+ */
+static size_t choose_row(const char *cells, size_t count)
+{
+    size_t per_row = SVG_CELLS;
+
+    for (; per_row > FEWEST_CELLS; per_row /= 2) {
+        size_t drawn = 0, known = 0;
+
+        for (size_t i = 0; i < count; i += per_row) {
+            size_t length = count - i < per_row ? count - i : per_row;
+
+            if (tells_nothing(cells + i, length))
+                continue;
+            drawn += length;
+            for (size_t j = i; j < i + length; j++)
+                known += cells[j] != UNKNOWN;
+        }
+        if (4 * known >= 3 * drawn)
+            break;
+    }
+    return per_row;
+}
+
 /* Rows may be missing, and a map finer than can be seen. */
 static bool make_grid(struct grid *grid, const struct lab_map *map, size_t max_cells)
 {
@@ -91,11 +118,12 @@ static bool make_grid(struct grid *grid, const struct lab_map *map, size_t max_c
         cells[used++] = merged(cells + i, all - i < each ? all - i : each);
     grid->count = 0;
     grid->cells = cells;
-    grid->frames = calloc(used / SVG_CELLS + 1, sizeof(*grid->frames));
+    grid->per_row = choose_row(cells, used);
+    grid->frames = calloc(used / grid->per_row + 1, sizeof(*grid->frames));
     if (!grid->frames)
         abort();
-    for (size_t i = 0; i < used; i += SVG_CELLS) {
-        size_t length = used - i < SVG_CELLS ? used - i : SVG_CELLS;
+    for (size_t i = 0; i < used; i += grid->per_row) {
+        size_t length = used - i < grid->per_row ? used - i : grid->per_row;
 
         if (tells_nothing(cells + i, length))
             continue;
@@ -185,7 +213,8 @@ void put_lab_maps(FILE *out, const struct lab_case *run, const struct lab_colour
 
         fputs(any ? "<figure>" : "<div class=\"charts maps\">\n<figure>", out);
         any = true;
-        svg_cells(out, label, grid.cells, grid.count, kinds, NR_KINDS, row_name, &grid);
+        svg_cells(out, label, grid.cells, grid.count, grid.per_row, kinds, NR_KINDS, row_name,
+                  &grid);
         fputs("<figcaption>", out);
         put_textf(out, "lowmem %s; a cell is %s", captions[when], cell);
         fputs("</figcaption></figure>\n", out);

@@ -6,7 +6,8 @@
 
 #include "ci/runner/markup.h"
 
-#define NAME_HEIGHT 11.0 /* of a name at the right end */
+#define NAME_HEIGHT 11.0          /* of a name at the right end */
+#define SAME_PLACE (2 * SVG_FINE) /* for which one name is enough */
 #define MAX_NAMES 32
 
 void svg_begin(FILE *out, unsigned width, unsigned height, const char *label)
@@ -191,20 +192,28 @@ void svg_chart_hint(struct svg_chart *chart, double from, double to, const char 
 
 /*
  * order[0..used-1] are curves from the top down. Leaves the first of those that follow each other
- * in number as well, and end at the same place; last[] is the last of them. Returns how many
+ * in number, and end at nearly the same place; last[] is the last of them. Returns how many
  * remain.
  */
 static size_t share_names(const struct svg_chart *chart, const double *y, size_t *order,
                           size_t used, size_t *last)
 {
     size_t kept = 0;
+    double place = 0;
 
     for (size_t i = 0; i < used; i++) {
-        bool same = kept && order[i] == last[kept - 1] + 1 &&
-                    fine(&chart->y, y[order[i]]) == fine(&chart->y, y[last[kept - 1]]);
+        bool up = kept && order[i] == last[kept - 1] + 1;
+        bool down = kept && order[i] + 1 == order[kept - 1];
+        bool near = kept && svg_scale_at(&chart->y, y[order[i]]) - place < SAME_PLACE;
 
-        if (!same)
+        if (near && down) {
+            order[kept - 1] = order[i];
+            continue;
+        }
+        if (!near || !up) {
             order[kept++] = order[i];
+            place = svg_scale_at(&chart->y, y[order[i]]);
+        }
         last[kept - 1] = order[i];
     }
     return kept;

@@ -61,8 +61,8 @@ void svg_chart_marker(struct svg_chart *chart, double x, const char *name);
 void svg_chart_hint(struct svg_chart *chart, double from, double to, const char *hint);
 
 /*
- * Names at the right end for curves that end at y[i]; a negative y has none. Curves that end at the
- * same place share one, from the first to the last.
+ * Names at the right end for curves that end at y[i]; a negative y has none. Curves that end at
+ * nearly the same place share one, from the first to the last.
  */
 void svg_chart_names(struct svg_chart *chart, const double *y, const char *const *names,
                      const char *const *classes, size_t count);

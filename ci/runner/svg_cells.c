@@ -9,7 +9,7 @@
 
 #define WIDTH 480
 #define ROW_NAME_WIDTH 64
-#define CELL_WIDTH 6.4
+#define CELLS_WIDTH 410.0 /* of a whole row */
 #define CELL_HEIGHT 14
 
 #define BAR_LEFT 96
@@ -23,14 +23,15 @@
 #define SPREAD_BOTTOM 40
 
 /* Cells are strokes, as thick as a row: half as much to write as boxes. */
-static void cell_path(FILE *out, const char *cells, size_t count, const struct svg_cell_kind *kind)
+static void cell_path(FILE *out, const char *cells, size_t count, size_t per_row,
+                      const struct svg_cell_kind *kind)
 {
     bool any = false;
 
     for (size_t i = 0; i < count;) {
-        size_t row = i / SVG_CELLS, run = 0;
+        size_t row = i / per_row, run = 0;
 
-        while (i + run < count && (i + run) / SVG_CELLS == row && cells[i + run] == kind->character)
+        while (i + run < count && (i + run) / per_row == row && cells[i + run] == kind->character)
             run++;
         if (!run) {
             i++;
@@ -39,7 +40,7 @@ static void cell_path(FILE *out, const char *cells, size_t count, const struct s
         if (!any)
             fprintf(out, "<path class=\"cell %s\" d=\"", kind->class);
         any = true;
-        fprintf(out, "M%zu %zuh%zu", i % SVG_CELLS, row, run);
+        fprintf(out, "M%zu %zuh%zu", i % per_row, row, run);
         i += run;
     }
     if (!any)
@@ -50,11 +51,11 @@ static void cell_path(FILE *out, const char *cells, size_t count, const struct s
     fputs("</path>\n", out);
 }
 
-void svg_cells(FILE *out, const char *label, const char *cells, size_t count,
+void svg_cells(FILE *out, const char *label, const char *cells, size_t count, size_t per_row,
                const struct svg_cell_kind *kinds, size_t nr_kinds,
                char *(*row_name)(size_t row, void *ctx), void *ctx)
 {
-    size_t rows = (count + SVG_CELLS - 1) / SVG_CELLS;
+    size_t rows = (count + per_row - 1) / per_row;
 
     svg_begin(out, WIDTH, (unsigned)(rows * CELL_HEIGHT + 4), label);
     for (size_t row = 0; row < rows; row++) {
@@ -66,9 +67,9 @@ void svg_cells(FILE *out, const char *label, const char *cells, size_t count,
         free(name);
     }
     fprintf(out, "<g transform=\"translate(%d %g) scale(%g %d)\" shape-rendering=\"crispEdges\">\n",
-            ROW_NAME_WIDTH, CELL_HEIGHT / 2.0, CELL_WIDTH, CELL_HEIGHT);
+            ROW_NAME_WIDTH, CELL_HEIGHT / 2.0, CELLS_WIDTH / (double)per_row, CELL_HEIGHT);
     for (size_t i = 0; i < nr_kinds; i++)
-        cell_path(out, cells, count, &kinds[i]);
+        cell_path(out, cells, count, per_row, &kinds[i]);
     fputs("</g>\n", out);
     svg_end(out);
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define SVG_CELLS 64 /* in a row */
+#define SVG_CELLS 64 /* in a row, at most */
 
 /* Kinds of cell, by the character that stands for them; 0: nothing is drawn. */
 struct svg_cell_kind {
@@ -19,10 +19,10 @@ struct svg_cell_kind {
 };
 
 /*
- * Draws `count` cells, SVG_CELLS a row, one path a kind. Each row is named: row_name(i, ctx)
- * returns the name of row i, for free().
+ * Draws `count` cells, `per_row` (1 to SVG_CELLS) a row, one path a kind. Each row is named:
+ * row_name(i, ctx) returns the name of row i, for free().
  */
-void svg_cells(FILE *out, const char *label, const char *cells, size_t count,
+void svg_cells(FILE *out, const char *label, const char *cells, size_t count, size_t per_row,
                const struct svg_cell_kind *kinds, size_t nr_kinds,
                char *(*row_name)(size_t row, void *ctx), void *ctx);
 

@@ -161,7 +161,7 @@ static void any_end(void **state)
     char *log = lab_sample();
     size_t length = strlen(log);
 
-    for (size_t end = 0; end < length; end += 13)
+    for (size_t end = 0; end < length; end += 41)
         xmlFreeDoc(report_of(log, end, RESULT_BROKEN));
     free(log);
 }
@@ -174,7 +174,7 @@ static void any_damage(void **state)
     struct prng prng;
 
     prng_seed(&prng, 3);
-    for (int round = 0; round < 150; round++) {
+    for (int round = 0; round < 50; round++) {
         char *damaged = exact_copy(log, length);
 
         for (uint32_t hit = between(&prng, 1, 60); hit > 0; hit--) {
@@ -204,7 +204,8 @@ static void print_sample(FILE *out, struct prng *prng, unsigned second, const ch
     fputc('\n', out);
 }
 
-/* 64 GiB, seven workloads, seven remedies each, five minutes of curves and maps without any rest.
+/* 64 GiB, seven workloads, seven remedies each, a hundred seconds of curves and maps without any
+ * rest.
  */
 static void large_logs_make_small_pages(void **state)
 {
@@ -219,7 +220,7 @@ static void large_logs_make_small_pages(void **state)
     fputs("KTAP version 1\n", out);
     for (unsigned run = 0; run < 49; run++) {
         fprintf(out, "# lab begin lowmem_w%u.r%u threads 10\n", run / 7, run % 7);
-        for (unsigned second = 0; second < 300; second++) {
+        for (unsigned second = 0; second < 100; second++) {
             print_sample(out, &prng, second, "DMA", 4096);
             print_sample(out, &prng, second, "NORMAL", 225280);
             print_sample(out, &prng, second, "HIGHMEM", 16000000);
