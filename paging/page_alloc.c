@@ -42,7 +42,9 @@ uint32_t nr_free_pages(enum zone_type type)
     uint32_t pages;
 
     preempt_disable();
-    pages = zones[type].free_pages + page_lists_pages(type);
+    pages = zones[type].free_pages;
+    if (!inject(page_lists_uncounted, page_alloc))
+        pages += page_lists_pages(type);
     preempt_enable();
     return pages;
 }
@@ -159,6 +161,8 @@ static void give_back(struct page *page, unsigned order)
         return;
     }
     kind = pfn_kind(pfn);
+    if (inject(page_list_astray, page_alloc) && !PageHighMem(page))
+        kind ^= ZONE_DMA ^ ZONE_NORMAL;
     if (order >= LIST_ORDERS || !page_list_is_used(order, kind)) {
         buddy_free(page, order);
         return;
@@ -186,7 +190,8 @@ void __free_pages(struct page *page, unsigned order)
 
         /* Of a larger block each page may have a slot, if it is highmem. */
         if (likely((page->use & ~PFN_LINK_MASK) == list->use && page->kmap == 0 &&
-                   list->top != list->end && (order == 0 || !PageHighMem(page)))) {
+                   list->top != list->end &&
+                   (order == 0 || !PageHighMem(page) || (order == 1 && page[1].kmap == 0)))) {
             page_list_push(list, page);
             preempt_enable();
             return;

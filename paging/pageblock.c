@@ -47,8 +47,9 @@ void pageblocks_init(bool mobility)
 
 unsigned pageblock_is_free(pfn_t pfn)
 {
-    set_type(pfn, free_type);
-    return free_type;
+    if (!inject(pageblock_stays, page_alloc))
+        set_type(pfn, free_type);
+    return pfn_type(pfn);
 }
 
 /* Pages in free blocks of the pageblock; with `type`, these blocks change over to its lists. */
@@ -119,7 +120,7 @@ unsigned pageblock_fallback(struct zone *zone, unsigned type, unsigned order)
 
     if (!block)
         return MIGRATE_TYPES;
-    if (!may_take_over(zone, block, found, type)) {
+    if (!may_take_over(zone, block, found, type) || inject(pageblock_keep_type, page_alloc)) {
         from = smallest_type(zone, type, order);
         page_alloc_counts.stolen[from]++;
         return from;
@@ -127,8 +128,7 @@ unsigned pageblock_fallback(struct zone *zone, unsigned type, unsigned order)
     page_alloc_counts.stolen[pfn_type(block)]++;
     page_alloc_counts.pageblocks_stolen++;
     walk_free(zone, block, &type);
-    if (!inject(pageblock_keep_type, page_alloc))
-        set_type(block, type);
+    set_type(block, type);
     return type;
 }
 
