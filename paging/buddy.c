@@ -10,7 +10,7 @@ struct zone zones[MAX_NR_ZONES] = {
     [ZONE_HIGHMEM] = {.name = "HighMem"},
 };
 
-void buddy_list_add(struct zone *zone, pfn_t pfn, unsigned order, unsigned type)
+static inline void list_add(struct zone *zone, pfn_t pfn, unsigned order, unsigned type)
 {
     struct free_area *area = &zone->free_area[order];
     struct page *page = pfn_to_page(pfn);
@@ -19,12 +19,17 @@ void buddy_list_add(struct zone *zone, pfn_t pfn, unsigned order, unsigned type)
     page->use = first | order << PAGE_STATE_SHIFT;
     page->kmap = PAGE_STATE(order);
     if (first)
-        pfn_to_page(first)->prev = pfn & PFN_LINK_MASK;
+        pfn_to_page(first)->kmap |= pfn;
     area->first[type] = pfn;
     area->nr_free++;
 }
 
-void buddy_list_remove(struct zone *zone, pfn_t pfn, unsigned order, unsigned type)
+void buddy_list_add(struct zone *zone, pfn_t pfn, unsigned order, unsigned type)
+{
+    list_add(zone, pfn, order, type);
+}
+
+static inline void list_remove(struct zone *zone, pfn_t pfn, unsigned order, unsigned type)
 {
     struct free_area *area = &zone->free_area[order];
     struct page *page = pfn_to_page(pfn);
@@ -38,6 +43,11 @@ void buddy_list_remove(struct zone *zone, pfn_t pfn, unsigned order, unsigned ty
     page->use = 0;
     page->kmap = 0;
     area->nr_free--;
+}
+
+void buddy_list_remove(struct zone *zone, pfn_t pfn, unsigned order, unsigned type)
+{
+    list_remove(zone, pfn, order, type);
 }
 
 unsigned buddy_smallest(const struct zone *zone, unsigned type, unsigned order)
@@ -60,10 +70,10 @@ struct page *buddy_take_first(struct zone *zone, unsigned type, unsigned order, 
 {
     pfn_t pfn = zone->free_area[order].first[type];
 
-    buddy_list_remove(zone, pfn, order, type);
+    list_remove(zone, pfn, order, type);
     while (order > wanted) {
         order--;
-        buddy_list_add(zone, pfn + (1u << order), order, type);
+        list_add(zone, pfn + (1u << order), order, type);
     }
     count_taken(zone, wanted);
     return pfn_to_page(pfn);
@@ -75,16 +85,16 @@ struct page *buddy_take_at(pfn_t block, unsigned order, pfn_t at, unsigned wante
     struct page *page = pfn_to_page(at);
     unsigned type = pfn_type(block);
 
-    buddy_list_remove(zone, block, order, type);
+    list_remove(zone, block, order, type);
     /* Halve the block, keeping the half with the wanted pages, until it is all that is left. */
     while (order > wanted) {
         pfn_t upper = block + (1u << --order);
 
         if (at >= upper) {
-            buddy_list_add(zone, block, order, type);
+            list_add(zone, block, order, type);
             block = upper;
         } else {
-            buddy_list_add(zone, upper, order, type);
+            list_add(zone, upper, order, type);
         }
     }
     count_taken(zone, wanted);
@@ -131,13 +141,13 @@ void buddy_put(struct zone *zone, pfn_t pfn, unsigned order)
             break;
         if (inject(buddy_skip_merge, lowmem_frag))
             break;
-        buddy_list_remove(zone, buddy, order, type);
+        list_remove(zone, buddy, order, type);
         pfn &= ~(1u << order);
         order++;
     }
     if (order == MAX_ORDER)
         type = pageblock_is_free(pfn);
-    buddy_list_add(zone, pfn, order, type);
+    list_add(zone, pfn, order, type);
 }
 
 void buddy_free(struct page *page, unsigned order)

@@ -168,7 +168,7 @@ static void give_back(struct page *page, unsigned order)
         return;
     }
     if (page_list_count(order, kind) == LIST_ENTRIES(order))
-        page_list_drain(order, kind, PAGES_REFILLED >> order);
+        page_list_drain(order, kind, PAGES_REFILLED(order) >> order);
     page_list_push(page_list_of(order, kind), page);
 }
 

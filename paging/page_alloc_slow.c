@@ -41,7 +41,7 @@ __attribute__((weak)) uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pag
  */
 static void refill(struct zone *zone, unsigned order, unsigned kind, uint32_t pages)
 {
-    uint32_t wanted = MIN(pages, PAGES_REFILLED), left = wanted;
+    uint32_t wanted = MIN(pages, PAGES_REFILLED(order)), left = wanted;
 
     while (left >= 1u << order) {
         unsigned found = buddy_smallest(zone, kind_type(kind), order), part = found;

@@ -55,17 +55,17 @@ void page_list_cut(unsigned piece, unsigned kind, struct page *block, unsigned o
     list->top = top;
 }
 
-/* Gives [start, end), aligned to `order`, back as the largest aligned blocks. */
-static void put_run(pfn_t start, pfn_t end, unsigned order)
+/* Gives [start, end) back as the largest aligned blocks. */
+static void put_run(pfn_t start, pfn_t end)
 {
     struct zone *zone = buddy_zone(start);
 
     zone->free_pages += end - start;
     while (start < end) {
-        unsigned o = order;
+        unsigned aligned = (unsigned)__builtin_ctz(start);
+        unsigned fits = 31u - (unsigned)__builtin_clz(end - start);
+        unsigned o = MIN(MIN(aligned, fits), MAX_ORDER);
 
-        while (o < MAX_ORDER && IS_ALIGNED(start, 2u << o) && end - start >= (2u << o))
-            o++;
         buddy_put(zone, start, o > 1 && inject(page_run_short, page_alloc) ? o - 1 : o);
         start += 1u << o;
     }
@@ -89,11 +89,11 @@ static struct page **unmark_run(struct page **entry, struct page *const *end, in
 }
 
 /* Where to stop so that the entry there begins what a refill may have taken, or ends it. */
-static struct page **cut_point(struct page **first, struct page **end)
+static struct page **cut_point(struct page **first, struct page **end, uint32_t unit)
 {
     for (struct page **at = end; at > first; at--)
-        if (IS_ALIGNED(page_to_pfn(at[0]), PAGES_REFILLED) ||
-            (at[0] < at[-1] && IS_ALIGNED(page_to_pfn(at[-1]), PAGES_REFILLED)))
+        if (IS_ALIGNED(page_to_pfn(at[0]), unit) ||
+            (at[0] < at[-1] && IS_ALIGNED(page_to_pfn(at[-1]), unit)))
             return at;
     return end;
 }
@@ -105,7 +105,7 @@ void page_list_drain(unsigned order, unsigned kind, uint32_t count)
     int32_t step = 1 << order;
 
     if (end < list->top)
-        end = cut_point(first, end);
+        end = cut_point(first, end, PAGES_REFILLED(order));
     if (inject(page_list_forget, page_alloc))
         entry++;
     while (entry < end) {
@@ -113,7 +113,7 @@ void page_list_drain(unsigned order, unsigned kind, uint32_t count)
         struct page **next = unmark_run(entry, end, down ? -step : step);
         pfn_t start = page_to_pfn(down ? next[-1] : entry[0]);
 
-        put_run(start, start + ((pfn_t)(next - entry) << order), order);
+        put_run(start, start + ((pfn_t)(next - entry) << order));
         entry = next;
     }
     memmove(first, end, (size_t)(list->top - end) * sizeof(*end));

@@ -5,9 +5,9 @@
 /*
  * The per-CPU lists in front of the buddy lists: stacks of free blocks of the small orders, by
  * order and kind (zone and migratetype). What was freed last is given out first, while it is still
- * in the cache. An empty list is refilled with a block of up to PAGES_REFILLED pages cut to pieces,
- * so that neighbours go out one after the other; of a full one the older half goes back, and those
- * that are neighbours again go back together.
+ * in the cache. An empty list is refilled with a block of up to PAGES_REFILLED() pages cut to
+ * pieces, so that neighbours go out one after the other; of a full one the older half goes back,
+ * and those that are neighbours again go back together.
  *
  * The descriptor of a block on a list says that it is free (so that freeing it again, or mapping
  * it, is found out), with PAGE_LISTED in place of the order.
@@ -19,7 +19,7 @@
 #include "paging/pageblock.h"
 
 #define LIST_ORDERS 4u /* blocks up to 32 KiB are kept on lists */
-#define PAGES_REFILLED 64u
+#define PAGES_REFILLED(order) ((order) ? 64u : 128u)
 
 struct page_list {
     struct page **top;   /* behind the last entry; below the first one is a NULL */
@@ -28,8 +28,8 @@ struct page_list {
     uint32_t listed_use; /* and of one that lies here */
 };
 
-/* The same number of pages on each list of a kind. */
-#define LIST_ENTRIES(order) (124u >> (order))
+/* Nearly twice of what a refill takes. */
+#define LIST_ENTRIES(order) ((order) ? 124u >> (order) : 248u)
 #define LISTS_ENTRIES (LIST_ENTRIES(0) + LIST_ENTRIES(1) + LIST_ENTRIES(2) + LIST_ENTRIES(3))
 #define NR_LIST_KINDS (MAX_NR_ZONES * MIGRATE_TYPES)
 
