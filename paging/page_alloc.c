@@ -186,10 +186,10 @@ void __free_pages(struct page *page, unsigned order)
     preempt_disable();
     if (likely(place < map_bytes && order < LIST_ORDERS)) {
         unsigned kind = pageblock_kind[place >> (PAGEBLOCK_ORDER + PAGE_BYTES_SHIFT)];
-        struct page_list *list = page_list_of(order, kind);
+        struct page_list __percpu *list = page_list_of(order, kind);
 
         /* Of a larger block each page may have a slot, if it is highmem. */
-        if (likely((page->use & ~PFN_LINK_MASK) == list->use && page->kmap == 0 &&
+        if (likely((((page->use & ~PFN_LINK_MASK) ^ list->use) | page->kmap) == 0 &&
                    list->top != list->end &&
                    (order == 0 || !PageHighMem(page) || (order == 1 && page[1].kmap == 0)))) {
             page_list_push(list, page);

@@ -107,7 +107,7 @@ static const char *check_entry(const struct page *page, unsigned order, unsigned
 
 static const char *check_page_list(unsigned order, unsigned kind, pfn_t *where)
 {
-    const struct page_list *list = page_list_of(order, kind);
+    const struct page_list __percpu *list = page_list_of(order, kind);
 
     *where = 0;
     if (list->top > list->end || page_list_first(order, kind)[-1])

@@ -4,32 +4,34 @@
 #include "lib/string.h"
 #include "paging/buddy.h"
 
-/* There is one processor. */
-static struct page_lists boot_lists;
+/* Entries of the boot processor's lists, which is the only one, each list's between NULLs. */
+static struct page *entries[NR_LIST_KINDS * (LIST_ORDERS + LISTS_ENTRIES) + 1];
 
-static void list_init(unsigned order, unsigned kind, struct page **first, unsigned entries)
+/* What can't hold anything: nothing behind a NULL. */
+static struct page *no_entries[1];
+
+static void list_init(unsigned order, unsigned kind, struct page **first, unsigned nr_entries)
 {
-    boot_lists.first[kind * LIST_ORDERS + order] = first;
-    boot_lists.list[kind * LIST_ORDERS + order] = (struct page_list){
-        .top = first,
-        .end = first + entries,
-        .use = PAGE_STATE(order),
-        .listed_use = order << PAGE_STATE_SHIFT,
-    };
+    struct page_list __percpu *list = page_list_of(order, kind);
+
+    this_cpu_array(page_list_first)[kind * LIST_ORDERS + order] = first;
+    list->top = first;
+    list->end = first + nr_entries;
+    list->use = PAGE_STATE(order);
+    list->listed_use = order << PAGE_STATE_SHIFT;
 }
 
 void page_lists_init(bool pcp)
 {
-    struct page **entry = boot_lists.entries[0];
+    struct page **entry = entries;
 
-    this_cpu()->page_lists = &boot_lists;
     for (unsigned kind = 0; kind < NR_KINDS; kind++) {
         bool is_used =
             pcp && (kind & __GFP_ZONE_MASK) < MAX_NR_ZONES && kind_type(kind) < MIGRATE_TYPES;
 
         for (unsigned order = 0; order < LIST_ORDERS; order++) {
             if (!is_used) {
-                list_init(order, kind, &boot_lists.none + 1, 0);
+                list_init(order, kind, no_entries + 1, 0);
                 continue;
             }
             *entry++ = NULL;
@@ -39,20 +41,33 @@ void page_lists_init(bool pcp)
     }
 }
 
+static inline void mark(struct page *page, uint32_t use)
+{
+    page->use = use;
+    page->kmap = PAGE_STATE(PAGE_LISTED);
+}
+
 void page_list_cut(unsigned piece, unsigned kind, struct page *block, unsigned order)
 {
-    struct page_list *list = page_list_of(piece, kind);
-    struct page **top = list->top;
+    struct page_list __percpu *list = page_list_of(piece, kind);
+    struct page *page = block + (1u << order), **top = list->top;
     uint32_t use = list->listed_use;
 
-    /* From the end, so that the start is given out first. */
-    for (struct page *page = block + (1u << order); page > block;) {
-        page -= 1u << piece;
-        page->use = use;
-        page->kmap = PAGE_STATE(PAGE_LISTED);
-        *top++ = page;
+    list->top = top + (1u << (order - piece));
+    if (order == piece) {
+        mark(block, use);
+        *top = block;
+        return;
     }
-    list->top = top;
+    /* From the end, so that the start is given out first; two at a time, to save instructions. */
+    do {
+        page -= 2u << piece;
+        top[0] = page + (1u << piece);
+        top[1] = page;
+        mark(top[0], use);
+        mark(top[1], use);
+        top += 2;
+    } while (page != block);
 }
 
 /* Gives [start, end) back as the largest aligned blocks. */
@@ -72,10 +87,10 @@ static void put_run(pfn_t start, pfn_t end)
 }
 
 /*
- * The entries from `entry` on, `end` at most, that follow each other in memory, each `step` behind
- * the last: not marked any more. Returns the first one that does not.
+ * The entries from `entry` on that follow each other in memory, each `step` behind the last: not
+ * marked any more. Returns the first entry that does not follow; there is one.
  */
-static struct page **unmark_run(struct page **entry, struct page *const *end, int32_t step)
+static struct page **unmark_run(struct page **entry, int32_t step)
 {
     struct page *page = *entry;
 
@@ -84,7 +99,7 @@ static struct page **unmark_run(struct page **entry, struct page *const *end, in
         page->kmap = 0;
         page += step;
         entry++;
-    } while (entry < end && *entry == page);
+    } while (*entry == page);
     return entry;
 }
 
@@ -100,22 +115,26 @@ static struct page **cut_point(struct page **first, struct page **end, uint32_t 
 
 void page_list_drain(unsigned order, unsigned kind, uint32_t count)
 {
-    struct page_list *list = page_list_of(order, kind);
+    struct page_list __percpu *list = page_list_of(order, kind);
     struct page **first = page_list_first(order, kind), **end = first + count, **entry = first;
     int32_t step = 1 << order;
+    struct page *behind;
 
     if (end < list->top)
         end = cut_point(first, end, PAGES_REFILLED(order));
+    behind = *end;
+    *end = NULL; /* what follows no page */
     if (inject(page_list_forget, page_alloc))
         entry++;
     while (entry < end) {
         bool down = entry + 1 < end && entry[1] < entry[0];
-        struct page **next = unmark_run(entry, end, down ? -step : step);
+        struct page **next = unmark_run(entry, down ? -step : step);
         pfn_t start = page_to_pfn(down ? next[-1] : entry[0]);
 
         put_run(start, start + ((pfn_t)(next - entry) << order));
         entry = next;
     }
+    *end = behind;
     memmove(first, end, (size_t)(list->top - end) * sizeof(*end));
     list->top -= end - first;
 }

@@ -21,36 +21,26 @@
 #define LIST_ORDERS 4u /* blocks up to 32 KiB are kept on lists */
 #define PAGES_REFILLED(order) ((order) ? 64u : 128u)
 
-struct page_list {
-    struct page **top;   /* behind the last entry; below the first one is a NULL */
-    struct page **end;   /* where top may not go beyond */
-    uint32_t use;        /* first word of the descriptor of a block that is allocated */
-    uint32_t listed_use; /* and of one that lies here */
-};
-
 /* Nearly twice of what a refill takes. */
 #define LIST_ENTRIES(order) ((order) ? 124u >> (order) : 248u)
 #define LISTS_ENTRIES (LIST_ENTRIES(0) + LIST_ENTRIES(1) + LIST_ENTRIES(2) + LIST_ENTRIES(3))
 #define NR_LIST_KINDS (MAX_NR_ZONES * MIGRATE_TYPES)
 
-struct page_lists {
-    struct page_list list[NR_KINDS * LIST_ORDERS];
-    struct page **first[NR_KINDS * LIST_ORDERS];
-    struct page *entries[NR_LIST_KINDS][LIST_ORDERS + LISTS_ENTRIES];
-    struct page *none; /* NULL, below what can't hold anything */
-};
+_Static_assert(NR_PAGE_LISTS == NR_KINDS * LIST_ORDERS, "a list by kind and order");
 
 /* This processor's. */
-static inline struct page_list *page_list_of(unsigned order, unsigned kind)
+static inline struct page_list __percpu *page_list_of(unsigned order, unsigned kind)
 {
-    struct page_lists *lists = this_cpu_get(page_lists);
+    struct page_list __percpu *list = this_cpu_array(page_list) + (kind * LIST_ORDERS + order);
 
-    return lists->list + (kind * LIST_ORDERS + order);
+    /* Once it is found it stays in its register: gcc would make several addresses of it. */
+    __asm__("" : "+r"(list));
+    return list;
 }
 
 static inline struct page **page_list_first(unsigned order, unsigned kind)
 {
-    return this_cpu_get(page_lists)->first[kind * LIST_ORDERS + order];
+    return this_cpu_array(page_list_first)[kind * LIST_ORDERS + order];
 }
 
 static inline uint32_t page_list_count(unsigned order, unsigned kind)
@@ -65,7 +55,7 @@ static inline bool page_list_is_used(unsigned order, unsigned kind)
 }
 
 /* The list is not full. */
-static inline void page_list_push(struct page_list *list, struct page *page)
+static inline void page_list_push(struct page_list __percpu *list, struct page *page)
 {
     page->use = list->listed_use;
     page->kmap = PAGE_STATE(PAGE_LISTED);
@@ -73,7 +63,7 @@ static inline void page_list_push(struct page_list *list, struct page *page)
 }
 
 /* A block, now allocated, or NULL. */
-static inline struct page *page_list_pop(struct page_list *list)
+static inline struct page *page_list_pop(struct page_list __percpu *list)
 {
     struct page *page = list->top[-1];
 

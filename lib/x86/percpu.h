@@ -11,7 +11,17 @@
 
 #include "lib/types.h"
 
-struct page_lists;
+struct page;
+
+/* Free blocks of one order and kind that are at hand: paging/page_lists.h. */
+struct page_list {
+    struct page **top;   /* behind the last entry; below the first one is a NULL */
+    struct page **end;   /* where top may not go beyond */
+    uint32_t use;        /* first word of the descriptor of a block that is allocated */
+    uint32_t listed_use; /* and of one that lies here */
+};
+
+#define NR_PAGE_LISTS 64u
 
 #define NR_CPUS 8 /* how many the fixed windows at the top of the address space have room for */
 #define NR_SLAB_CACHES 32 /* see paging/slab_quick.h */
@@ -45,8 +55,10 @@ struct cpu {
     /* paging: the true kmap_local_next while that is masked, else 0 */
     virt_t kmap_local_hidden;
 
-    /* paging: free blocks at hand, paging/page_lists.h */
-    struct page_lists *page_lists;
+    /* paging: free blocks at hand, and where the entries of each list begin */
+    struct page_list page_list[NR_PAGE_LISTS];
+    struct page **page_list_first[NR_PAGE_LISTS];
+
     /* paging: the free object on top of each cache's stack */
     void **slab_top[NR_SLAB_CACHES];
 };
@@ -57,9 +69,23 @@ struct cpu {
  */
 #if __STDC_HOSTED__
 struct cpu *this_cpu(void); /* a unit test has its own */
+#define __percpu
+#define this_cpu_array(field) (this_cpu()->field)
 #define this_cpu_get(field) (this_cpu()->field)
 #define this_cpu_set(field, value) (this_cpu()->field = (value))
 #else
+/*
+ * A pointer to what is reached through %fs: to the first element of an array of this_cpu(), without
+ * a load for where that is. gcc and clang have the address space, sparse does not.
+ */
+#ifdef __CHECKER__
+#define __percpu
+#else
+#define __percpu __seg_fs
+#endif
+#define this_cpu_array(field) \
+    ((__typeof__(((struct cpu *)0)->field[0]) __percpu *)offsetof(struct cpu, field))
+
 #define this_cpu_get(field)                                   \
     ({                                                        \
         __typeof__(this_cpu()->field) this_cpu_value;         \
