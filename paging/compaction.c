@@ -18,6 +18,7 @@ struct compaction {
     bool all_targets; /* pageblocks of any migratetype take pages in */
     bool passed_over; /* free pages in such blocks were left out */
     pfn_t free_end;   /* the free scanner is done with all from here on */
+    pfn_t admitted;   /* start of the pageblock that it takes pages from */
     struct compact_result *result;
 };
 
@@ -54,6 +55,37 @@ static pfn_t block_pages_at(pfn_t pfn)
     return page->free || page->allocated ? 1u << page->order : 1;
 }
 
+/* In a hole, or inside of a block. */
+static bool is_nothing(const struct page *page)
+{
+    return (page->use | page->kmap) == 0;
+}
+
+/* The next frame, of those that are `step` apart, where there is something; `end` at the most. */
+static pfn_t skip_nothing(struct compaction *c, pfn_t pfn, pfn_t end, pfn_t step)
+{
+    const struct page *page = pfn_to_page(pfn), *last = pfn_to_page(end);
+
+    while (page < last && is_nothing(page))
+        page += step;
+    c->result->scanned += (page_to_pfn(page) - pfn) / step;
+    return page_to_pfn(page);
+}
+
+/* Whether the lists have a block that begins in [start, end). */
+static bool has_free_pages(struct compaction *c, pfn_t start, pfn_t end)
+{
+    pfn_t pfn = start;
+
+    while (pfn < end) {
+        if (page_is_buddy(pfn_to_page(pfn)))
+            return true;
+        c->result->scanned++;
+        pfn = skip_nothing(c, pfn + block_pages_at(pfn), end, 1);
+    }
+    return false;
+}
+
 /*
  * Pages of the block that ends before this frame, and whether it is a free one. Only a block that
  * is aligned to its size can; so every second frame has but one candidate.
@@ -71,21 +103,37 @@ static pfn_t block_pages_before(pfn_t end, bool *is_free)
     return 1;
 }
 
+/* Whether the pageblock that the free scanner comes to has pages to take, and may be asked. */
+static bool admit_pageblock(struct compaction *c, pfn_t start)
+{
+    if (!has_free_pages(c, start, c->free_end))
+        return false;
+    if (c->all_targets || get_pageblock_migratetype(pfn_to_page(start)) == MIGRATE_MOVABLE)
+        return true;
+    c->passed_over = true;
+    return false;
+}
+
 /* The free scanner: comes down to the next free page not below `floor`. False: there is none. */
 static bool find_target(struct compaction *c, pfn_t floor)
 {
     while (c->free_end > floor) {
-        const struct page *last = pfn_to_page(c->free_end - 1);
         bool is_free;
-        pfn_t pages = block_pages_before(c->free_end, &is_free);
+        pfn_t pages;
 
-        c->result->scanned++;
-        if (is_free) {
-            if (c->all_targets || get_pageblock_migratetype(last) == MIGRATE_MOVABLE)
-                return true;
-            c->passed_over = true;
-            pages = (c->free_end - 1) % PAGEBLOCK_PAGES + 1;
+        if (c->free_end <= c->admitted) {
+            pfn_t start = MAX(ALIGN_DOWN(c->free_end - 1, PAGEBLOCK_PAGES), c->zone->start_pfn);
+
+            if (!admit_pageblock(c, start)) {
+                c->free_end = start;
+                continue;
+            }
+            c->admitted = start;
         }
+        pages = block_pages_before(c->free_end, &is_free);
+        c->result->scanned++;
+        if (is_free)
+            return true;
         c->free_end -= MIN(pages, c->free_end - floor);
     }
     return false;
@@ -130,6 +178,8 @@ static enum outcome carry_over(struct compaction *c, struct page_owner *owner, s
         owner->moved(owner, index, from, to);
     if (!inject(compaction_keep_old, compaction))
         buddy_free(from, 0);
+    if (inject(compaction_keep_listed, compaction))
+        buddy_free(to, 0);
     return MOVED;
 }
 
@@ -161,7 +211,7 @@ static enum outcome move_page(struct compaction *c, pfn_t pfn)
  */
 static bool evacuate(struct compaction *c, pfn_t pfn, pfn_t end)
 {
-    while (pfn < end && !has_free_block(c)) {
+    while (pfn < end) {
         enum outcome outcome;
 
         c->result->scanned++;
@@ -169,7 +219,7 @@ static bool evacuate(struct compaction *c, pfn_t pfn, pfn_t end)
             pfn += block_pages_at(pfn);
             continue;
         }
-        if (!find_target(c, end))
+        if (!find_target(c, inject(compaction_run_over, compaction) ? c->zone->start_pfn : end))
             return false;
         outcome = move_page(c, pfn);
         if (outcome == NO_TARGET)
@@ -184,7 +234,7 @@ static bool evacuate(struct compaction *c, pfn_t pfn, pfn_t end)
     return true;
 }
 
-/* Whether [start, end) would be free if all went that can be asked to. */
+/* Whether all of [start, end) would be free if all went that can be asked to. */
 static bool worth_it(struct compaction *c, pfn_t start, pfn_t end)
 {
     for (pfn_t pfn = start; pfn < end; pfn += block_pages_at(pfn)) {
@@ -202,15 +252,22 @@ static bool run(struct compaction *c)
 {
     pfn_t step = c->order < NR_ORDERS ? 1u << c->order : 1;
 
-    c->free_end = c->zone->end_pfn;
-    for (pfn_t pfn = ALIGN_UP(c->zone->start_pfn, step); pfn + step <= c->free_end;) {
-        if (has_free_block(c))
-            return true;
-        if (worth_it(c, pfn, pfn + step) && !evacuate(c, pfn, pfn + step))
-            break;
+    c->free_end = c->admitted = c->zone->end_pfn;
+    for (pfn_t pfn = ALIGN_UP(c->zone->start_pfn, step);;) {
+        /* No block of this size is free one day where none begins. */
+        pfn = skip_nothing(c, pfn, c->free_end, step);
+        if (pfn + step > c->free_end)
+            return false;
+        if (worth_it(c, pfn, pfn + step)) {
+            bool has_targets = evacuate(c, pfn, pfn + step);
+
+            if (has_free_block(c))
+                return true;
+            if (!has_targets)
+                return false;
+        }
         pfn += MAX(step, block_pages_at(pfn));
     }
-    return has_free_block(c);
 }
 
 bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *result)
@@ -226,6 +283,8 @@ bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *re
 
     *c.result = (struct compact_result){0};
     drain_all_pages();
+    if (has_free_block(&c))
+        return true;
     if (c.order < NR_ORDERS && nr_free_pages(zone) < 1u << c.order)
         return false;
     if (run(&c))

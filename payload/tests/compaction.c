@@ -191,39 +191,69 @@ static void case_pinned(struct test *t)
     small_zone_close(t);
 }
 
+static bool is_own(const struct page *page)
+{
+    return !page->free && page->allocated && page->owner == movable.owner.id;
+}
+
+/* Windows that nobody uses any more: the last ones to the lowest pages, which will move. */
+static void leave_windows(void)
+{
+    for (pfn_t pfn = zone_get(movable.zone)->end_pfn; pfn-- > zone_get(movable.zone)->start_pfn;) {
+        struct page *page = pfn_to_page(pfn);
+
+        if (is_own(page)) {
+            kmap(page);
+            kunmap(page);
+        }
+    }
+}
+
+/*
+ * Entries that have no page get those that were left behind, down to the last one, and look at the
+ * lowest, which had windows before. Returns at how many.
+ */
+static unsigned use_pages_left(void)
+{
+    pfn_t pfn = zone_get(movable.zone)->start_pfn;
+    unsigned count = 0;
+
+    for (uint32_t i = 0; i < movable.count; i++)
+        if (!movable.entry[i].page)
+            movable_take(i);
+    for (; pfn < zone_get(movable.zone)->end_pfn && count < WINDOWS_MAX; pfn++) {
+        struct page *page = pfn_to_page(pfn);
+
+        if (is_own(page))
+            windows[count++] = (struct window){page->index, page, kmap(page)};
+    }
+    return count;
+}
+
 /* A page goes, and its window stays behind until the next flush: then that must hit nobody. */
 static void case_stale_windows(struct test *t)
 {
     struct compact_result r;
-    uint32_t in_use, word;
-    unsigned count = 0;
+    unsigned count, word;
 
     if (small_zone_open(t, ZONE_HIGHMEM, &page_alloc_default)) {
         movable_spread(test_prng(t));
-        for (uint32_t i = 0; i < movable.count; i++) {
-            if (movable.entry[i].page) {
-                kmap(movable.entry[i].page);
-                kunmap(movable.entry[i].page);
-            }
-        }
+        leave_windows();
+        TEST_CHECK(t, pfn_to_page(lowest_movable())->kmap, "the lowest page has no window to lose");
         compact(t, NR_ORDERS, &r);
-        /* Others get the pages that were left, and windows; the old ones go while these are used */
-        for (in_use = 0; in_use < movable.count; in_use++)
-            if (!movable.entry[in_use].page && count < WINDOWS_MAX && movable_take(in_use)) {
-                struct page *page = movable.entry[in_use].page;
-
-                windows[count++] = (struct window){in_use, page, kmap(page)};
-            }
+        count = use_pages_left();
+        /* All windows that are not in use go. */
         for (uint32_t i = 0; i < movable.count; i++) {
-            const struct movable *m = &movable.entry[i];
+            struct page *page = movable.entry[i].page;
 
-            if (!m->page)
+            if (!page)
                 continue;
-            TEST_CHECK(t, movable_holds(kmap(m->page), i, &word),
+            TEST_CHECK(t, movable_holds(kmap(page), i, &word),
                        "the window of page %u, physical 0x%llx, shows other words from %u on", i,
-                       addr_number(page_to_phys(m->page)), word);
-            kunmap(m->page);
+                       addr_number(page_to_phys(page)), word);
+            kunmap(page);
         }
+        zone_state_check_lists(t);
         while (count) {
             check_window(t, &windows[--count]);
             kunmap(windows[count].page);

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rows of the bench: a page of high memory moved by compaction, from the question to its owner to
+ * the word that it was moved, of which copying its 1024 words is the floor; and a whole zone looked
+ * through, for each of its descriptors.
+ *
+ * In each run a block of pages moves to the top of the zone. Then the owner takes as many new ones,
+ * which come from the block that was emptied last, and gives the old ones back: all is as before.
+ */
+#include "lib/string.h"
+#include "paging/compaction.h"
+#include "paging/page_owner.h"
+#include "payload/tests/bench.h"
+
+#define MOVED (1u << MAX_ORDER) /* pages in a run */
+#define GFP ((gfp_t)ZONE_HIGHMEM | __GFP_THISZONE | __GFP_MOVABLE)
+
+static struct page *pages[MOVED], *others[MOVED];
+static uint32_t nr_moved;
+static bool refuses;
+
+static bool isolate(struct page_owner *owner, uint32_t index, struct page *page)
+{
+    (void)owner;
+    return pages[index] == page && !refuses;
+}
+
+static void moved(struct page_owner *owner, uint32_t index, struct page *from, struct page *to)
+{
+    (void)owner, (void)from;
+    pages[index] = to;
+    nr_moved++;
+}
+
+static struct page_owner mover = {
+    .name = "bench", .letter = 'n', .isolate = isolate, .moved = moved};
+
+/* What is in smaller blocks would be taken first; wherever that is. */
+static struct page_owner filler = {.name = "filler", .letter = 'f'};
+
+static void fill_small_blocks(void)
+{
+    for (unsigned order = 0; order < MAX_ORDER; order++) {
+        while (zone_get(ZONE_HIGHMEM)->free_area[order].nr_free) {
+            struct page *page = alloc_pages(GFP, order);
+
+            if (!page)
+                return;
+            page_set_owner(page, filler.id, 0);
+            drain_all_pages();
+        }
+    }
+}
+
+static bool take_pages(struct page **table)
+{
+    for (unsigned i = 0; i < MOVED; i++) {
+        table[i] = alloc_page(GFP);
+        if (!table[i])
+            return false;
+    }
+    return true;
+}
+
+static void give_pages(struct page **table)
+{
+    for (unsigned i = 0; i < MOVED; i++) {
+        if (table[i])
+            __free_page(table[i]);
+        table[i] = NULL;
+    }
+    drain_all_pages();
+}
+
+static void own_pages(void)
+{
+    for (unsigned i = 0; i < MOVED; i++)
+        page_set_owner(pages[i], mover.id, i);
+}
+
+static void free_fillers(void)
+{
+    const struct zone *zone = zone_get(ZONE_HIGHMEM);
+
+    for (pfn_t pfn = zone->start_pfn; pfn < zone->end_pfn;) {
+        struct page *page = pfn_to_page(pfn);
+        bool is_block = page->free || page->allocated;
+
+        pfn += is_block ? BIT(page->order) : 1;
+        if (!page->free && page->allocated && page->owner == filler.id)
+            __free_pages(page, page->order);
+    }
+}
+
+static void finish_compaction(struct bench *b)
+{
+    (void)b;
+    give_pages(others);
+    give_pages(pages);
+    if (filler.id)
+        free_fillers();
+    page_owner_unregister(&filler);
+    page_owner_unregister(&mover);
+    drain_all_pages();
+}
+
+static const char *prepare_compaction(struct bench *b)
+{
+    (void)b;
+    nr_moved = 0;
+    if (page_owner_register(&mover) || page_owner_register(&filler))
+        return "no owner's number is free";
+    drain_all_pages();
+    fill_small_blocks();
+    if (!take_pages(pages))
+        return "no high memory left for pages to move";
+    own_pages();
+    return NULL;
+}
+
+/* New pages for the owner's, which have moved. */
+static void run_compaction(struct bench *b)
+{
+    (void)b;
+    compact_zone(ZONE_HIGHMEM, NR_ORDERS, NULL);
+    take_pages(others);
+    give_pages(pages);
+    memcpy(pages, others, sizeof(pages));
+    memset(others, 0, sizeof(others));
+    own_pages();
+}
+
+/* The same way through the zone, but no page goes. */
+static void run_without(struct bench *b)
+{
+    (void)b;
+    refuses = true;
+    compact_zone(ZONE_HIGHMEM, NR_ORDERS, NULL);
+    refuses = false;
+    take_pages(others);
+    give_pages(others);
+    memcpy(others, pages, sizeof(others));
+    memset(others, 0, sizeof(others));
+    own_pages();
+}
+
+/* The first run may find them at the top of the zone already. */
+static void check_compaction(struct bench *b, struct test *t)
+{
+    TEST_CHECK(t, nr_moved == b->runs * MOVED || nr_moved == (b->runs - 1) * MOVED,
+               "%u pages were moved in %u runs, %u in each wanted", nr_moved, b->runs, MOVED);
+}
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "compact_page",
+    .operations = MOVED,
+    .bytes_each = PAGE_SIZE,
+    .prepare = prepare_compaction,
+    .run = run_compaction,
+    .without = run_without,
+    .check = check_compaction,
+    .finish = finish_compaction,
+};
+
+static const char *prepare_scan(struct bench *b)
+{
+    const struct zone *zone = zone_get(ZONE_HIGHMEM);
+
+    drain_all_pages();
+    b->operations = zone->end_pfn - zone->start_pfn;
+    nr_moved = 0;
+    return NULL;
+}
+
+static void run_scan(struct bench *b)
+{
+    struct compact_result result;
+
+    (void)b;
+    compact_zone(ZONE_HIGHMEM, NR_ORDERS, &result);
+    nr_moved += result.moved;
+}
+
+static void check_scan(struct bench *b, struct test *t)
+{
+    (void)b;
+    TEST_CHECK(t, nr_moved == 0, "%u pages were moved that nobody has", nr_moved);
+}
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "compact_scan",
+    .operations = MOVED,
+    .prepare = prepare_scan,
+    .run = run_scan,
+    .check = check_scan,
+};
