@@ -106,9 +106,14 @@ static pfn_t block_pages_before(pfn_t end, bool *is_free)
 /* Whether the pageblock that the free scanner comes to has pages to take, and may be asked. */
 static bool admit_pageblock(struct compaction *c, pfn_t start)
 {
+    const struct page *first = pfn_to_page(start);
+
+    /* To fill one that is wholly free gains nothing. */
+    if (page_is_buddy(first) && first->order == PAGEBLOCK_ORDER)
+        return false;
     if (!has_free_pages(c, start, c->free_end))
         return false;
-    if (c->all_targets || get_pageblock_migratetype(pfn_to_page(start)) == MIGRATE_MOVABLE)
+    if (c->all_targets || get_pageblock_migratetype(first) == MIGRATE_MOVABLE)
         return true;
     c->passed_over = true;
     return false;

@@ -84,13 +84,14 @@ static pfn_t lowest_movable(void)
     return lowest;
 }
 
-/* Free pages above a frame, where the free scanner should have used them all. */
+/* Free pages above a frame, where the free scanner should have used them all: where pages are that
+ * can be moved, and only some are free. */
 static uint32_t free_above(pfn_t pfn)
 {
     uint32_t pages = 0;
 
     for (; pfn < zone_get(movable.zone)->end_pfn; pfn++)
-        if (pfn_to_page(pfn)->free &&
+        if (pfn_to_page(pfn)->free && pfn_to_page(pfn)->order < PAGEBLOCK_ORDER &&
             get_pageblock_migratetype(pfn_to_page(pfn)) == MIGRATE_MOVABLE)
             pages += BIT(pfn_to_page(pfn)->order);
     return pages;
