@@ -18,9 +18,19 @@ struct compaction {
     bool all_targets; /* pageblocks of any migratetype take pages in */
     bool passed_over; /* free pages in such blocks were left out */
     pfn_t free_end;   /* the free scanner is done with all from here on */
+    pfn_t migrated;   /* the block that the migrate scanner made free */
     pfn_t admitted;   /* start of the pageblock that it takes pages from */
     struct compact_result *result;
 };
+
+/*
+ * Where the scanners were when a block was found, to go on from there: what they have passed is
+ * mostly as they left it. Only a hint. Guarded by nothing: who reads half of it starts at a place
+ * that is not the best.
+ */
+static struct {
+    pfn_t migrate, free_end; /* both 0: at the ends of the zone */
+} resume[MAX_NR_ZONES];
 
 /* What became of a page that was to be moved. */
 enum outcome { MOVED, GONE, PINNED, NO_TARGET };
@@ -253,12 +263,12 @@ static bool worth_it(struct compaction *c, pfn_t start, pfn_t end)
 }
 
 /* The migrate scanner: from block to block of the wanted size, or page to page if all shall go. */
-static bool run(struct compaction *c)
+static bool run(struct compaction *c, pfn_t start, pfn_t end)
 {
     pfn_t step = c->order < NR_ORDERS ? 1u << c->order : 1;
 
-    c->free_end = c->admitted = c->zone->end_pfn;
-    for (pfn_t pfn = ALIGN_UP(c->zone->start_pfn, step);;) {
+    c->free_end = c->admitted = end;
+    for (pfn_t pfn = ALIGN_UP(start, step);;) {
         /* No block of this size is free one day where none begins. */
         pfn = skip_nothing(c, pfn, c->free_end, step);
         if (pfn + step > c->free_end)
@@ -266,13 +276,31 @@ static bool run(struct compaction *c)
         if (worth_it(c, pfn, pfn + step)) {
             bool has_targets = evacuate(c, pfn, pfn + step);
 
-            if (has_free_block(c))
+            if (has_free_block(c)) {
+                c->migrated = pfn;
                 return true;
+            }
             if (!has_targets)
                 return false;
         }
         pfn += MAX(step, block_pages_at(pfn));
     }
+}
+
+/* From where the last block was found; with nothing there, from the ends of the zone. */
+static bool run_from_hint(struct compaction *c, enum zone_type zone)
+{
+    const struct zone *z = c->zone;
+    pfn_t start = resume[zone].migrate, end = resume[zone].free_end;
+    bool found = false;
+
+    if (c->order < NR_ORDERS && start > z->start_pfn && start < end && end <= z->end_pfn)
+        found = run(c, start, end);
+    if (!found)
+        found = run(c, z->start_pfn, z->end_pfn);
+    resume[zone].migrate = found ? c->migrated : 0;
+    resume[zone].free_end = found ? c->free_end : 0;
+    return found;
 }
 
 bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *result)
@@ -292,11 +320,11 @@ bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *re
         return true;
     if (c.order < NR_ORDERS && nr_free_pages(zone) < 1u << c.order)
         return false;
-    if (run(&c))
+    if (run_from_hint(&c, zone))
         return true;
     /* The pages that can't be moved lose room to those that can only if it helps somebody. */
     if (!c.passed_over || c.order == NR_ORDERS)
         return false;
     c.all_targets = true;
-    return run(&c);
+    return run(&c, c.zone->start_pfn, c.zone->end_pfn);
 }

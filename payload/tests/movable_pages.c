@@ -179,8 +179,8 @@ static void check_entry(struct test *t, uint32_t index)
     window = kmap_local_page(m->page);
     if (!movable_holds(window, index, &word))
         test_fail(t, "page %u: physical 0x%llx holds 0x%08x, 0x%08x wanted", index,
-                  addr_number(page_to_phys(m->page)) + word * sizeof(uint32_t), window[word],
-                  movable_word(index, word));
+                  addr_number(page_to_phys(m->page) + (uint64_t)word * sizeof(uint32_t)),
+                  window[word], movable_word(index, word));
     kunmap_local(window);
 }
 
