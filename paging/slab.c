@@ -89,13 +89,18 @@ static void take_from_slab(struct kmem_cache *cache, struct slab *slab, uint32_t
     }
 }
 
-/* An object from the slabs there are, or NULL; the stack is empty, and gets some more of them. */
+/* An object from the slabs there are, or NULL; the stack gets some more of them. */
 static void *take(struct kmem_cache *cache)
 {
-    uint32_t count;
+    void **top = slab_top_get(cache->number), *object = *top;
     struct slab *slab;
-    void *object, **top;
+    uint32_t count;
 
+    /* Another thread may have filled it after it was found empty. */
+    if (object) {
+        slab_top_move(cache->number, 1);
+        return object;
+    }
     if (list_empty(&cache->partial))
         return NULL;
     slab = list_first_entry(&cache->partial, struct slab, link);
@@ -105,7 +110,7 @@ static void *take(struct kmem_cache *cache)
         return object;
     }
     count = MIN(cache->batch, slab->free);
-    top = slab_top_get(cache->number) - count;
+    top -= count;
     take_from_slab(cache, slab, count, top);
     slab_top_move(cache->number, 1 - (int)count);
     return *top;

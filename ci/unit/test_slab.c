@@ -36,8 +36,7 @@ static struct {
     struct prng prng;
     unsigned findings;
     char text[200];
-    bool nested; /* an operation within alloc_pages() */
-    const char *injected;
+    bool nested, within; /* others come in between; they do now */
     struct shrinker *shrinker;
 } m;
 
@@ -51,11 +50,35 @@ struct layout layout;
 
 bool inject_host(const char *name)
 {
-    return m.injected && strcmp(m.injected, name) == 0;
+    return false;
+}
+
+static void any_operation(void);
+static void release(uint32_t index);
+
+/* What another thread does meanwhile. */
+static void others(void)
+{
+    bool freeing;
+
+    m.nested = false;
+    m.within = true;
+    freeing = one_in(&m.prng, 4);
+    for (unsigned count = prng_below(&m.prng, 40); count > 0; count--) {
+        if (freeing && m.nr_live)
+            release(prng_below(&m.prng, m.nr_live));
+        else
+            any_operation();
+    }
+    m.within = false;
+    m.nested = true;
 }
 
 struct cpu *this_cpu(void)
 {
+    /* Preemption is about to go off: the last moment for others to come in between. */
+    if (m.nested && m.cpu.preempt_count == 0 && one_in(&m.prng, 16))
+        others();
     return &m.cpu;
 }
 
@@ -74,8 +97,6 @@ void register_shrinker(struct shrinker *shrinker)
     m.shrinker = shrinker;
 }
 
-static void any_operation(void);
-
 static bool is_free(pfn_t pfn, unsigned order)
 {
     for (pfn_t i = pfn; i < pfn + (1u << order); i++)
@@ -91,12 +112,8 @@ struct page *alloc_pages(gfp_t gfp, unsigned order)
 
     assert_int_equal(m.cpu.preempt_count, 0);
     assert_true(zone <= ZONE_NORMAL && order <= MAX_ORDER && !(gfp & __GFP_MOVABLE));
-    if (m.nested && one_in(&m.prng, 2)) {
-        m.nested = false;
-        any_operation();
-        any_operation();
-        m.nested = true;
-    }
+    if (m.nested)
+        others();
     for (pfn_t pfn = 1u << order; pfn < end; pfn += 1u << order) {
         struct page *page = &m.map[pfn];
 
@@ -168,13 +185,11 @@ static void begin(void)
     m.nr_live = 0;
     m.findings = 0;
     m.nested = false;
-    m.injected = NULL;
     assert_true(slab_init());
     m.start_pages = m.used_pages;
 }
 
 static void check_all(void);
-static void release(uint32_t index);
 
 static void end(void)
 {
@@ -278,6 +293,7 @@ static void change_named(void)
     unsigned which = prng_below(&m.prng, NAMED);
     unsigned flags = one_in(&m.prng, 2) ? prng_below(&m.prng, 4) : 0;
 
+    m.nested = false; /* nobody else uses the cache */
     for (uint32_t i = m.nr_live; m.named[which] && i > 0; i--)
         if (m.live[i - 1].cache == m.named[which])
             release(i - 1);
@@ -307,7 +323,7 @@ static void any_operation(void)
 {
     uint32_t dice = prng_below(&m.prng, 1000);
 
-    if (dice < 2)
+    if (dice < 2 && !m.within)
         change_named();
     else if (dice < 4)
         slab_shrink_all();
@@ -330,6 +346,7 @@ static void any_operations(void **state)
         for (unsigned op = 0; op < 6000; op++) {
             m.nested = one_in(&m.prng, 4);
             any_operation();
+            m.nested = false;
             if (op % 32 == 0)
                 check_all();
             assert_int_equal(m.findings, 0);
