@@ -16,9 +16,11 @@
  * building the map of a machine is little more than clearing it. Which zone a page is in follows
  * from its number.
  *
- * A page that is not free may have a kmap window. Then the second word is its slot + 1, and nothing
- * else: the mark of a free page is in that word, so that one comparison tells kmap() whether the
- * page has a window. kmap.c alone keeps it.
+ * A highmem page that is not free may have a kmap window. Then the second word is its slot + 1, and
+ * nothing else: the mark of a free page is in that word, so that one comparison tells kmap()
+ * whether the page has a window. kmap.c alone keeps it. Of a lowmem page that is a slab's, the
+ * first one or not, the same word leads to the slab (paging/slab_quick.h), and is 0 again before it
+ * is freed.
  */
 
 #include "paging/layout.h"
@@ -48,7 +50,7 @@ struct page {
             uint32_t free_order : 4;  /* free: order once more, or PAGE_LISTED */
             uint32_t free : 1;
         };
-        uint32_t kmap; /* not free: its kmap slot + 1, or 0 */
+        uint32_t kmap; /* not free: its kmap slot + 1, or what slab.c keeps; or 0 */
     };
 };
 

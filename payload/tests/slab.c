@@ -22,7 +22,7 @@
 #define TORTURE_OPS_SPARSE 4000u
 #define TORTURE_HELD 2048u
 #define CHECK_EVERY 1024u
-#define KEPT_PAGES 512u /* that the ballast leaves */
+#define KEPT_PAGES 256u /* that the ballast leaves */
 
 static struct slab_held held;
 static struct kmem_cache *cache;
@@ -304,7 +304,9 @@ static void case_exhaustion(struct test *t)
 
         slab_shrink_all();
         kmem_cache_info(kmem_cache_of_number(kmalloc_number(sizes[i])), &info);
-        least = (slab_ballast_free_pages() * 15 / 16 >> info.slab_order) * info.objects_per_slab;
+        /* Larger blocks leave some pages between them. */
+        least = slab_ballast_free_pages() * (info.slab_order ? 12 : 15) / 16;
+        least = (least >> info.slab_order) * info.objects_per_slab;
         /* They are chained, so that no table is needed when there is no memory. */
         for (;;) {
             void **object = kmalloc(sizes[i], GFP_NOWAIT);
