@@ -18,15 +18,15 @@ static void mark_pages(struct page *page, unsigned order, uint32_t word)
 /* A new slab, all free, that its cache does not know yet. Preemption on. */
 static struct slab *slab_new(const struct kmem_cache *cache, gfp_t gfp)
 {
-    gfp_t page_gfp = gfp & ~(__GFP_ZERO | __GFP_MOVABLE);
-    struct page *page = alloc_pages(page_gfp, cache->order);
+    gfp_t zone = inject(slab_dma_anywhere, slab) ? (gfp_t)ZONE_NORMAL : (gfp_t)cache->zone;
+    gfp_t page_gfp = gfp & ~(__GFP_ZERO | __GFP_MOVABLE | __GFP_ZONE_MASK);
+    struct page *page = alloc_pages(page_gfp | zone, cache->order);
     struct slab *slab;
 
     if (!page)
         return NULL;
     /* Descriptors may lie in all of lowmem. */
-    slab =
-        slab_descriptor_alloc(cache->objects, (page_gfp & ~__GFP_ZONE_MASK) | (gfp_t)ZONE_NORMAL);
+    slab = slab_descriptor_alloc(cache->objects, page_gfp | (gfp_t)ZONE_NORMAL);
     if (!slab) {
         __free_pages(page, cache->order);
         return NULL;
@@ -142,11 +142,12 @@ void *slab_alloc_slow(unsigned number, gfp_t gfp)
 void *slab_alloc_any(unsigned number, gfp_t gfp)
 {
     const struct kmem_cache *cache = &slab_caches[number];
+    unsigned zone = gfp & __GFP_ZONE_MASK;
     void *object;
 
-    if ((gfp & __GFP_ZONE_MASK) != (gfp_t)cache->zone) {
-        finding("%s: an object of zone %u is wanted, its own are of %u", cache->name,
-                gfp & __GFP_ZONE_MASK, (unsigned)cache->zone);
+    if (zone > ZONE_NORMAL || zone < (unsigned)cache->zone) {
+        finding("%s: an object of zone %u is wanted, its own are of %u", cache->name, zone,
+                (unsigned)cache->zone);
         return NULL;
     }
     object = slab_alloc_quick(number, gfp);

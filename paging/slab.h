@@ -45,7 +45,7 @@
 
 #define SLAB_RED_ZONE BIT(0)
 #define SLAB_POISON BIT(1)
-#define SLAB_CACHE_DMA BIT(2) /* its objects lie in ZONE_DMA, and gfp must say GFP_DMA */
+#define SLAB_CACHE_DMA BIT(2) /* its objects lie in ZONE_DMA, whatever gfp says */
 
 #define KMALLOC_MIN_SIZE 8u
 #define KMALLOC_MAX_SIZE (PAGE_SIZE << MAX_ORDER)
@@ -66,9 +66,9 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 void kmem_cache_destroy(struct kmem_cache *cache);
 
 /*
- * An object, not cleared unless gfp has __GFP_ZERO; NULL if there is no memory. gfp must name the
- * zone of the cache's objects, else NULL is returned after a finding. Its other flags are for the
- * pages of a new slab, should it need one; those with __GFP_RECLAIMABLE are set apart as such.
+ * An object, not cleared unless gfp has __GFP_ZERO; NULL if there is no memory. gfp is for
+ * the pages of a new slab, should it need one; those with __GFP_RECLAIMABLE are set apart as such.
+ * A zone without addresses, or one below that of the cache's objects, is a finding, and gives NULL.
  */
 static inline void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp);
 

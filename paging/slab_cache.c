@@ -18,7 +18,7 @@ uint32_t slab_wrong_bits[2 * NR_SLAB_CACHES];
 static uint32_t objects_in(const struct kmem_cache *cache, unsigned order)
 {
     uint32_t bytes = PAGE_SIZE << order;
-    uint32_t red = cache->flags & SLAB_RED_ZONE ? sizeof(uint32_t) : 0;
+    uint32_t red = (cache->flags & SLAB_RED_ZONE) ? sizeof(uint32_t) : 0;
     uint32_t first = cache->lead + cache->size + red;
 
     return bytes < first ? 0 : 1 + (bytes - first) / cache->stride;
@@ -55,7 +55,7 @@ static void set_room(unsigned number, uint32_t capacity)
 void slab_cache_init(unsigned number, const char *name, size_t size, size_t align, unsigned flags)
 {
     struct kmem_cache *cache = &slab_caches[number];
-    size_t red = flags & SLAB_RED_ZONE ? 2 * sizeof(uint32_t) : 0;
+    size_t red = (flags & SLAB_RED_ZONE) ? 2 * sizeof(uint32_t) : 0;
 
     align = MAX(align, sizeof(void *));
     *cache = (struct kmem_cache){
@@ -64,7 +64,7 @@ void slab_cache_init(unsigned number, const char *name, size_t size, size_t alig
         .stride = (uint32_t)ALIGN_UP(size + red, align),
         .lead = red ? (uint32_t)align : 0,
         .flags = flags,
-        .zone = flags & SLAB_CACHE_DMA ? ZONE_DMA : ZONE_NORMAL,
+        .zone = (flags & SLAB_CACHE_DMA) ? ZONE_DMA : ZONE_NORMAL,
         .name = name,
     };
     if (inject(slab_misaligned, slab))

@@ -162,6 +162,8 @@ static void case_torture(struct test *t)
  */
 static void case_zero_and_dma(struct test *t)
 {
+    struct kmem_cache *other;
+
     if (!begin(t, 256))
         return;
     for (uint32_t size = 8; size <= 2 * PAGE_SIZE; size *= 2) {
@@ -190,9 +192,24 @@ static void case_zero_and_dma(struct test *t)
         TEST_CHECK(t, address % 64 == 0, "kmalloc(%u, GFP_DMA) gave %p, which shares 64 bytes",
                    size, held.entry[at].object);
     }
+    cache = kmem_cache_create("for a device", 100, 0, SLAB_CACHE_DMA);
+    if (TEST_CHECK(t, cache != NULL, "no cache for a device")) {
+        char *object = kmem_cache_alloc(cache, GFP_DMA);
+
+        if (TEST_CHECK(t, object && virt_to_phys(object + 100) <= ZONE_DMA_END,
+                       "an object for a device at %p", (void *)object))
+            slab_held_add(&held, object, 100, cache);
+        object = kmem_cache_alloc(cache, GFP_KERNEL);
+        if (TEST_CHECK(t, object && virt_to_phys(object + 100) <= ZONE_DMA_END,
+                       "an object for a device at %p", (void *)object))
+            slab_held_add(&held, object, 100, cache);
+    }
+    other = kmem_cache_create("for nobody", 100, 0, 0);
     test_findings_begin(t);
     TEST_CHECK(t, kmalloc(64, GFP_HIGHUSER) == NULL, "kmalloc() gave high memory");
-    test_findings_end(t, 1, "kmalloc() of high memory");
+    TEST_CHECK(t, !other || kmem_cache_alloc(other, GFP_DMA) == NULL, "a cache gave lower memory");
+    test_findings_end(t, 1 + (other != NULL), "objects of zones that a cache has not");
+    kmem_cache_destroy(other);
     end(t);
 }
 

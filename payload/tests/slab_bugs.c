@@ -246,7 +246,6 @@ static void case_poison(struct test *t)
     end(t);
 }
 
-/* kmalloc() itself, debugged: alignment stays, and each size has its end. */
 static unsigned kmalloc_flags(void)
 {
     struct slab_info info;
@@ -255,6 +254,15 @@ static unsigned kmalloc_flags(void)
     return info.flags;
 }
 
+static void case_boot_option(struct test *t)
+{
+    unsigned wanted = setup.options.slab_debug ? DEBUG : 0;
+
+    TEST_CHECK(t, kmalloc_flags() == wanted, "kmalloc() has debugging 0x%x, 0x%x wanted",
+               kmalloc_flags(), wanted);
+}
+
+/* kmalloc() itself, debugged: alignment stays, and each size has its end. */
 static void case_kmalloc_debugged(struct test *t)
 {
     unsigned flags = kmalloc_flags();
@@ -283,15 +291,11 @@ static void case_kmalloc_debugged(struct test *t)
 }
 
 static const struct test_case cases[] = {
-    {"wrong_frees", case_wrong_frees},
-    {"wrong_frees_debugged", case_wrong_frees_debugged},
-    {"double_free", case_double_free},
-    {"double_free_debugged", case_double_free_debugged},
-    {"pages_twice", case_pages_twice},
-    {"destroyed_in_use", case_destroyed_in_use},
-    {"red_zone", case_red_zone},
-    {"poison", case_poison},
-    {"kmalloc_debugged", case_kmalloc_debugged},
+    {"wrong_frees", case_wrong_frees}, {"wrong_frees_debugged", case_wrong_frees_debugged},
+    {"double_free", case_double_free}, {"double_free_debugged", case_double_free_debugged},
+    {"pages_twice", case_pages_twice}, {"destroyed_in_use", case_destroyed_in_use},
+    {"red_zone", case_red_zone},       {"poison", case_poison},
+    {"boot_option", case_boot_option}, {"kmalloc_debugged", case_kmalloc_debugged},
 };
 
 SUITE(slab_bugs) = {
