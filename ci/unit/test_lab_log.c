@@ -161,6 +161,22 @@ static void lost_beginning(void **state)
     free(bytes);
 }
 
+/* The same when it is there and can't be read. */
+static void damaged_beginning(void **state)
+{
+    static const char bytes[] = "KTAP version 1\n# lab begin s.none threads 10\n"
+                                "# lab begin s.pool threads 1x\n"
+                                "# lab events reclaims 5\n# lab end 5 never 0 - 0 0 0 -1\n";
+    struct lab_log log;
+
+    read_bytes(&log, bytes, strlen(bytes));
+    assert_int_equal(log.nr_cases, 1);
+    assert_int_equal(log.cases[0].nr_events, 0);
+    assert_false(log.cases[0].ended);
+    assert_int_equal(log.notes.count, 3);
+    lab_log_free(&log);
+}
+
 static void notes_are_few(void **state)
 {
     char *bytes = text_copy("KTAP version 1\n");
@@ -246,6 +262,7 @@ int main(void)
         cmocka_unit_test(each_bad_line_is_named),
         cmocka_unit_test(lines_are_counted_from_the_first),
         cmocka_unit_test(lost_beginning),
+        cmocka_unit_test(damaged_beginning),
         cmocka_unit_test(notes_are_few),
         cmocka_unit_test(any_end),
         cmocka_unit_test(any_damage),

@@ -143,9 +143,9 @@ static void draw_curves(FILE *out)
 {
     const struct svg_scale x = {.low = 0, .high = SVG_PLOT_WIDTH, .step = 100};
     const struct svg_scale y = {.low = 0, .high = SVG_PLOT_HEIGHT, .step = 50};
-    const double xs[] = {0, 10, 20, 30}, ys[] = {0, 5, 5, -1};
+    const double xs[] = {0, 10, 20, 30, 40}, ys[] = {0, 5, 5, -1, 5};
     struct svg_curve curve = {
-        .x = xs, .y = ys, .points = 4, .stride = 1, .class = "c", .title = "a < b"};
+        .x = xs, .y = ys, .points = 5, .stride = 1, .class = "c", .title = "a < b"};
     struct svg_chart chart;
 
     svg_chart_begin(&chart, out, "label & more", &x, "s", &y, "MiB");
@@ -158,8 +158,9 @@ static void draw_curves(FILE *out)
 static void curves(void **state)
 {
     char *bytes = written(draw_curves);
-    char *area = text("M0 %dl40-20h40l40 20z", SVG_PLOT_HEIGHT * SVG_FINE);
-    char *line = text("M0 %dh0l40-20h40\"", SVG_PLOT_HEIGHT * SVG_FINE);
+    char *area = text("M0 %dl40-20h40l40 20l40-20v20z", SVG_PLOT_HEIGHT * SVG_FINE);
+    char *line = text("M0 %dh0l40-20h40M160 %dh0\"", SVG_PLOT_HEIGHT * SVG_FINE,
+                      (SVG_PLOT_HEIGHT - 5) * SVG_FINE);
 
     assert_non_null(strstr(bytes, area));
     assert_non_null(strstr(bytes, line));
