@@ -13,7 +13,14 @@
 #define LEVELS 2 /* less than half used, and more */
 #define NR_KINDS (LEVELS * LAB_OWNERS + 1)
 
-static const char *const captions[LAB_WHENS] = {"at the start", "at the wedge", "at the end"};
+static const char *caption(const struct lab_case *run, unsigned when)
+{
+    static const char *const captions[LAB_WHENS] = {"at the start", "at the wedge", "at the end"};
+
+    if (when == LAB_AT_WEDGE && run->ended && run->verdict != LAB_WEDGED)
+        return "at the last step";
+    return captions[when];
+}
 
 /* A map in one piece, by rows; those that tell nothing are left out. */
 struct grid {
@@ -209,14 +216,14 @@ void put_lab_maps(FILE *out, const struct lab_case *run, const struct lab_colour
             continue;
         char *cell = pages_text(grid.step);
         char *label = text("%s, %s: map of lowmem %s, a cell is %s", lab_workload(run), run->name,
-                           captions[when], cell);
+                           caption(run, when), cell);
 
         fputs(any ? "<figure>" : "<div class=\"charts maps\">\n<figure>", out);
         any = true;
         svg_cells(out, label, grid.cells, grid.count, grid.per_row, kinds, NR_KINDS, row_name,
                   &grid);
         fputs("<figcaption>", out);
-        put_textf(out, "lowmem %s; a cell is %s", captions[when], cell);
+        put_textf(out, "lowmem %s; a cell is %s", caption(run, when), cell);
         fputs("</figcaption></figure>\n", out);
         free(cell);
         free(label);

@@ -309,8 +309,7 @@ static void run_open(struct lab *lab)
     if (verdict != VERDICT_WEDGED)
         failure_note_state(&lab->failure, ZONE_NORMAL);
     drain_all_pages();
-    if (verdict == VERDICT_WEDGED)
-        map_write(lab->t, "wedge");
+    map_write(lab->t, "wedge");
     result_tell(lab, verdict);
     if (lab->workload->verify)
         lab->workload->verify(lab);

@@ -29,7 +29,8 @@
  * # lab zone NAME FIRST END PRESENT         frames and pages, a line for each zone
  * # lab owner LETTER NAME                   who is in the maps
  * # lab sample MS DONE ZONE FREE N0 ... N10 a line for each zone: free pages, free blocks by order
- * # lab map WHEN FRAME STEP CELLS           WHEN: start, wedge, end; a cell is STEP frames, from
+ * # lab map WHEN FRAME STEP CELLS           WHEN: start, wedge (or, where there was none, the last
+ *                                           step), end; a cell is STEP frames, from
  *                                           FRAME on, up to 64 in a line; 4 MiB that are all
  *                                           ballast have no cells. A cell is
  *                                             -  not memory of the allocator
