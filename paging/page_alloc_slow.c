@@ -124,7 +124,7 @@ static struct page *zones_alloc(gfp_t gfp, unsigned order)
     return NULL;
 }
 
-static void compact(gfp_t gfp, unsigned order)
+static bool compact(gfp_t gfp, unsigned order)
 {
     bool got = false;
 
@@ -138,6 +138,7 @@ static void compact(gfp_t gfp, unsigned order)
         if (gfp & __GFP_THISZONE)
             break;
     }
+    return got;
 }
 
 static bool reclaim(gfp_t gfp, unsigned order)
@@ -176,22 +177,20 @@ static struct page *alloc_with_reclaim(gfp_t gfp, unsigned order)
         return page;
     reclaiming = true;
     for (unsigned round = 0; round < RECLAIM_ROUNDS && !page; round++) {
-        bool freed;
+        bool helped;
 
-        if (tuning->compaction && order > 0) {
+        preempt_enable();
+        helped = tuning->compaction && order > 0 && compact(gfp, order);
+        preempt_disable();
+        page = helped ? zones_alloc(gfp, order) : NULL;
+        /* A block may be free, and kept by the watermarks: then there must be more memory. */
+        if (!page && tuning->reclaim && !(helped && inject(reclaim_unless_compacted, reclaim))) {
             preempt_enable();
-            compact(gfp, order);
+            helped = reclaim(gfp, order);
             preempt_disable();
             page = zones_alloc(gfp, order);
         }
-        /* There may be such a block now, in a zone that has to keep it: then reclaim must help. */
-        if (page || !tuning->reclaim)
-            break;
-        preempt_enable();
-        freed = reclaim(gfp, order);
-        preempt_disable();
-        page = zones_alloc(gfp, order);
-        if (!freed)
+        if (!helped)
             break;
     }
     reclaiming = false;

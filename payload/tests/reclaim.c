@@ -16,6 +16,8 @@
 
 #define NR_CACHES 3u
 #define CACHE_PAGES 640u
+#define MIN_FREE_KBYTES 1024u
+#define FREE_PAGES 24u
 
 /* Pages in the order in which they are given up: the last first. */
 static struct cache {
@@ -245,6 +247,44 @@ static void case_on_demand(struct test *t)
     small_zone_close(t);
 }
 
+/* Blocks are free, but kept for those who can't wait: moving pages is no help, more of them are. */
+static void case_watermarks(struct test *t)
+{
+    struct page_alloc_tuning tuning = page_alloc_default;
+    struct cache *c = &caches[0];
+    struct page *page;
+
+    tuning.watermarks = tuning.reclaim = tuning.compaction = true;
+    tuning.min_free_kbytes = MIN_FREE_KBYTES;
+    if (small_zone_open(t, small_zone_best(), &page_alloc_default) && begin(t, 0, no_pages)) {
+        gfp_t gfp = (gfp_t)movable.zone | __GFP_THISZONE | __GFP_MOVABLE;
+
+        for (uint32_t i = 0; i < MIN(CACHE_PAGES, movable.count); i++)
+            hand_over(c, i);
+        for (uint32_t i = 0; i < FREE_PAGES; i++)
+            movable_drop(movable.count - 1 - i);
+        page_alloc_tune(&tuning);
+        page_alloc_clear_events();
+        page = alloc_pages(gfp, 1);
+        TEST_CHECK(t, !page && zone_unusable_index(zone_get(movable.zone), 1) < 1000,
+                   "with %u pages free, of which %u are kept, a block %s", FREE_PAGES,
+                   zone_get(movable.zone)->watermark[WMARK_MIN],
+                   page ? "could be had" : "is not even free");
+        if (page)
+            __free_pages(page, 1);
+        page = alloc_pages(gfp | __GFP_DIRECT_RECLAIM, 1);
+        TEST_CHECK(t, page && page_alloc_events()->pages_reclaimed > 0,
+                   "no block for who can wait, with %u pages in a cache; %u were reclaimed, in %u "
+                   "compactions and %u reclaims",
+                   c->count, page_alloc_events()->pages_reclaimed, page_alloc_events()->compactions,
+                   page_alloc_events()->reclaims);
+        if (page)
+            __free_pages(page, 1);
+    }
+    give_back();
+    small_zone_close(t);
+}
+
 static void abandon(void)
 {
     give_back();
@@ -256,6 +296,7 @@ static const struct test_case cases[] = {
     {"zones", case_zones},
     {"none_to_spare", case_none_to_spare},
     {"on_demand", case_on_demand},
+    {"watermarks", case_watermarks},
 };
 
 SUITE(reclaim) = {
