@@ -135,7 +135,7 @@ void page_list_drain(unsigned order, unsigned kind, uint32_t count)
         entry = next;
     }
     *end = behind;
-    memmove(first, end, (size_t)(list->top - end) * sizeof(*end));
+    memmove(first, end, (uintptr_t)list->top - (uintptr_t)end);
     list->top -= end - first;
 }
 

@@ -11,8 +11,8 @@
 
 #include "paging/page_alloc.h"
 
-/* By how much zones are set up; all 0 without the remedy `watermarks`. */
-void watermarks_set(struct zone *zones, const struct page_alloc_tuning *tuning);
+/* Sets the marks and reserves of all zones; all 0 without the remedy `watermarks`. */
+void watermarks_set(struct zone *all, const struct page_alloc_tuning *tuning);
 
 /*
  * How many pages an allocation with these flags may take from the zone: 0 if it may not have a
