@@ -75,9 +75,8 @@ static struct page *take(struct zone *zone, unsigned type, unsigned order, uint3
     return page;
 }
 
-/* Before a block is taken where it should not be, what lies on the lists gets its chance to merge.
- */
-static bool drain(struct zone *zone)
+/* Before a block is taken where it should not be, what lies on the lists may merge. */
+static bool drain(const struct zone *zone)
 {
     if (inject(page_lists_keep, page_alloc) ||
         !page_lists_drain_zone((enum zone_type)(zone - zones)))

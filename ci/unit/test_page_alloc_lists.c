@@ -93,14 +93,16 @@ bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *re
 static void take(struct page *page)
 {
     pfn_t pfn = page_to_pfn(page);
+    unsigned order = page->order;
 
-    assert_true(pfn && IS_ALIGNED(pfn, 1u << page->order) && page->allocated && !page->kmap);
-    for (pfn_t i = 0; i < 1u << page->order; i++) {
+    assert_true(pfn && page->allocated && !page->kmap);
+    assert_true(IS_ALIGNED(pfn, 1u << order));
+    for (pfn_t i = 0; i < 1u << order; i++) {
         assert_false(m.taken[pfn + i]);
         m.taken[pfn + i] = true;
         assert_true(i == 0 || (page[i].use == 0 && page[i].kmap == 0));
     }
-    m.free[page_zonenum(page)] -= 1u << page->order;
+    m.free[page_zonenum(page)] -= 1u << order;
     m.blocks[m.nr_blocks++] = page;
 }
 
