@@ -305,7 +305,7 @@ static bool run_from_hint(struct compaction *c, enum zone_type zone)
 
 bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *result)
 {
-    struct compact_result unasked;
+    struct compact_result unasked = {0};
     struct compaction c = {
         .zone = zone_get(zone),
         .order = MIN(order, NR_ORDERS),

@@ -86,12 +86,12 @@ static uint32_t share_of(const struct round *round, uint32_t count)
  */
 static uint32_t ask(const struct round *round, unsigned n, bool *was_last)
 {
-    uint32_t freed = 0, left = 0, part = 0;
+    uint32_t freed = 0, left = 0;
     bool is_first = true;
 
     do {
         struct shrinker *shrinker;
-        uint32_t got = 0;
+        uint32_t part, got = 0;
 
         preempt_disable();
         shrinker = shrinker_number(n);

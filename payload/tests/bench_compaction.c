@@ -20,6 +20,7 @@ static struct page *pages[MOVED], *others[MOVED];
 static uint32_t nr_moved;
 static bool refuses;
 
+/* cppcheck-suppress constParameter ; a hook's type is the owner's */
 static bool isolate(struct page_owner *owner, uint32_t index, struct page *page)
 {
     (void)owner;

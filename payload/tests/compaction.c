@@ -54,23 +54,23 @@ static void compact_for(struct test *t, unsigned order)
 {
     const struct zone *zone = zone_get(movable.zone);
     struct compact_result r;
-    uint32_t free_pages = zone->free_pages;
+    uint32_t were_free = zone->free_pages;
     bool is_free;
 
     TEST_CHECK(t, !can_be_had(movable.zone, order), "a block of order %u is free before compaction",
                order);
     is_free = compact(t, order, &r);
-    test_log(t, "order %u: %u pages free; %u looked at, %u moved", order, free_pages, r.scanned,
+    test_log(t, "order %u: %u pages free; %u looked at, %u moved", order, were_free, r.scanned,
              r.moved);
     TEST_CHECK(t, is_free, "compaction found no way to a block of order %u, of %u free pages",
-               order, free_pages);
+               order, were_free);
     TEST_CHECK(t, is_free == can_be_had(movable.zone, order),
                "compaction said %d, but the block of order %u can%s be had", is_free, order,
                is_free ? "'t" : "");
     TEST_CHECK(t, r.moved > 0 && r.moved <= 2 * BIT(order),
                "%u pages moved for a block of order %u", r.moved, order);
-    TEST_CHECK(t, zone->free_pages == free_pages, "%u pages free, %u before", zone->free_pages,
-               free_pages);
+    TEST_CHECK(t, zone->free_pages == were_free, "%u pages free, %u before", zone->free_pages,
+               were_free);
 }
 
 /* Lowest frame of the owner's pages. */
@@ -345,17 +345,17 @@ static void case_mobility(struct test *t)
     pfn_t start;
 
     if (small_zone_open(t, small_zone_best(), &page_alloc_default) && make_unmovable(t, &start)) {
-        uint32_t free_pages = free_in_pageblock(start), left;
+        uint32_t were_free = free_in_pageblock(start), left;
 
-        TEST_CHECK(t, get_pageblock_migratetype(unmovable) == MIGRATE_UNMOVABLE && free_pages > 0,
+        TEST_CHECK(t, get_pageblock_migratetype(unmovable) == MIGRATE_UNMOVABLE && were_free > 0,
                    "the pageblock at frame 0x%x has type %d and %u free pages", start,
-                   get_pageblock_migratetype(unmovable), free_pages);
+                   get_pageblock_migratetype(unmovable), were_free);
         movable_spread(test_prng(t));
         compact(t, NR_ORDERS, &r);
         left = free_in_pageblock(start);
-        TEST_CHECK(t, r.moved > 0 && left == free_pages,
+        TEST_CHECK(t, r.moved > 0 && left == were_free,
                    "%u pages moved, %u of them among pages that can't be", r.moved,
-                   free_pages - left);
+                   were_free - left);
     }
     abandon();
     small_zone_close(t);

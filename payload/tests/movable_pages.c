@@ -7,6 +7,7 @@
 #define WORDS (PAGE_SIZE / sizeof(uint32_t))
 #define SPREAD_PAGES (1u << MOVABLE_SPREAD_ORDER)
 
+/* cppcheck-suppress constParameter ; a hook's type is the owner's */
 static bool isolate(struct page_owner *owner, uint32_t index, struct page *page)
 {
     struct movable *m = &movable.entry[index];
@@ -24,6 +25,7 @@ static bool isolate(struct page_owner *owner, uint32_t index, struct page *page)
     return true;
 }
 
+/* cppcheck-suppress constParameter ; a hook's type is the owner's */
 static void moved(struct page_owner *owner, uint32_t index, struct page *from, struct page *to)
 {
     struct movable *m = &movable.entry[index];
@@ -36,6 +38,7 @@ static void moved(struct page_owner *owner, uint32_t index, struct page *from, s
     movable.moved++;
 }
 
+/* cppcheck-suppress constParameter ; a hook's type is the owner's */
 static void kept(struct page_owner *owner, uint32_t index, struct page *page)
 {
     struct movable *m = &movable.entry[index];
