@@ -13,6 +13,10 @@
 #define RECLAIM_PAGES 32u  /* asked for in a round, at least */
 #define YIELDS_TO_RECLAIM 64u
 
+/* From pageblocks that stay what they are: few, but not one by one, since finding them takes time.
+ */
+#define PAGES_BORROWED 32u
+
 struct page_alloc_events page_alloc_counts;
 
 /* Some thread reclaims or compacts. Guarded by preemption being off. */
@@ -36,40 +40,45 @@ __attribute__((weak)) uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pag
 }
 
 /*
- * Fills an empty list from the buddy lists of its type: with the smallest blocks that will do, and
- * from a larger one only what is wanted, so that large blocks stay whole as long as without lists.
+ * Fills an empty list from the buddy lists of type `from`: with the smallest blocks that will do,
+ * and from a larger one only what is wanted, so that large blocks stay whole as long as without
+ * lists.
  */
-static void refill(struct zone *zone, unsigned order, unsigned kind, uint32_t pages)
+static void refill(struct zone *zone, unsigned order, unsigned kind, unsigned from, uint32_t pages)
 {
     uint32_t wanted = MIN(pages, PAGES_REFILLED(order)), left = wanted;
 
     while (left >= 1u << order) {
-        unsigned found = buddy_smallest(zone, kind_type(kind), order), part = found;
+        unsigned found = buddy_smallest(zone, from, order), part = found;
 
         if (found > MAX_ORDER || (left < wanted && 1u << found > left))
             return;
         while (1u << part > left)
             part--;
-        page_list_cut(order, kind, buddy_take_first(zone, kind_type(kind), found, part), part);
+        page_list_cut(order, kind, buddy_take_first(zone, from, found, part), part);
         left -= 1u << part;
     }
 }
 
-/* A block from the lists of `type`, with up to `pages` pages in all taken off them. */
-static struct page *take(struct zone *zone, unsigned type, unsigned order, uint32_t pages)
+/*
+ * A block for `type`: from the per-CPU list if there is one at hand, or from the buddy lists of
+ * type `from`, off which up to `pages` pages in all may be taken.
+ */
+static struct page *take(struct zone *zone, unsigned type, unsigned from, unsigned order,
+                         uint32_t pages)
 {
     unsigned kind = make_kind((unsigned)(zone - zones), type), found;
     struct page *page;
 
     if (order < LIST_ORDERS && page_list_is_used(order, kind)) {
         if (!page_list_count(order, kind))
-            refill(zone, order, kind, pages);
+            refill(zone, order, kind, from, pages);
         return page_list_pop(page_list_of(order, kind));
     }
-    found = buddy_smallest(zone, type, order);
+    found = buddy_smallest(zone, from, order);
     if (found > MAX_ORDER)
         return NULL;
-    page = buddy_take_first(zone, type, found, order);
+    page = buddy_take_first(zone, from, found, order);
     page->use = PAGE_STATE(order);
     page->kmap = 0;
     return page;
@@ -93,7 +102,7 @@ static struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned order)
 
     do {
         room = watermark_room(zone, gfp, order);
-        page = room ? take(zone, type, order, room) : NULL;
+        page = room ? take(zone, type, type, order, room) : NULL;
         if (page)
             return page;
     } while (drain(zone));
@@ -102,8 +111,7 @@ static struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned order)
     from = pageblock_fallback(zone, type, order);
     if (from == MIGRATE_TYPES)
         return NULL;
-    /* No more than is needed from a pageblock that stays what it is. */
-    return take(zone, from, order, from == type ? room : 1u << order);
+    return take(zone, type, from, order, from == type ? room : MIN(room, PAGES_BORROWED));
 }
 
 static struct page *zones_alloc(gfp_t gfp, unsigned order)
