@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Code of the machine against models of it, at random and by a fuzzer (ci/model/, ci/fuzz/): kmap()
-# and kmap_local_page(), and the DMA mapping layer.
+# and kmap_local_page(), the DMA mapping layer, and the page allocator.
 #
-#   build/host/kmap_model, dma_model [seed=N] [ops=N] [broken=MUTATION] [replay=FILE]
+#   build/host/kmap_model, dma_model, page_model [seed=N] [ops=N] [broken=MUTATION] [replay=FILE]
 #
 # A model M is ci/model/M_model.h and the files of M_MODEL_SRCS; the code under test is in the units of
 # M_MODEL_UNDER_TEST, which alone are compiled with a call before each access to memory.
 
-MODELS := kmap dma
+MODELS := kmap dma page
 
 kmap_MODEL_UNDER_TEST := ci/model/under_test.c
 kmap_MODEL_SRCS := ci/model/kmap_model.c ci/model/kmap_ops.c ci/model/processor.c ci/model/access.c \
@@ -27,6 +27,12 @@ dma_MODEL_CFLAGS := -DDMA_NR_BUCKETS=16u -DDMA_NR_ENTRIES=24u -DBOUNCE_GRANULE_P
 	"-DBOUNCE_LOW_LIMIT=KIB(64)" "-DBOUNCE_WIDE_LIMIT=KIB(32)"
 dma_MODEL_LAYER_CFLAGS := -include ci/model/dma_layer.h
 dma_MODEL_OPS := 2000000u
+
+page_MODEL_SRCS := ci/model/page_model.c ci/model/page_moves.c ci/model/page_hooks.c \
+	ci/model/page_rules.c ci/model/page_check.c ci/model/page_machine.c ci/model/page_ops.c \
+	$(page_alloc_SRCS) paging/compaction.c paging/shrinker.c paging/page_owner.c paging/layout.c lib/prng.c
+page_MODEL_CFLAGS := -DMAX_ORDER=5u -DLIST_PAGES=16u -DPREEMPT_UNDER_TEST "-DZONE_DMA_END=phys_make(MIB64(1))"
+page_MODEL_OPS := 80000u
 
 MODEL_CC := clang
 MODEL_CFLAGS := -std=gnu11 -g -I. -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter \

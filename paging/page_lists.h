@@ -19,10 +19,13 @@
 #include "paging/pageblock.h"
 
 #define LIST_ORDERS 4u /* blocks up to 32 KiB are kept on lists */
-#define PAGES_REFILLED(order) ((order) ? 64u : 128u)
+#ifndef LIST_PAGES     /* the model-based test has smaller zones */
+#define LIST_PAGES 128u
+#endif
+#define PAGES_REFILLED(order) ((order) ? LIST_PAGES / 2 : LIST_PAGES)
 
 /* Nearly twice of what a refill takes. */
-#define LIST_ENTRIES(order) ((order) ? 124u >> (order) : 248u)
+#define LIST_ENTRIES(order) ((order) ? (LIST_PAGES - 4) >> (order) : 2 * (LIST_PAGES - 4))
 #define LISTS_ENTRIES (LIST_ENTRIES(0) + LIST_ENTRIES(1) + LIST_ENTRIES(2) + LIST_ENTRIES(3))
 #define NR_LIST_KINDS (MAX_NR_ZONES * MIGRATE_TYPES)
 

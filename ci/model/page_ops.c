@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Operations as text, at random, out of bytes, and simpler ones. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ci/model/model.h"
+#include "paging/page_alloc.h"
+
+#define NAME(op) [op] = #op
+
+static const char *const kinds[NR_OP_KINDS] = {
+    NAME(OP_START),  NAME(OP_ALLOC),        NAME(OP_FILL),   NAME(OP_ALLOC_IN), NAME(OP_FREE),
+    NAME(OP_THIN),   NAME(OP_FREE_WRONG),   NAME(OP_DRAIN),  NAME(OP_TUNE),     NAME(OP_OWN),
+    NAME(OP_PIN),    NAME(OP_CACHE),        NAME(OP_SHRINK), NAME(OP_COMPACT),  NAME(OP_KMAP),
+    NAME(OP_KUNMAP), NAME(OP_CLEAR_EVENTS),
+};
+
+/* How often each kind comes. */
+static const uint8_t weights[NR_OP_KINDS] = {
+    [OP_START] = 3,  [OP_ALLOC] = 90,       [OP_FILL] = 14,  [OP_ALLOC_IN] = 8, [OP_FREE] = 70,
+    [OP_THIN] = 2,   [OP_FREE_WRONG] = 8,   [OP_DRAIN] = 2,  [OP_TUNE] = 6,     [OP_OWN] = 12,
+    [OP_PIN] = 6,    [OP_CACHE] = 5,        [OP_SHRINK] = 3, [OP_COMPACT] = 8,  [OP_KMAP] = 8,
+    [OP_KUNMAP] = 8, [OP_CLEAR_EVENTS] = 1,
+};
+
+const char *const model_count_names[MODEL_NR_COUNTS] = {
+    [COUNT_ALLOCATED] = "allocated", [COUNT_FAILED] = "failed",       [COUNT_FREED] = "freed",
+    [COUNT_FELL_BACK] = "fell back", [COUNT_FINDINGS] = "findings",   [COUNT_MOVED] = "moved",
+    [COUNT_PINNED] = "pinned",       [COUNT_RECLAIMED] = "reclaimed", [COUNT_STOLEN] = "stolen",
+};
+
+void model_print(const struct op *ops, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        printf("    {%s, %u, %u, 0x%x, %u},\n", kinds[ops[i].kind % NR_OP_KINDS], ops[i].order,
+               ops[i].more, ops[i].gfp, ops[i].at);
+}
+
+bool model_parse_op(const char *line, struct op *op)
+{
+    unsigned order, more, gfp, at;
+    char kind[32];
+
+    if (sscanf(line, " {%31[A-Z_], %u, %u, 0x%x, %u}", kind, &order, &more, &gfp, &at) != 5)
+        return false;
+    for (unsigned i = 0; i < NR_OP_KINDS; i++) {
+        if (strcmp(kind, kinds[i]) != 0)
+            continue;
+        *op = (struct op){.kind = (uint8_t)i,
+                          .order = (uint8_t)order,
+                          .more = (uint8_t)more,
+                          .gfp = (uint16_t)gfp,
+                          .at = (uint16_t)at};
+        return true;
+    }
+    return false;
+}
+
+/* Mostly those that a kernel uses. */
+static uint16_t random_gfp(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
+{
+    static const uint16_t usual[] = {
+        GFP_DMA,
+        GFP_KERNEL,
+        GFP_KERNEL | __GFP_RECLAIMABLE,
+        GFP_NOWAIT,
+        GFP_ATOMIC,
+        GFP_HIGHUSER,
+        GFP_HIGHUSER_MOVABLE,
+        GFP_HIGHUSER_MOVABLE,
+        GFP_HIGHUSER_MOVABLE,
+        GFP_KERNEL | __GFP_MOVABLE,
+        ZONE_HIGHMEM | __GFP_HIGH,
+        ZONE_HIGHMEM | __GFP_MOVABLE,
+    };
+
+    if (draw(ctx, 4) == 0)
+        return (uint16_t)draw(ctx, 512);
+    return (uint16_t)(usual[draw(ctx, ARRAY_SIZE(usual))] |
+                      (draw(ctx, 8) ? 0 : __GFP_THISZONE << draw(ctx, 4)));
+}
+
+struct op model_random_op(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
+{
+    struct op op = {.more = (uint8_t)draw(ctx, 256), .gfp = random_gfp(draw, ctx)};
+    uint32_t sum = 0, at;
+
+    op.at = (uint16_t)draw(ctx, 65536);
+    while (op.order < NR_ORDERS && draw(ctx, 2))
+        op.order++;
+    for (unsigned i = 0; i < NR_OP_KINDS; i++)
+        sum += weights[i];
+    at = draw(ctx, sum);
+    while (at >= weights[op.kind])
+        at -= weights[op.kind++];
+    return op;
+}
+
+struct op model_decode(const uint8_t *bytes)
+{
+    return (struct op){
+        .kind = bytes[0] % NR_OP_KINDS,
+        .order = bytes[1],
+        .more = bytes[2],
+        .gfp = (uint16_t)(bytes[3] | bytes[4] << 8),
+        .at = (uint16_t)(bytes[5] | bytes[6] << 8),
+    };
+}
+
+bool model_simplify(struct op *op, unsigned way)
+{
+    struct op was = *op;
+
+    switch (way) {
+    case 0:
+        op->order /= 2;
+        break;
+    case 1:
+        op->order -= op->order > 0;
+        break;
+    case 2:
+        op->more /= 2;
+        break;
+    case 3:
+        op->more -= op->more > 0;
+        break;
+    case 4:
+        op->at /= 2;
+        break;
+    case 5:
+        op->at -= op->at > 0;
+        break;
+    case 6: /* the highest flag */
+        for (uint16_t bit = 0x8000; bit; bit >>= 1) {
+            if (op->gfp & bit) {
+                op->gfp &= (uint16_t)~bit;
+                break;
+            }
+        }
+        break;
+    case 7:
+        op->kind = op->kind == OP_FILL ? OP_ALLOC : op->kind;
+        break;
+    }
+    return memcmp(&was, op, sizeof(was)) != 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "ci/model/page_model.h"
+#include "ci/model/mutation.h"
+#include "ci/model/search.h"
+
+#ifndef MODEL_OPS
+#define MODEL_OPS 8000u
+#endif
+#define SEEDS 4u
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct model_mutation mutations[] = {
+    {"buddy_skip_merge", 1},        {"compaction_copy_neighbour", 2},
+    {"compaction_fill_all", 3},     {"compaction_keep_old", 2},
+    {"compaction_keep_window", 20}, {"compaction_lose_index", 2},
+    {"compaction_move_mapped", 20}, {"compaction_move_refused", 5},
+    {"compaction_skip_copy", 2},    {"compaction_tell_nobody", 2},
+    {"page_free_quiet", 1},         {"page_list_forget", 1},
+    {"page_lists_keep", 3},         {"page_run_short", 1},
+    {"pageblock_keep_type", 1},     {"reserve_ignored", 20},
+    {"shrink_without_measure", 2},  {"watermark_ignored", 20},
+};
+
+static void random_sequences(void **state)
+{
+    static struct search search;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        search = (struct search){.seed = seed, .wanted = MODEL_OPS / SEEDS};
+        if (!search_run(&search))
+            search_print(&search);
+        assert_int_equal(search.count, 0);
+        /* It has come to all that it is about. */
+        assert_true(search.total[COUNT_ALLOCATED] > search.done);
+        assert_true(search.total[COUNT_FAILED] > search.done / 50);
+        assert_true(search.total[COUNT_FELL_BACK] > search.done / 50);
+        assert_true(search.total[COUNT_FINDINGS] > search.done / 100);
+        assert_true(search.total[COUNT_MOVED] > search.done / 200);
+        assert_true(search.total[COUNT_PINNED] > 0 || search.done < 10000); /* they are few */
+        assert_true(search.total[COUNT_RECLAIMED] > search.done / 50);
+        assert_true(search.total[COUNT_STOLEN] > search.done / 50);
+    }
+}
+
+static void mutations_are_found_and_shrunk(void **state)
+{
+    (void)state;
+    assert_int_equal(model_missed(mutations, ARRAY_SIZE(mutations)), 0);
+}
+
+static void lines_are_read_again(void **state)
+{
+    struct op op;
+
+    (void)state;
+    assert_true(model_parse_op("    {OP_ALLOC_IN, 3, 200, 0x1f6, 65535},\n", &op));
+    assert_int_equal(op.kind, OP_ALLOC_IN);
+    assert_int_equal(op.order, 3);
+    assert_int_equal(op.more, 200);
+    assert_int_equal(op.gfp, 0x1f6);
+    assert_int_equal(op.at, 65535);
+    assert_false(model_parse_op("    {OP_NONSENSE, 3, 9, 0x0, 0},\n", &op));
+    assert_false(model_parse_op("    /* seed 1: broken */\n", &op));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_are_read_again),
+        cmocka_unit_test(random_sequences),
+        cmocka_unit_test(mutations_are_found_and_shrunk),
+    };
+
+    return cmocka_run_group_tests_name("page_model", tests, NULL, NULL);
+}
