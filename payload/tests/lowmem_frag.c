@@ -24,9 +24,6 @@
 #define HEADS_FREED_PERCENT 90u
 #define PAGES_KEPT_PERCENT 94u
 #define FREED_PERMILLE_STEP 60u
-#define TORTURE_OPS 40000u
-#define TORTURE_CHECK_EVERY 4096u
-#define TORTURE_HELD 4096u
 
 static struct lowmem_blocks held;
 
@@ -347,42 +344,12 @@ static void case_misuse(struct test *t)
     check_lists(t);
 }
 
-/* Any order, any time, up to thousands of blocks held; every rule of the lists checked on the way.
- */
-static void case_torture(struct test *t)
-{
-    remember();
-    if (!table_begin(t))
-        return;
-    for (uint32_t op = 0; op < TORTURE_OPS && !test_should_stop(t); op++) {
-        bool more = held.count < TORTURE_HELD && prng_below(test_prng(t), 100) < 55;
-
-        if (more || held.count == 0) {
-            /* Small orders more often: each is half as likely as the one below. */
-            unsigned order = 0;
-
-            while (order < MAX_ORDER && prng_u32(test_prng(t)) & 1)
-                order++;
-            take(order);
-        } else {
-            give_back(t, prng_below(test_prng(t), held.count));
-        }
-        if (op % TORTURE_CHECK_EVERY == 0) {
-            check_lists(t);
-            test_progress(t, op, TORTURE_OPS);
-        }
-    }
-    table_end(t);
-    check_merged(t);
-}
-
 static const struct test_case cases[] = {
     {"order1_fails", case_order1_fails},
     {"order3_fails", case_order3_fails},
     {"heads_pin_pages", case_heads_pin_pages},
     {"fallback", case_fallback},
     {"misuse", case_misuse},
-    {"torture", case_torture},
 };
 
 SUITE(lowmem_frag) = {
