@@ -91,7 +91,8 @@ struct page *buddy_take_at(pfn_t block, unsigned order, pfn_t at, unsigned wante
         pfn_t upper = block + (1u << --order);
 
         if (at >= upper) {
-            list_add(zone, block, order, type);
+            list_add(zone, inject(buddy_list_own_half, lowmem_torture) ? upper : block, order,
+                     type);
             block = upper;
         } else {
             list_add(zone, upper, order, type);
@@ -154,6 +155,9 @@ void buddy_free(struct page *page, unsigned order)
 {
     pfn_t pfn = page_to_pfn(page);
     struct zone *zone = buddy_zone(pfn);
+
+    if (inject(page_free_wrong_zone, lowmem_torture))
+        zone = zones + (zone == zones);
 
     zone->free_pages += 1u << order;
     buddy_put(zone, pfn, order);

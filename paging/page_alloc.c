@@ -144,7 +144,8 @@ static const char *free_fault(struct page *page, unsigned order)
         return "is not the first page of an allocated block";
     if (page->order != order)
         return "was allocated with another order";
-    if (PageHighMem(page) && !forget_windows(page, order))
+    if (PageHighMem(page) && !forget_windows(page, order) &&
+        !inject(page_free_mapped, lowmem_torture))
         return "is still in use by kmap";
     return NULL;
 }

@@ -125,7 +125,7 @@ static struct page *zones_alloc(gfp_t gfp, unsigned order)
             page_alloc_counts.fell_back[z] += z < top;
             return page;
         }
-        if (gfp & __GFP_THISZONE)
+        if ((gfp & __GFP_THISZONE) && !inject(thiszone_ignored, lowmem_torture))
             break;
     }
     return NULL;
