@@ -6,7 +6,7 @@
 #                    ci/runner/machine.h
 #   make test        everything, with "N passed, N failed" at the end
 #   make matrix      the machines of ci/matrix.cfg; ONLY="bios-* bochs" picks some
-#   make fuzz        looks for faults in kmap() and in the DMA layer, FUZZ_SECONDS (60) each
+#   make fuzz        looks for faults in what has a model (ci/model.mk), FUZZ_SECONDS (60) each
 #   make mutations   the payload broken on purpose; ONLY="kmap" picks some
 
 # Packages. The stamp is a makefile that make brings up to date, and then reads, before it builds
@@ -157,6 +157,7 @@ test:
 	$(TEST_RUNNER) check format clang-format $(MAKE) --no-print-directory static-format || :
 	$(TEST_RUNNER) check fuzz fuzz_kmap $(call fuzz_check,kmap) || :
 	$(TEST_RUNNER) check fuzz fuzz_dma $(call fuzz_check,dma) || :
+	$(TEST_RUNNER) check fuzz fuzz_page $(call fuzz_check,page) || :
 	$(static_test)
 	@echo 'smoke boot, bench, instruction traces'
 	+@$(MAKE) --no-print-directory -k -Otarget -j$(shell nproc) test-smoke test-bench test-trace || :

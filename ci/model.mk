@@ -32,7 +32,7 @@ page_MODEL_SRCS := ci/model/page_model.c ci/model/page_moves.c ci/model/page_hoo
 	ci/model/page_rules.c ci/model/page_check.c ci/model/page_machine.c ci/model/page_ops.c \
 	$(page_alloc_SRCS) paging/compaction.c paging/shrinker.c paging/page_owner.c paging/layout.c lib/prng.c
 page_MODEL_CFLAGS := -DMAX_ORDER=5u -DLIST_PAGES=16u -DPREEMPT_UNDER_TEST "-DZONE_DMA_END=phys_make(MIB64(1))"
-page_MODEL_OPS := 80000u
+page_MODEL_OPS := 40000u
 
 MODEL_CC := clang
 MODEL_CFLAGS := -std=gnu11 -g -I. -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter \
@@ -96,5 +96,6 @@ $(MODELS:%=fuzz-%): fuzz-%: $(BUILD)/host/fuzz_%
 # What check.sh wants for $(1): a mutation, and what the fuzzer says of it.
 kmap_FUZZ_PLANTED := kmap_local_lose_half "short window"
 dma_FUZZ_PLANTED := sg_merge_over_boundary "segments"
+page_FUZZ_PLANTED := buddy_skip_merge "free block of order" 2
 fuzz_check = sh ci/fuzz/check.sh $(BUILD)/host/fuzz_$(1) ci/fuzz/corpus/$(1) \
 	$(BUILD)/test/fuzz-$(1) $($(1)_FUZZ_PLANTED)
