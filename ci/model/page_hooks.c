@@ -37,9 +37,13 @@ static bool isolate(struct page_owner *owner, uint32_t index, struct page *page)
     return true;
 }
 
-/* Compaction of all there is spares the pageblocks of others, where there are any. */
+/* Compaction of all there is spares what is wholly free, and the pageblocks of others. */
 static bool may_take_in(pfn_t pfn)
 {
+    const struct page *first = m.map + ALIGN_DOWN(pfn, 1u << PAGEBLOCK_ORDER);
+
+    if (page_is_buddy(first) && first->order == PAGEBLOCK_ORDER)
+        return false;
     return !m.tuning.mobility || get_pageblock_migratetype(m.map + pfn) == MIGRATE_MOVABLE;
 }
 

@@ -114,6 +114,9 @@ static void start_with(unsigned number)
         page_alloc_add_range(pfn, end);
     }
     hooks_start();
+    /* What the scanners remember of another machine is over. */
+    for (unsigned zone = 0; zone < MAX_NR_ZONES; zone++)
+        compact_zone((enum zone_type)zone, NR_ORDERS, NULL);
     m.tuning = page_alloc_default;
     page_alloc_tune(&page_alloc_default);
     page_alloc_clear_events();

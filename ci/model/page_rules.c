@@ -119,7 +119,9 @@ static void check_mobility(const struct page *page, gfp_t gfp, unsigned order)
         CHECK(!had_own(zone, type, order),
               "gfp 0x%x, order %u took from another type, while zone %u had a block of type %u",
               gfp, order, zone, type);
-    else if (m.is_listed[pfn / GROUP_FRAMES] & 1u << pfn % GROUP_FRAMES)
+    if (page_alloc_events()->pageblocks_stolen != m.before.pageblocks_stolen ||
+        (all_stolen(page_alloc_events()) == all_stolen(&m.before) &&
+         m.is_listed[pfn / GROUP_FRAMES] & 1u << pfn % GROUP_FRAMES))
         CHECK(get_pageblock_migratetype(page) == type,
               "gfp 0x%x, order %u gave frame %u, from a pageblock of type %u", gfp, order, pfn,
               get_pageblock_migratetype(page));
