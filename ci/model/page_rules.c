@@ -112,16 +112,18 @@ static void check_mobility(const struct page *page, gfp_t gfp, unsigned order)
 {
     unsigned type = gfp >> __GFP_MOBILITY_SHIFT & 3, zone = zone_of(page_to_pfn(page));
     pfn_t pfn = page_to_pfn(page);
+    bool is_stolen = all_stolen(page_alloc_events()) != all_stolen(&m.before);
 
     if (!m.tuning.mobility)
         return;
-    if (all_stolen(page_alloc_events()) != all_stolen(&m.before))
+    if (is_stolen)
         CHECK(!had_own(zone, type, order),
               "gfp 0x%x, order %u took from another type, while zone %u had a block of type %u",
               gfp, order, zone, type);
+    /* A pageblock that was free as a whole is taken over as a whole. */
     if (page_alloc_events()->pageblocks_stolen != m.before.pageblocks_stolen ||
-        (all_stolen(page_alloc_events()) == all_stolen(&m.before) &&
-         m.is_listed[pfn / GROUP_FRAMES] & 1u << pfn % GROUP_FRAMES))
+        (is_stolen ? m.free.blocks[zone].nr_free[MAX_ORDER] > 0
+                   : m.is_listed[pfn / GROUP_FRAMES] & 1u << pfn % GROUP_FRAMES))
         CHECK(get_pageblock_migratetype(page) == type,
               "gfp 0x%x, order %u gave frame %u, from a pageblock of type %u", gfp, order, pfn,
               get_pageblock_migratetype(page));
