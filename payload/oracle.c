@@ -179,7 +179,7 @@ static void stop_here(void)
 /* Threads' stacks stand in areas whose pages paging keeps no book of. */
 static void put_stack(void *ctx, virt_t window, struct page *stack)
 {
-    put_run(ctx, &(struct belief){window, page_to_phys(stack), BIT(THREAD_STACK_ORDER),
+    put_run(ctx, &(struct belief){window, page_to_phys(stack), BIT(stack->order),
                                   PTE_WRITE | layout.nx, "stack"});
 }
 

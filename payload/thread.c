@@ -30,7 +30,8 @@ struct thread {
     thread_fn_t fn;
     void *arg;
     struct page *stack;
-    void *window; /* to the stack */
+    bool stack_is_callers; /* who gets it back as it is */
+    void *window;          /* to the stack */
 };
 
 #ifndef __CHECKER__ /* whose pointers have 64 bits */
@@ -230,11 +231,13 @@ static void free_thread(struct thread *thread)
 {
     struct page *stack = thread->stack;
     void *window = thread->window;
+    bool is_ours = !thread->stack_is_callers;
 
     list_del(&thread->all);
     /* The descriptor goes with the stack. */
     vunmap(window);
-    __free_pages(stack, THREAD_STACK_ORDER);
+    if (is_ours)
+        __free_pages(stack, THREAD_STACK_ORDER);
 }
 
 bool threads_are_started(void)
@@ -265,29 +268,27 @@ unsigned threads_stop(void)
     return forgotten;
 }
 
-static void *map_stack(struct page *stack)
+static void *map_stack(struct page *stack, unsigned order)
 {
     struct page *pages[1u << THREAD_STACK_ORDER];
 
-    for (unsigned i = 0; i < ARRAY_SIZE(pages); i++)
+    for (unsigned i = 0; i < 1u << order; i++)
         pages[i] = stack + i;
-    return vmap(pages, ARRAY_SIZE(pages), PAGE_KERNEL);
+    return vmap(pages, 1u << order, PAGE_KERNEL);
 }
 
-struct thread *thread_create(const char *name, thread_fn_t fn, void *arg)
+struct thread *thread_create_on(struct page *stack, unsigned order, const char *name,
+                                thread_fn_t fn, void *arg)
 {
-    struct page *stack = alloc_pages(GFP_KERNEL, THREAD_STACK_ORDER);
-    char *window = stack ? map_stack(stack) : NULL;
+    char *window = map_stack(stack, order);
     struct first_frame *frame;
     struct thread *thread;
     uint32_t flags;
 
-    if (!window) {
-        if (stack)
-            __free_pages(stack, THREAD_STACK_ORDER);
+    if (!window)
         return NULL;
-    }
-    thread = (struct thread *)(window + STACK_BYTES - ALIGN_UP(sizeof(*thread), STACK_ALIGN));
+    thread =
+        (struct thread *)(window + (PAGE_SIZE << order) - ALIGN_UP(sizeof(*thread), STACK_ALIGN));
     frame = (struct first_frame *)thread - 1;
     *frame = (struct first_frame){.eip = (uint32_t)thread_begin};
     *thread = (struct thread){.esp = (uint32_t)frame,
@@ -295,6 +296,7 @@ struct thread *thread_create(const char *name, thread_fn_t fn, void *arg)
                               .fn = fn,
                               .arg = arg,
                               .stack = stack,
+                              .stack_is_callers = true,
                               .window = window};
     list_init(&thread->link);
     list_init(&thread->joiners.sleepers);
@@ -303,6 +305,21 @@ struct thread *thread_create(const char *name, thread_fn_t fn, void *arg)
     list_add_tail(&thread->all, &threads.all);
     make_ready(thread);
     irq_restore(flags);
+    return thread;
+}
+
+struct thread *thread_create(const char *name, thread_fn_t fn, void *arg)
+{
+    struct page *stack = alloc_pages(GFP_KERNEL, THREAD_STACK_ORDER);
+    struct thread *thread;
+
+    if (!stack)
+        return NULL;
+    thread = thread_create_on(stack, THREAD_STACK_ORDER, name, fn, arg);
+    if (thread)
+        thread->stack_is_callers = false;
+    else
+        __free_pages(stack, THREAD_STACK_ORDER);
     return thread;
 }
 

@@ -59,6 +59,15 @@ bool threads_are_started(void);
 struct thread *thread_create(const char *name, thread_fn_t fn, void *arg);
 
 /*
+ * The same on a stack that the caller has, a block of pages of order 0 to THREAD_STACK_ORDER, and
+ * gets back as it is: from thread_join(), or from threads_stop() for all that were forgotten. What
+ * fn may use of it is less by the descriptor, as THREAD_STACK_USABLE is. NULL if there is no room
+ * for its window; then nothing has changed. Context: thread.
+ */
+struct thread *thread_create_on(struct page *stack, unsigned order, const char *name,
+                                thread_fn_t fn, void *arg);
+
+/*
  * Waits until it is done, and frees it. False if it can't end: all other threads are asleep for
  * ever. Context: another thread.
  */
