@@ -236,7 +236,7 @@ static void free_thread(struct thread *thread)
     list_del(&thread->all);
     /* The descriptor goes with the stack. */
     vunmap(window);
-    if (is_ours)
+    if (is_ours || inject(thread_free_lent_stack, lowmem_stacks))
         __free_pages(stack, THREAD_STACK_ORDER);
 }
 
