@@ -24,6 +24,12 @@ static pte_t *table_of(pte_t entry)
     return phys_to_virt(pte_phys(entry));
 }
 
+/* The page tables of somebody else's address space may be highmem, which has no address here. */
+static bool table_is_low(pte_t entry)
+{
+    return pte_phys(entry) < layout.lowmem_end;
+}
+
 /* Where builders get cleared pages for tables: the memory map before paging, the zones after. */
 static phys_addr_t table_page(struct memmap *map)
 {
@@ -311,6 +317,8 @@ void pgtable_walk(uint32_t cr3, virt_t addr, struct page_walk *walk)
         all = walk->pde;
         walk->no_execute = walk->pde & PTE_NX;
     } else {
+        if (!table_is_low(walk->pde))
+            return;
         walk->levels = 3;
         walk->pte = table_of(walk->pde)[table_index(addr)];
         if (!(walk->pte & PTE_PRESENT))
@@ -345,7 +353,8 @@ pte_t *pgtable_entry(virt_t addr)
 {
     const pte_t *directory = pgtable_directory(addr);
 
-    if (!directory || (*directory & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT)
+    if (!directory || (*directory & (PTE_PRESENT | PTE_LARGE)) != PTE_PRESENT ||
+        !table_is_low(*directory))
         return NULL;
     return &table_of(*directory)[table_index(addr)];
 }

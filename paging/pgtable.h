@@ -60,7 +60,10 @@ struct page_walk {
     bool writable, no_execute;
 };
 
-/* Walks the tables that CR3 `cr3` names. Context: any, paged phase. */
+/*
+ * Walks the tables that CR3 `cr3` names. A page table in highmem, as another address space may
+ * have, is not followed: levels is 2 then. Context: any, paged phase.
+ */
 void pgtable_walk(uint32_t cr3, virt_t addr, struct page_walk *walk);
 
 /*
@@ -72,7 +75,7 @@ pte_t *pgtable_pte(virt_t addr, bool create);
 /* The directory entry that maps `addr`, or points to the table that does. NULL: no directory. */
 pte_t *pgtable_directory(virt_t addr);
 
-/* pgtable_pte() that creates nothing. Context: any. */
+/* pgtable_pte() that creates nothing; NULL for a page table in highmem as well. Context: any. */
 pte_t *pgtable_entry(virt_t addr);
 
 /*

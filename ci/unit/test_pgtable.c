@@ -57,7 +57,7 @@ struct page *alloc_pages(gfp_t gfp, unsigned order)
     assert_int_equal(order, 0);
     if (m.pages_left == 0)
         return NULL;
-    return mem_map + NR_PAGES - m.pages_left--;
+    return mem_map + phys_to_pfn(layout.lowmem_end) - m.pages_left--;
 }
 
 static void add_ram(phys_addr_t start, phys_addr_t end)
