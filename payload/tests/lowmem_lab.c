@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "payload/tests/lowmem_lab.h"
+#include "drivers/clock.h"
 #include "lib/inject.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
@@ -14,6 +15,7 @@
 #include "payload/tests/lowmem_spent.h"
 
 #define TABLES_MAX 8u
+#define NS_PER_S UINT64_C(1000000000)
 #define PAGES_OF_MIB(mib) ((uint32_t)((mib) << (20 - PAGE_SHIFT)))
 #define DMA_LEFT PAGES_OF_MIB(8) /* two whole blocks, which any machine has */
 #define NEVER_TIMES 12u          /* a remedy that lasts so many times as long lasts */
@@ -251,9 +253,21 @@ static uint64_t limit_of(const struct lab *lab, const struct lab_result *none)
     return (uint64_t)(lab->left[ZONE_DMA] + lab->left[ZONE_NORMAL]) * STEPS_A_PAGE;
 }
 
+/* Until when a case goes on that has kept its promise: for half of what is left of time=. */
+static uint64_t deadline_of(const struct lab *lab)
+{
+    uint64_t now = clock_ns(), end = setup.options.time_s * NS_PER_S;
+
+    if (lab->use < 0 || !lab->workload->until_time || !lab->workload->uses[lab->use].promise)
+        return 0;
+    return now < end ? now + (end - now) / 2 : 0;
+}
+
 static enum lab_verdict run_steps(struct lab *lab)
 {
-    while (lab->done < lab->limit) {
+    uint64_t deadline = deadline_of(lab);
+
+    while (lab->done < lab->limit || (deadline && clock_ns() < deadline)) {
         enum lab_step step;
 
         lab->failure.noted = false;
@@ -269,7 +283,7 @@ static enum lab_verdict run_steps(struct lab *lab)
         if (rdtsc() < samples_due_tsc)
             continue;
         samples_take(lab);
-        test_progress(lab->t, (uint32_t)(lab->done * 1000 / lab->limit), 1000);
+        test_progress(lab->t, (uint32_t)MIN(lab->done * 1000 / lab->limit, 1000), 1000);
         if (test_should_stop(lab->t))
             return VERDICT_STOPPED;
     }

@@ -119,6 +119,7 @@ struct lab_workload {
 
     uint32_t limit_none; /* steps after which "none" will not wedge any more; 0: by lowmem */
     bool must_wedge;     /* if "none" does not, the case fails; else it is skipped */
+    bool until_time; /* with time=, a use with a promise goes on for half of what is left of it */
 };
 
 /* The last allocation that failed. */
