@@ -202,7 +202,7 @@ static const char *stacks_begin(struct lab *lab)
 static bool fill(struct lab *lab)
 {
     struct {
-        struct held *one, *other; /* NULL: two pages at once */
+        struct held *one, *other; /* NULL: the one is two pages */
         uint32_t left;
     } kind[] = {
         {&state.cache, &state.small, percent_of_pages(INODES_PERCENT) / 2},
@@ -220,7 +220,10 @@ static bool fill(struct lab *lab)
 
         while (draw >= kind[i].left)
             draw -= kind[i++].left;
-        if (!held_take(kind[i].one) || (kind[i].other && !held_take(kind[i].other)))
+        /* In the end there may be no pair for a stack: nobody misses a thread of the night. */
+        if (!held_take(kind[i].one) && kind[i].other)
+            return false;
+        if (kind[i].other && !held_take(kind[i].other))
             return false;
         kind[i].left--;
     }
