@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ci/model/page_model.h"
 #include "ci/model/model.h"
 #include "paging/page_alloc.h"
 
@@ -142,5 +143,6 @@ bool model_simplify(struct op *op, unsigned way)
         op->kind = op->kind == OP_FILL ? OP_ALLOC : op->kind;
         break;
     }
-    return memcmp(&was, op, sizeof(was)) != 0;
+    return was.kind != op->kind || was.order != op->order || was.more != op->more ||
+           was.gfp != op->gfp || was.at != op->at;
 }

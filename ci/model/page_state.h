@@ -4,6 +4,11 @@
 
 /* What the model of the page allocator says, for the files that it is made of. */
 
+#ifndef MAX_ORDER /* to a tool that was not told */
+#define MAX_ORDER 5u
+#endif
+
+#include "ci/model/page_model.h"
 #include "ci/model/model.h"
 #include "paging/buddy.h"
 #include "paging/compaction.h"
