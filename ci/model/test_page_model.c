@@ -19,15 +19,16 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct model_mutation mutations[] = {
-    {"buddy_list_own_half", 1},     {"buddy_skip_merge", 1},      {"compaction_copy_neighbour", 2},
-    {"compaction_fill_all", 3},     {"compaction_keep_old", 2},   {"compaction_keep_window", 8},
-    {"compaction_keep_listed", 3},  {"compaction_lose_index", 2}, {"compaction_move_mapped", 8},
-    {"compaction_move_refused", 5}, {"compaction_run_over", 5},   {"compaction_skip_copy", 2},
-    {"compaction_tell_nobody", 2},  {"page_free_mapped", 8},      {"page_free_quiet", 1},
-    {"page_free_wrong_zone", 3},    {"page_list_astray", 2},      {"page_list_forget", 1},
-    {"page_lists_keep", 3},         {"page_lists_uncounted", 1},  {"page_run_short", 1},
-    {"pageblock_keep_type", 2},     {"pageblock_stays", 2},       {"reserve_ignored", 12},
-    {"shrink_without_measure", 2},  {"thiszone_ignored", 4},      {"watermark_ignored", 8},
+    {"buddy_list_own_half", 1},     {"buddy_skip_merge", 1},       {"compaction_copy_neighbour", 2},
+    {"compaction_fill_all", 3},     {"compaction_keep_old", 2},    {"compaction_keep_window", 8},
+    {"compaction_keep_listed", 3},  {"compaction_lose_index", 2},  {"compaction_move_mapped", 8},
+    {"compaction_move_refused", 5}, {"compaction_run_over", 5},    {"compaction_skip_copy", 2},
+    {"compaction_tell_nobody", 2},  {"page_free_mapped", 8},       {"page_free_quiet", 1},
+    {"page_free_wrong_zone", 3},    {"page_list_astray", 2},       {"page_list_forget", 1},
+    {"page_lists_keep", 3},         {"page_lists_uncounted", 1},   {"page_run_short", 1},
+    {"pageblock_keep_type", 2},     {"pageblock_stays", 2},        {"reclaim_unless_compacted", 12},
+    {"reserve_ignored", 12},        {"shrink_without_measure", 2}, {"thiszone_ignored", 4},
+    {"watermark_ignored", 8},
 };
 
 static void random_sequences(void **state)

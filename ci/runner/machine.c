@@ -17,7 +17,7 @@
 #define CORE_DUO "coreduo,+pse36,+nx"
 
 #define DEFAULT_MEM_BYTES (UINT64_C(6) << 30)
-#define DEFAULT_TIMEOUT_S 120
+#define DEFAULT_TIMEOUT_S 300
 #define DEFAULT_SILENCE_S 45
 
 /* What an emulator needs besides the guest's memory. */
