@@ -54,6 +54,7 @@ struct options {
     char destructive[OPTION_TEXT_MAX];
     char audible[OPTION_TEXT_MAX]; /* sound devices that need not be muted; empty: none */
     bool slab_debug;               /* red zones and poison for what kmalloc() gives */
+    bool failfast;                 /* a suite ends at its first case that failed */
     bool trace;
     bool oracle;                         /* marked points print what is believed, and stop */
     char oracle_points[OPTION_TEXT_MAX]; /* comma-separated globs; empty: all */

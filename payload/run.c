@@ -97,7 +97,7 @@ void run_suites(void)
     unsigned wanted = sort_wanted(order), number = 0;
     bool counted = options->passes != 0 && options->time_s == 0;
 
-    suites_init(out_of_time);
+    suites_init(out_of_time, options->failfast);
     say_unknown_tests();
     say_unknown_sizes();
     /* With an open end the plan stands behind the results, which TAP allows. */

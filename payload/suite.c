@@ -44,6 +44,7 @@ struct test {
 static struct test *running;
 static uint64_t last_progress_ns;
 static bool (*is_out_of_time)(void);
+static bool fail_fast;
 
 static void message(struct test *t, enum outcome outcome, const char *fmt, va_list args)
 {
@@ -161,7 +162,8 @@ enum depth test_depth(const struct test *t)
 
 bool test_should_stop(const struct test *t)
 {
-    return t->messages >= MESSAGES_SHOWN_MAX || is_out_of_time();
+    return (fail_fast && t->outcome == OUTCOME_NOT_OK) || t->messages >= MESSAGES_SHOWN_MAX ||
+           is_out_of_time();
 }
 
 void test_findings_begin(struct test *t)
@@ -335,8 +337,9 @@ static bool run_case(struct test *t)
     return !unexpected;
 }
 
-void suites_init(bool (*out_of_time)(void))
+void suites_init(bool (*out_of_time)(void), bool ends_at_failure)
 {
+    fail_fast = ends_at_failure;
     is_out_of_time = out_of_time;
     finding_set_hook(on_finding);
 }
@@ -373,6 +376,8 @@ void suite_run(const struct suite *suite, unsigned number, unsigned pass)
         test_progress(&t, 0, 1);
         if (!alive)
             test_error(&t, "not run after the fault");
+        else if (fail_fast && worst == OUTCOME_NOT_OK)
+            test_skip(&t, "failfast: a case before it failed");
         else if (is_out_of_time())
             test_skip(&t, "time= is over");
         else

@@ -6,8 +6,11 @@
 
 #include "payload/suite.h"
 
-/* From now on a finding fails the running case. out_of_time: asked before each case, and in it. */
-void suites_init(bool (*out_of_time)(void));
+/*
+ * From now on a finding fails the running case. out_of_time: asked before each case, and in it.
+ * ends_at_failure: a suite's cases after one that failed are skipped.
+ */
+void suites_init(bool (*out_of_time)(void), bool ends_at_failure);
 
 /*
  * Runs one suite and reports it.

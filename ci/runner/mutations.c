@@ -67,7 +67,7 @@ static void expect_failure(struct expectation *expectation, const struct mutatio
 static void set_arguments(struct machine *machine, const struct mutation *mutation)
 {
     bool has_tests = strstr(machine->args, "tests=") != NULL;
-    char *args = text("inject=%s%s%s %s", mutation->name,
+    char *args = text("inject=%s%s%s failfast %s", mutation->name,
                       has_tests ? "" : " tests=", has_tests ? "" : mutation->suite, machine->args);
     char *message = NULL;
 

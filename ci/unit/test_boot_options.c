@@ -42,6 +42,7 @@ static void assert_defaults(const struct options *options)
     assert_string_equal(options->audible, "");
     assert_false(options->trace);
     assert_false(options->slab_debug);
+    assert_false(options->failfast);
     assert_false(options->oracle);
     assert_string_equal(options->oracle_points, "");
     assert_string_equal(options->trace_names, "");
@@ -67,7 +68,7 @@ static void every_option(void **state)
     struct options o = parse("tests=kmap,dma_* split=2g mem=6G passes=0 time=3600 seed=DeadBeef01 "
                              "console=ttyS1,9600 console=0x2e8 report=lava exit=qemu "
                              "inject=kmap_skip_flush inject=other destructive=hda audible=sb16,es* "
-                             "trace oracle=kmap_*,basic slab_debug depth=full");
+                             "trace oracle=kmap_*,basic slab_debug failfast depth=full");
 
     assert_int_equal(notes, 0);
     assert_string_equal(o.tests, "kmap,dma_*");
@@ -91,6 +92,7 @@ static void every_option(void **state)
     assert_string_equal(o.oracle_points, "kmap_*,basic");
     assert_true(o.trace);
     assert_true(o.slab_debug);
+    assert_true(o.failfast);
     assert_int_equal(o.depth, DEPTH_FULL);
 }
 
@@ -173,6 +175,7 @@ static void bad_values(void **state)
         "oracle=",
         "slab_debug=",
         "slab_debug=yes",
+        "failfast=1",
         "depth=deep",
         "lowmem",
         "lowmem=",

@@ -201,6 +201,14 @@ static int take_slab_debug(struct options *options, const struct option_word *wo
     return 0;
 }
 
+static int take_failfast(struct options *options, const struct option_word *word)
+{
+    if (word->has_value)
+        return -EINVAL;
+    options->failfast = true;
+    return 0;
+}
+
 static int take_depth(struct options *options, const struct option_word *word)
 {
     static const struct choice depths[] = {
@@ -336,6 +344,7 @@ static const struct option_rule rules[] = {
     {"oracle", take_oracle, "no value, or comma-separated globs of at most 159 characters"},
     {"trace", take_trace, "no value, or comma-separated globs of at most 159 characters"},
     {"slab_debug", take_slab_debug, "no value"},
+    {"failfast", take_failfast, "no value"},
     {"depth", take_depth, "sparse, smoke or full"},
     {"lowmem", take_lowmem, "a size of 1M to 4G, or all"},
     {"size", take_sizes, "at most 8 of WORKLOAD:NUMBER, with commas between"},
