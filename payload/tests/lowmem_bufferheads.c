@@ -23,7 +23,8 @@
  */
 #include "payload/tests/lowmem_cache.h"
 
-#define LOWMEM_DIVISOR 4u
+#define LOWMEM_DIVISOR 8u
+#define LOWMEM_LEAST (MIB(4) / PAGE_SIZE) /* ballast comes in pieces of that */
 #define PROMISE 10u
 #define RESERVE_SHIFT 6u /* of highmem, that the cache leaves free */
 
@@ -81,6 +82,7 @@ static const struct lab_workload workload = {
     .step = bufferheads_step,
     .verify = bufferheads_verify,
     .end = bufferheads_end,
+    .lowmem_least = LOWMEM_LEAST,
     .highmem_per_low = LAB_HIGHMEM_OF_16_GIB,
     .lowmem_divisor = LOWMEM_DIVISOR,
     .must_wedge = true,

@@ -19,10 +19,10 @@
  *      1   ISA buffers                                     order 3 from ZONE_DMA
  *     the rest: heads of the page cache                    slabs of 128 bytes
  *
- * The proportions are those of /proc/slabinfo and /proc/meminfo as people sent them to mailing
- * lists from file servers of 4 to 16 GiB that had stopped (2001 to 2006): heads, inodes and
- * directory entries half of lowmem or more, stacks and page tables a fifth, the network some
- * percent.
+ * The proportions are an estimate of ours, for a server with a few hundred clients that reads more
+ * than it keeps open: for each thread a stack, for each file an inode and some directory entries,
+ * for each client a process or a thread and a socket, for the network a few rings. What grows
+ * without end is the cache, and its heads take what the others leave.
  *
  * It is wedged when one of these can't be had; of the receiver, when its ring is empty.
  *
@@ -31,7 +31,7 @@
  *                         highmem: it goes on for ever
  *     reclaim             by itself: heads are given back, but hardly ever eight pages in a row
  *     watermarks          by themselves: a reserve for the ISA bus, and the end comes earlier
- *     without_*           all but one: both are needed, the others only make it quicker
+ *     without_*           all but one: neither can be spared
  *
  * With time= the case "all" goes on for half of what is left of that time.
  *
@@ -47,7 +47,7 @@
 #include "payload/tests/lowmem_objects.h"
 #include "payload/tests/lowmem_spaces.h"
 
-#define LOWMEM_DIVISOR 4u
+#define LOWMEM_DIVISOR 8u
 #define LOWMEM_LEAST (MIB(4) / PAGE_SIZE)
 #define PROMISE 10u
 #define SEGMENT_BLOCKS 2u     /* 8 MiB: what processes share, four page tables */

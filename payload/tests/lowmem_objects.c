@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "payload/tests/lowmem_objects.h"
 
-/* Sizes are those of Linux 2.4 and 2.6 on i386, as their /proc/slabinfo had them. */
+/* Sizes are about those of a 32-bit Linux of the time; how often each is wanted is an estimate. */
 static const struct kind {
     const char *name;
     uint32_t bytes;
