@@ -129,11 +129,14 @@ void *slab_alloc_slow(unsigned number, gfp_t gfp)
         return object;
     /* To have it, this may sleep. Whatever happens meanwhile, the new slab's object is ours. */
     slab = slab_new(cache, gfp);
-    if (!slab)
+    if (!slab && inject(slab_gives_up, slab))
         return NULL;
     preempt_disable();
-    slab_add(cache, slab);
-    slab_flush(cache, slab_stack_count(cache));
+    if (slab) {
+        slab_add(cache, slab);
+        slab_flush(cache, slab_stack_count(cache));
+    }
+    /* Without one: what others freed meanwhile, or a shrinker, though no whole page came free. */
     object = take(cache);
     preempt_enable();
     return object;

@@ -255,6 +255,17 @@ static uint32_t any_size(void)
                                : between(&m.prng, 1, 2u << prng_below(&m.prng, 12));
 }
 
+/* Nothing was given: then there is nothing. */
+static void check_empty(const struct kmem_cache *cache)
+{
+    bool nested = m.nested;
+
+    m.nested = false;
+    assert_int_equal(cache->free, 0);
+    assert_null(*slab_top_get(cache->number));
+    m.nested = nested;
+}
+
 static void take_any(void)
 {
     unsigned zero = one_in(&m.prng, 3) ? __GFP_ZERO : 0;
@@ -276,8 +287,11 @@ static void take_any(void)
     } else {
         object = kmalloc(size, GFP_KERNEL | zero);
     }
-    if (!object)
+    if (!object) {
+        if (cache)
+            check_empty(cache);
         return;
+    }
     if (!cache && size >= 8 && (size & (size - 1)) == 0)
         align = size;
     assert_int_equal((uintptr_t)object % align, 0);

@@ -23,6 +23,8 @@
 #define TORTURE_HELD 2048u
 #define CHECK_EVERY 1024u
 #define KEPT_PAGES 256u /* that the ballast leaves */
+#define HEADS 1024u
+#define HEAD_BYTES 64u
 
 static struct slab_held held;
 static struct kmem_cache *cache;
@@ -70,8 +72,27 @@ static void end(struct test *t)
     slab_held_check_pages(t);
 }
 
+static uint32_t count_objects(struct shrinker *shrinker, enum zone_type zone);
+static uint32_t scan_objects(struct shrinker *shrinker, enum zone_type zone, uint32_t nr_to_scan);
+
+static struct shrinker some = {
+    .name = "some",
+    .count_objects = count_objects,
+    .scan_objects = scan_objects,
+    .list = LIST_HEAD_INIT(some.list),
+};
+static struct page_alloc_tuning tuning_before; /* while `some` is registered */
+
+static void give_up_reclaim(void)
+{
+    unregister_shrinker(&some);
+    page_alloc_tune(&tuning_before);
+}
+
 static void abandon(void)
 {
+    if (!list_empty(&some.list))
+        give_up_reclaim();
     slab_held_close(&held);
     kmem_cache_destroy(cache);
     cache = NULL;
@@ -307,6 +328,57 @@ static void case_reclaim(struct test *t)
     end(t);
 }
 
+/* Frees some objects of every slab, and so no page. */
+static uint32_t count_objects(struct shrinker *shrinker, enum zone_type zone)
+{
+    (void)shrinker;
+    return zone == ZONE_DMA ? 0 : held.count;
+}
+
+static uint32_t scan_objects(struct shrinker *shrinker, enum zone_type zone, uint32_t nr_to_scan)
+{
+    struct slab_damage damage;
+
+    (void)shrinker;
+    (void)zone;
+    for (uint32_t i = 0; i < nr_to_scan && held.count > 4 * i; i++)
+        slab_held_give(&held, 4 * i, &damage);
+    return 0;
+}
+
+/* No page is to be had for a slab, but when that is known the cache has free objects. */
+static void case_freed_meanwhile(struct test *t)
+{
+    struct page_alloc_tuning reclaiming;
+    void *object;
+
+    if (!begin(t, HEADS + SLAB_STACK_SLOTS))
+        return;
+    cache = kmem_cache_create("heads", HEAD_BYTES, 0, 0);
+    for (unsigned i = 0; cache && i < HEADS; i++)
+        if ((object = kmem_cache_alloc(cache, GFP_KERNEL)) != NULL)
+            slab_held_add(&held, object, HEAD_BYTES, cache);
+    if (!TEST_CHECK(t, held.count == HEADS, "%u objects of %u bytes, %u wanted", held.count,
+                    HEAD_BYTES, HEADS)) {
+        end(t);
+        return;
+    }
+    slab_ballast_take(0);
+    while (held.count < held.max && (object = kmem_cache_alloc(cache, GFP_NOWAIT)))
+        slab_held_add(&held, object, HEAD_BYTES, cache);
+    tuning_before = *page_alloc_tuning();
+    reclaiming = tuning_before;
+    reclaiming.reclaim = true;
+    page_alloc_tune(&reclaiming);
+    register_shrinker(&some);
+    object = kmem_cache_alloc(cache, GFP_KERNEL);
+    give_up_reclaim();
+    if (TEST_CHECK(t, object != NULL, "no object, when some were freed meanwhile"))
+        slab_held_add(&held, object, HEAD_BYTES, cache);
+    slab_ballast_give();
+    end(t);
+}
+
 /* To the last page, and back; once more with what is left over from other sizes. */
 static void case_exhaustion(struct test *t)
 {
@@ -359,6 +431,7 @@ static const struct test_case cases[] = {
     {"named", case_named},
     {"slabs_go", case_slabs_go},
     {"reclaim", case_reclaim},
+    {"freed_meanwhile", case_freed_meanwhile},
     {"exhaustion", case_exhaustion},
 };
 
