@@ -9,12 +9,14 @@ static bool lies_in(const struct kmem_cache *cache, enum zone_type zone)
     return cache->number && cache->zone <= zone;
 }
 
-/* An estimate: as many slabs as fill its stack, and those that debugging keeps. */
+/* At most: a slab for each object on the stack, and those that debugging keeps. */
 static uint32_t pages_kept(const struct kmem_cache *cache)
 {
-    uint32_t slabs = slab_stack_count(cache) / cache->objects;
+    uint32_t slabs = MIN(slab_stack_count(cache), cache->slabs);
     const struct slab *slab;
 
+    if (inject(slab_counts_whole_stacks, slab))
+        slabs = slab_stack_count(cache) / cache->objects;
     if (cache_is_debugged(cache))
         list_for_each_entry (slab, &cache->partial, link)
             slabs += slab->free == cache->objects;

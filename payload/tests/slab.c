@@ -305,27 +305,34 @@ static void case_slabs_go(struct test *t)
 }
 
 /* Free objects that a stack keeps go when the page allocator wants memory. */
-static void case_reclaim(struct test *t)
+static void reclaim(struct test *t, uint32_t size, uint32_t count)
 {
     struct slab_info info;
     uint32_t freed;
 
-    if (!begin(t, 64))
+    if (!begin(t, count))
         return;
-    cache = kmem_cache_create("kept", PAGE_SIZE, 0, 0);
-    if (!TEST_CHECK(t, cache != NULL, "no cache of pages")) {
+    cache = kmem_cache_create("kept", size, 0, 0);
+    if (!TEST_CHECK(t, cache != NULL, "no cache of %u bytes", size)) {
         end(t);
         return;
     }
-    for (void *object; held.count < 64 && (object = kmem_cache_alloc(cache, GFP_KERNEL));)
-        slab_held_add(&held, object, PAGE_SIZE, cache);
+    for (void *object; held.count < count && (object = kmem_cache_alloc(cache, GFP_KERNEL));)
+        slab_held_add(&held, object, size, cache);
     while (held.count)
-        give_back(t, 0);
+        give_back(t, prng_below(test_prng(t), held.count));
     kmem_cache_info(cache, &info);
     freed = shrink_pages(ZONE_NORMAL, info.slabs);
-    TEST_CHECK(t, info.slabs > 0 && freed >= info.slabs, "%u pages reclaimed, %u were kept", freed,
-               info.slabs);
+    TEST_CHECK(t, info.slabs > 0 && freed >= info.slabs,
+               "%u pages reclaimed, %u were kept for %u bytes", freed, info.slabs, size);
     end(t);
+}
+
+/* Slabs of one object, and of many, of which the stack keeps one here and there. */
+static void case_reclaim(struct test *t)
+{
+    reclaim(t, PAGE_SIZE, 64);
+    reclaim(t, 64, 2048);
 }
 
 /* Frees some objects of every slab, and so no page. */
