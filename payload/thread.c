@@ -156,9 +156,8 @@ static bool on_tick(void *ctx)
 
 static bool sleep_in(struct wait_queue *queue)
 {
-    struct cpu *cpu = this_cpu();
     struct thread *self = threads.running;
-    uint32_t flags = irq_save(), preempt_count = cpu->preempt_count;
+    uint32_t flags = irq_save(), preempt_count = this_cpu()->preempt_count;
 
     if (list_empty(&threads.ready)) {
         irq_restore(flags);
@@ -167,10 +166,11 @@ static bool sleep_in(struct wait_queue *queue)
     self->state = THREAD_ASLEEP;
     self->woken = false;
     list_add_tail(&self->link, &queue->sleepers);
-    cpu->preempt_count = 0;
+    this_cpu_set(preempt_count, 0);
     run_next();
+    /* Of the processor that it runs on now. */
     if (!inject(thread_lose_preempt_count, kmap_threads))
-        cpu->preempt_count = preempt_count;
+        this_cpu_set(preempt_count, preempt_count);
     irq_restore(flags);
     return self->woken || inject(thread_wake_forsaken, kmap_wait);
 }
@@ -232,8 +232,10 @@ static void free_thread(struct thread *thread)
     struct page *stack = thread->stack;
     void *window = thread->window;
     bool is_ours = !thread->stack_is_callers;
+    uint32_t flags = irq_save();
 
     list_del(&thread->all);
+    irq_restore(flags);
     /* The descriptor goes with the stack. */
     vunmap(window);
     if (is_ours || inject(thread_free_lent_stack, lowmem_stacks))
@@ -277,8 +279,9 @@ static void *map_stack(struct page *stack, unsigned order)
     return vmap(pages, 1u << order, PAGE_KERNEL);
 }
 
-struct thread *thread_create_on(struct page *stack, unsigned order, const char *name,
-                                thread_fn_t fn, void *arg)
+/* All but its stack's owner as in thread_create_on(). */
+static struct thread *create(struct page *stack, unsigned order, bool stack_is_callers,
+                             const char *name, thread_fn_t fn, void *arg)
 {
     char *window = map_stack(stack, order);
     struct first_frame *frame;
@@ -296,7 +299,7 @@ struct thread *thread_create_on(struct page *stack, unsigned order, const char *
                               .fn = fn,
                               .arg = arg,
                               .stack = stack,
-                              .stack_is_callers = true,
+                              .stack_is_callers = stack_is_callers,
                               .window = window};
     list_init(&thread->link);
     list_init(&thread->joiners.sleepers);
@@ -308,6 +311,12 @@ struct thread *thread_create_on(struct page *stack, unsigned order, const char *
     return thread;
 }
 
+struct thread *thread_create_on(struct page *stack, unsigned order, const char *name,
+                                thread_fn_t fn, void *arg)
+{
+    return create(stack, order, true, name, fn, arg);
+}
+
 struct thread *thread_create(const char *name, thread_fn_t fn, void *arg)
 {
     struct page *stack = alloc_pages(GFP_KERNEL, THREAD_STACK_ORDER);
@@ -315,10 +324,8 @@ struct thread *thread_create(const char *name, thread_fn_t fn, void *arg)
 
     if (!stack)
         return NULL;
-    thread = thread_create_on(stack, THREAD_STACK_ORDER, name, fn, arg);
-    if (thread)
-        thread->stack_is_callers = false;
-    else
+    thread = create(stack, THREAD_STACK_ORDER, false, name, fn, arg);
+    if (!thread)
         __free_pages(stack, THREAD_STACK_ORDER);
     return thread;
 }
