@@ -8,6 +8,7 @@
 #include "paging/slab_internal.h"
 
 #define PIECES (PAGE_SIZE / SLAB_DESCRIPTOR_BYTES)
+#define LOOKS 8u /* at pages that may have no run long enough, before a new one is made */
 
 /* The start of such a page; it takes pieces of its own. */
 struct descriptor_page {
@@ -16,7 +17,9 @@ struct descriptor_page {
     uint32_t map[BITMAP_WORDS(PIECES)];
 };
 
+/* Those with a free piece, and those without; the ones that changed last come first. */
 static struct list_head pages = LIST_HEAD_INIT(pages);
+static struct list_head full_pages = LIST_HEAD_INIT(full_pages);
 
 static uint32_t pieces_of(size_t bytes)
 {
@@ -39,20 +42,27 @@ static struct slab *take_from(struct descriptor_page *page, uint32_t count)
         return NULL;
     bitmap_set_range(page->map, at, count);
     page->used += count;
+    if (page->used == PIECES && !inject(slab_full_descriptors_stay, slab)) {
+        list_del(&page->link);
+        list_add(&page->link, &full_pages);
+    }
     return (struct slab *)((char *)page + at * SLAB_DESCRIPTOR_BYTES);
 }
 
 static struct slab *take(uint32_t count)
 {
     struct descriptor_page *page;
+    struct slab *slab = NULL;
+    unsigned looks = 0;
 
     list_for_each_entry (page, &pages, link) {
-        struct slab *slab = take_from(page, count);
-
+        if (looks++ == LOOKS)
+            break;
+        slab = take_from(page, count);
         if (slab)
-            return slab;
+            break;
     }
-    return NULL;
+    return slab;
 }
 
 struct slab *slab_descriptor_alloc(uint32_t objects, gfp_t gfp)
@@ -88,22 +98,32 @@ void slab_descriptor_free(struct slab *slab, uint32_t objects)
     bitmap_clear_range(page->map, (uint32_t)((uintptr_t)slab % PAGE_SIZE / SLAB_DESCRIPTOR_BYTES),
                        count);
     page->used -= count;
-    if (page->used > pieces_of(sizeof(*page)) || inject(slab_keep_descriptors, slab))
-        return;
     list_del(&page->link);
-    free_pages(page, 0);
+    if (page->used > pieces_of(sizeof(*page)) || inject(slab_keep_descriptors, slab))
+        list_add(&page->link, &pages);
+    else
+        free_pages(page, 0);
 }
 
-const char *slab_descriptor_check(virt_t *where)
+static const char *check_list(const struct list_head *list, virt_t *where)
 {
     const struct descriptor_page *page;
 
-    list_for_each_entry (page, &pages, link) {
+    list_for_each_entry (page, list, link) {
         *where = (virt_t)page;
         if (bitmap_weight(page->map, PIECES) != page->used)
             return "a page of descriptors has another count than its map";
         if (page->used <= pieces_of(sizeof(*page)))
             return "a page of descriptors is empty";
+        if ((page->used == PIECES) != (list == &full_pages))
+            return "a page of descriptors is in the wrong list";
     }
     return NULL;
+}
+
+const char *slab_descriptor_check(virt_t *where)
+{
+    const char *wrong = check_list(&pages, where);
+
+    return wrong ? wrong : check_list(&full_pages, where);
 }
