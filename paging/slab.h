@@ -13,8 +13,8 @@
  *
  * For debugging, by cache or for those of kmalloc() with the boot option slab_debug: SLAB_POISON
  * fills free objects with a pattern and looks at it when they are given out again, and before their
- * slab goes; SLAB_RED_ZONE sets words at both ends of each object that are looked at when it is
- * freed. Such caches have no stack, and their slabs stay until kmem_cache_shrink().
+ * slab goes; SLAB_RED_ZONE sets words at both ends of each object, and a pattern in the room up to
+ * the next one's, that are looked at when it is freed. Such caches have no stack, and their slabs stay until kmem_cache_shrink().
  *
  * What is a finding, and leaves the allocator as it was:
  *

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Caches that are debugged: poison in free objects, and a word on either side of every object that
- * tells whether it is out.
+ * Caches that are debugged: poison in free objects, a word on either side of every object that
+ * tells whether it is out, and a pattern in what alignment leaves between those words.
  *
- *     | lead, to the alignment | object | red |      | red | object | red | ...
- *                        red -^                          ^- stride after the first
+ *     | lead, to the alignment | object | red | pad  | red | object | red | pad to the slab's end |
+ *          pad           red -^                          ^- stride after the first
  */
 #include "lib/finding.h"
 #include "lib/inject.h"
@@ -14,6 +14,7 @@
 #define RED_OUT UINT32_C(0x0c7a11ed)
 #define RED_FREE UINT32_C(0x0f4eed00)
 #define POISON 0x6b
+#define PAD 0x5a
 
 static uint32_t word_at(const char *at)
 {
@@ -34,26 +35,77 @@ static const char *past_end(const struct kmem_cache *cache, const char *object)
     return object + cache->size;
 }
 
+/* The slab of what is known to be an object. */
+static const struct slab *slab_around(const char *object)
+{
+    return slab_of_word(virt_to_page(object)->kmap);
+}
+
+/* Where the lead begins, whose pad the first object looks after. */
+static const char *pad_start(const struct kmem_cache *cache, const char *object)
+{
+    return object == slab_around(object)->first ? object - cache->lead : before_start(object);
+}
+
+/* At the next object's word; the last one looks after what is left of the slab. */
+static const char *pad_end(const struct kmem_cache *cache, const char *object)
+{
+    const struct slab *slab = slab_around(object);
+
+    if (object == slab_object(cache, slab, cache->objects - 1))
+        return slab->first - cache->lead + (PAGE_SIZE << cache->order);
+    return before_start(object + cache->stride);
+}
+
+/* The first byte that is no pad; `end` if all are. */
+static const char *pad_fault(const char *at, const char *end)
+{
+    if (inject(slab_pad_unseen, slab_bugs))
+        return end;
+    while (at < end && *at == PAD)
+        at++;
+    return at;
+}
+
+static void fill_pad(const char *start, const char *end)
+{
+    memset((char *)(uintptr_t)start, PAD, (size_t)(end - start));
+}
+
 static void set_red(const struct kmem_cache *cache, char *object, uint32_t word)
 {
     if (!(cache->flags & SLAB_RED_ZONE))
         return;
+    fill_pad(pad_start(cache, object), before_start(object));
     memcpy(object - sizeof(word), &word, sizeof(word));
     memcpy(object + cache->size, &word, sizeof(word));
+    fill_pad(past_end(cache, object) + sizeof(word), pad_end(cache, object));
 }
 
+/* One finding a side. */
 static void look_red(const struct kmem_cache *cache, const char *object, uint32_t wanted)
 {
-    uint32_t before, past;
+    const char *at, *end;
+    uint32_t word;
 
     if (!(cache->flags & SLAB_RED_ZONE) || inject(slab_red_unseen, slab_bugs))
         return;
-    before = word_at(before_start(object));
-    past = word_at(past_end(cache, object));
-    if (before != wanted)
-        finding("%s: object %p: 0x%08x was written before its start", cache->name, object, before);
-    if (past != wanted)
-        finding("%s: object %p: 0x%08x was written past its end", cache->name, object, past);
+    word = word_at(before_start(object));
+    end = before_start(object);
+    at = pad_fault(pad_start(cache, object), end);
+    if (word != wanted)
+        finding("%s: object %p: 0x%08x was written before its start", cache->name, object, word);
+    else if (at != end)
+        finding("%s: object %p: 0x%02x was written %u bytes before its start", cache->name, object,
+                (uint8_t)*at, (unsigned)(object - at));
+    word = word_at(past_end(cache, object));
+    end = pad_end(cache, object);
+    at = pad_fault(past_end(cache, object) + sizeof(word), end);
+    if (word != wanted)
+        finding("%s: object %p: 0x%08x was written past its end", cache->name, object, word);
+    else if (at != end)
+        finding("%s: object %p: 0x%02x was written %u bytes past its end", cache->name, object,
+                (uint8_t)*at, (unsigned)(at - past_end(cache, object)));
 }
 
 /* Where the poison of a free object ends; its size if all of it is there. */
@@ -113,12 +165,18 @@ void slab_debug_look(const struct kmem_cache *cache, const struct slab *slab)
 const char *slab_debug_check(const struct kmem_cache *cache, const char *object, bool is_free)
 {
     uint32_t red = is_free ? RED_FREE : RED_OUT;
+    const char *past, *end;
 
     if (is_free && poisoned_bytes(cache, object) < cache->size)
         return "an object was written after it was freed";
     if (!(cache->flags & SLAB_RED_ZONE))
         return NULL;
-    if (word_at(before_start(object)) != red)
+    end = before_start(object);
+    if (word_at(end) != red || pad_fault(pad_start(cache, object), end) != end)
         return "an object was written before its start";
-    return word_at(past_end(cache, object)) == red ? NULL : "an object was written past its end";
+    past = past_end(cache, object);
+    end = pad_end(cache, object);
+    if (word_at(past) != red || pad_fault(past + sizeof(red), end) != end)
+        return "an object was written past its end";
+    return NULL;
 }

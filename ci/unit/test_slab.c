@@ -422,6 +422,7 @@ static void texts(void **state)
 
     begin();
     cache = kmem_cache_create("heads", 50, 0, SLAB_RED_ZONE | SLAB_POISON);
+    m.named[0] = kmem_cache_create("wide", 50, 64, SLAB_RED_ZONE);
     object = kmem_cache_alloc(cache, GFP_KERNEL);
     other = kmalloc(64, GFP_KERNEL);
     kmem_cache_free(cache, object + 4);
@@ -441,6 +442,16 @@ static void texts(void **state)
     memcpy(object - 4, "\x78\x56\x34\x12", 4);
     kfree(object);
     expect("heads", object, "0x12345678 was written before its start");
+    object = kmem_cache_alloc(m.named[0], GFP_KERNEL);
+    object[50 + 4] ^= 1;
+    kfree(object);
+    expect("wide", object, "was written 4 bytes past its end");
+    object = kmem_cache_alloc(m.named[0], GFP_KERNEL);
+    object[-64] = 0x42;
+    kfree(object);
+    expect("wide", object, "0x42 was written 64 bytes before its start");
+    object = kmem_cache_alloc(cache, GFP_KERNEL);
+    kfree(object);
     object[0] = 1;
     kmem_cache_shrink(cache);
     expect("heads", object, "byte 0 is 0x01");

@@ -14,6 +14,9 @@
 
 #define DEBUG (SLAB_RED_ZONE | SLAB_POISON)
 #define OBJECT_BYTES 52u /* its end is not that of its place */
+#define WIDE_BYTES 1000  /* 15 of them fill a slab to its end */
+#define WIDE_ALIGN 1024
+#define WIDE_OBJECTS 16u
 
 static struct kmem_cache *cache, *other;
 
@@ -222,6 +225,48 @@ static void case_red_zone(struct test *t)
     end(t);
 }
 
+/* A byte that is no object's, next to `object`, which is out afterwards as it was before. */
+static void write_pad(struct test *t, char *object, int offset)
+{
+    object[offset] ^= 0x10;
+    test_findings_begin(t);
+    kmem_cache_free(cache, object);
+    test_findings_end(t, 1, "a byte written to the room next to an object");
+    TEST_CHECK(t, kmem_cache_alloc(cache, GFP_KERNEL) == object, "%p is not given out again",
+               (void *)object);
+}
+
+/* What alignment leaves: after an object, and at its slab's start and end. */
+static void case_pad(struct test *t)
+{
+    char *object[WIDE_OBJECTS];
+    struct slab_info info;
+    unsigned count = 0;
+
+    slab_held_remember();
+    cache = kmem_cache_create("wide", WIDE_BYTES, WIDE_ALIGN, SLAB_RED_ZONE);
+    if (!TEST_CHECK(t, cache != NULL, "no cache of %u bytes", WIDE_BYTES))
+        return;
+    kmem_cache_info(cache, &info);
+    while (count < MIN(WIDE_OBJECTS, info.objects_per_slab) &&
+           (object[count] = kmem_cache_alloc(cache, GFP_KERNEL)))
+        count++;
+    if (TEST_CHECK(t, count > 0 && count == info.objects_per_slab, "%u objects, %u fill a slab",
+                   count, info.objects_per_slab)) {
+        write_pad(t, object[0], -WIDE_ALIGN);
+        write_pad(t, object[0], -(int)sizeof(uint32_t) - 1);
+        write_pad(t, object[0], WIDE_BYTES + (int)sizeof(uint32_t));
+        write_pad(t, object[0], WIDE_ALIGN - (int)sizeof(uint32_t) - 1);
+        write_pad(t, object[count - 1], WIDE_ALIGN - 1);
+    }
+    check_cache(t, cache);
+    while (count)
+        kmem_cache_free(cache, object[--count]);
+    check_cache(t, cache);
+    destroy();
+    slab_held_check_pages(t);
+}
+
 /* A bit of a free object, which shows when it is given out, or when its slab goes. */
 static void case_poison(struct test *t)
 {
@@ -291,11 +336,17 @@ static void case_kmalloc_debugged(struct test *t)
 }
 
 static const struct test_case cases[] = {
-    {"wrong_frees", case_wrong_frees}, {"wrong_frees_debugged", case_wrong_frees_debugged},
-    {"double_free", case_double_free}, {"double_free_debugged", case_double_free_debugged},
-    {"pages_twice", case_pages_twice}, {"destroyed_in_use", case_destroyed_in_use},
-    {"red_zone", case_red_zone},       {"poison", case_poison},
-    {"boot_option", case_boot_option}, {"kmalloc_debugged", case_kmalloc_debugged},
+    {"wrong_frees", case_wrong_frees},
+    {"wrong_frees_debugged", case_wrong_frees_debugged},
+    {"double_free", case_double_free},
+    {"double_free_debugged", case_double_free_debugged},
+    {"pages_twice", case_pages_twice},
+    {"destroyed_in_use", case_destroyed_in_use},
+    {"red_zone", case_red_zone},
+    {"pad", case_pad},
+    {"poison", case_poison},
+    {"boot_option", case_boot_option},
+    {"kmalloc_debugged", case_kmalloc_debugged},
 };
 
 SUITE(slab_bugs) = {
