@@ -81,7 +81,7 @@ static inline void **slab_top_get(unsigned number)
     return top;
 }
 
-/* slots: a constant. */
+/* Of constants it needs no register. */
 static inline void slab_top_move(unsigned number, int slots)
 {
     if (__builtin_constant_p(number))

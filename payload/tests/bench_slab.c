@@ -8,8 +8,8 @@
 #define LIST_BYTES (PAIRS * 4u)
 
 /*
- * Every object is written and read back; so the sum is right only if each pair got one, and no two
- * got the same at once.
+ * Every object is written and read back; so the sum is right only if each pair got one and, where
+ * many are out at once, no two got the same.
  */
 static struct {
     volatile uint32_t **list;
