@@ -5,6 +5,7 @@
 #include "lib/inject.h"
 #include "lib/string.h"
 #include "paging/slab_internal.h"
+#include "paging/wait.h"
 
 /* Lets the pages lead to their slab, or to none. */
 static void mark_pages(struct page *page, unsigned order, uint32_t word)
@@ -108,6 +109,12 @@ static void *take(struct kmem_cache *cache)
         take_from_slab(cache, slab, 1, &object);
         slab_debug_take(cache, object);
         return object;
+    }
+    /* As if a tick had come: others find, and change, what was just looked at. */
+    if (inject(slab_preemptible, slab_threads)) {
+        preempt_enable();
+        wait_yield();
+        preempt_disable();
     }
     count = MIN(cache->batch, slab->free);
     top -= count;
