@@ -42,13 +42,17 @@ void kmalloc_init(unsigned flags)
 
 bool kmalloc_set_debug(unsigned flags)
 {
+    bool is_empty = true;
+
+    preempt_disable();
     for (unsigned number = 1; number <= KMALLOC_CACHES; number++) {
         kmem_cache_shrink(&slab_caches[number]);
-        if (slab_caches[number].slabs)
-            return false;
+        is_empty &= slab_caches[number].slabs == 0;
     }
-    kmalloc_init(flags & SLAB_DEBUG_FLAGS);
-    return true;
+    if (is_empty)
+        kmalloc_init(flags & SLAB_DEBUG_FLAGS);
+    preempt_enable();
+    return is_empty;
 }
 
 /* Number of the DMA cache for a size of 1..PAGE_SIZE. */

@@ -14,7 +14,8 @@
  * For debugging, by cache or for those of kmalloc() with the boot option slab_debug: SLAB_POISON
  * fills free objects with a pattern and looks at it when they are given out again, and before their
  * slab goes; SLAB_RED_ZONE sets words at both ends of each object, and a pattern in the room up to
- * the next one's, that are looked at when it is freed. Such caches have no stack, and their slabs stay until kmem_cache_shrink().
+ * the next one's, that are looked at when it is freed. Such caches have no stack, and their slabs
+ * stay until kmem_cache_shrink().
  *
  * What is a finding, and leaves the allocator as it was:
  *
@@ -37,7 +38,10 @@
  * without giving up their alignment, and the objects of one page fall into all sets of a cache
  * alike.
  *
- * The names are those of Linux. Context: thread; the slabs are guarded by preemption being off.
+ * The names are those of Linux. Context: thread. The slabs are guarded by preemption being off,
+ * which is enough while one processor runs threads: a second one has stacks of its own from
+ * slab_cpu_init(), but behind them there is no lock yet; and what creates, destroys, shrinks,
+ * checks or counts, knows the stacks of its own processor only.
  */
 
 #include "lib/list.h"
@@ -61,7 +65,7 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 
 /*
  * Frees the cache, NULL is fine. Objects that are still allocated are a finding, which names how
- * many; their memory goes with the cache.
+ * many; their memory goes with the cache. Context: nobody uses it any more, or is about to.
  */
 void kmem_cache_destroy(struct kmem_cache *cache);
 
@@ -118,15 +122,23 @@ struct kmem_cache *kmem_cache_of_number(unsigned number);
  */
 const char *kmem_cache_check(struct kmem_cache *cache, virt_t *where);
 
-/* The debugging flags of the kmalloc caches from now on; they must be empty. False if they are not.
+/*
+ * The debugging flags of the kmalloc caches from now on; they must be empty. False if they are not,
+ * or not at once. Context: no other thread is within kmalloc().
  */
 bool kmalloc_set_debug(unsigned flags);
 
 /*
- * Gets this processor's stacks and the kmalloc caches ready. False if there is no memory.
+ * Gets the kmalloc caches and this processor's stacks ready. False if there is no memory.
  * Context: once, when the page allocator works.
  */
 bool slab_init(void);
+
+/*
+ * This processor's stacks alone, for the caches there are; it must not use one that is made later.
+ * False if there is no memory. Context: once on every other processor.
+ */
+bool slab_cpu_init(void);
 
 #include "paging/slab_quick.h"
 

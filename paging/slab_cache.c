@@ -81,7 +81,7 @@ void slab_cache_init(unsigned number, const char *name, size_t size, size_t alig
     set_room(number, cache->capacity);
 }
 
-bool slab_init(void)
+bool slab_cpu_init(void)
 {
     unsigned order = 0;
     struct slab_stack *stacks;
@@ -91,8 +91,18 @@ bool slab_init(void)
     stacks = __get_free_pages(GFP_NOWAIT | __GFP_ZERO, order);
     if (!stacks)
         return false;
-    for (unsigned number = 0; number < NR_SLAB_CACHES; number++)
+    for (unsigned number = 0; number < NR_SLAB_CACHES; number++) {
         this_cpu()->slab_top[number] = stacks[number].slot;
+        if (slab_caches[number].number)
+            set_room(number, slab_caches[number].capacity);
+    }
+    return true;
+}
+
+bool slab_init(void)
+{
+    if (!slab_cpu_init())
+        return false;
     memset(slab_wrong_bits, 0xff, sizeof(slab_wrong_bits));
     kmalloc_init(0);
     slab_shrinker_init();
@@ -156,8 +166,8 @@ void kmem_cache_destroy(struct kmem_cache *cache)
 
     if (!cache)
         return;
-    kmem_cache_shrink(cache);
     preempt_disable();
+    kmem_cache_shrink(cache);
     out = cache->slabs * cache->objects - cache->free;
     if (out)
         finding("%s: destroyed, objects in use: %u", cache->name, out);

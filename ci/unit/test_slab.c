@@ -26,7 +26,7 @@ struct live {
 
 static struct {
     struct page map[NR_PFN];
-    struct cpu cpu;
+    struct cpu cpus[2], *cpu;
     char *arena;
     bool used[NR_PFN];
     uint32_t used_pages, start_pages, limit;
@@ -77,9 +77,9 @@ static void others(void)
 struct cpu *this_cpu(void)
 {
     /* Preemption is about to go off: the last moment for others to come in between. */
-    if (m.nested && m.cpu.preempt_count == 0 && one_in(&m.prng, 16))
+    if (m.nested && m.cpu->preempt_count == 0 && one_in(&m.prng, 16))
         others();
-    return &m.cpu;
+    return m.cpu;
 }
 
 void finding(const char *fmt, ...)
@@ -110,7 +110,7 @@ struct page *alloc_pages(gfp_t gfp, unsigned order)
     unsigned zone = gfp & __GFP_ZONE_MASK;
     pfn_t end = zone == ZONE_DMA ? DMA_PFN : NR_PFN;
 
-    assert_int_equal(m.cpu.preempt_count, 0);
+    assert_int_equal(m.cpu->preempt_count, 0);
     assert_true(zone <= ZONE_NORMAL && order <= MAX_ORDER && !(gfp & __GFP_MOVABLE));
     if (m.nested)
         others();
@@ -180,6 +180,7 @@ static void begin(void)
     memset(m.used, 0, sizeof(m.used));
     memset(m.named, 0, sizeof(m.named));
     memset(slab_caches, 0, sizeof(struct kmem_cache) * NR_SLAB_CACHES);
+    m.cpu = &m.cpus[0];
     m.used_pages = 0;
     m.limit = NR_PFN;
     m.nr_live = 0;
@@ -225,7 +226,7 @@ static void check_all(void)
     for (uint32_t i = 0; i < m.nr_live; i++)
         out -= m.live[i].cache || m.live[i].size <= PAGE_SIZE;
     assert_int_equal(out, 0);
-    assert_int_equal(m.cpu.preempt_count, 0);
+    assert_int_equal(m.cpu->preempt_count, 0);
 }
 
 static void keep(void *object, struct kmem_cache *cache, uint32_t size)
@@ -323,13 +324,13 @@ static void reclaim(void)
     enum zone_type zone = one_in(&m.prng, 3) ? ZONE_DMA : ZONE_HIGHMEM;
     uint32_t used, freed;
 
-    m.cpu.preempt_count++;
+    m.cpu->preempt_count++;
     if (one_in(&m.prng, 2))
         m.shrinker->scan_objects(m.shrinker, zone, 1);
     used = m.used_pages;
     freed = m.shrinker->scan_objects(m.shrinker, zone, NR_PFN);
     assert_int_equal(m.shrinker->count_objects(m.shrinker, zone), 0);
-    m.cpu.preempt_count--;
+    m.cpu->preempt_count--;
     assert_true(freed <= used - m.used_pages); /* pages of descriptors besides */
 }
 
@@ -518,11 +519,42 @@ static void bad_shapes(void **state)
     end();
 }
 
+/* Each processor has a stack of its own, and may free what another one took. */
+static void second_processor(void **state)
+{
+    struct kmem_cache *cache;
+    void *first, *second;
+
+    prng_seed(&m.prng, 5);
+    begin();
+    cache = kmem_cache_create("shared", 64, 0, 0);
+    m.named[0] = cache;
+    first = kmem_cache_alloc(cache, GFP_KERNEL);
+    m.cpu = &m.cpus[1];
+    assert_true(slab_cpu_init());
+    assert_true(m.cpus[0].slab_top[cache->number] != m.cpus[1].slab_top[cache->number]);
+    for (unsigned i = 0; i < 200; i++)
+        keep(kmem_cache_alloc(cache, GFP_KERNEL), cache, 64);
+    second = kmem_cache_alloc(cache, GFP_KERNEL);
+    kmem_cache_free(cache, first);
+    for (unsigned i = 0; i < 200; i++)
+        release(prng_below(&m.prng, m.nr_live));
+    kmem_cache_shrink(cache);
+    m.cpu = &m.cpus[0];
+    first = kmem_cache_alloc(cache, GFP_KERNEL);
+    assert_ptr_not_equal(first, second);
+    kmem_cache_free(cache, second);
+    kmem_cache_free(cache, first);
+    m.start_pages += NR_SLAB_CACHES * sizeof(struct slab_stack) / PAGE_SIZE;
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers),     cmocka_unit_test(bad_shapes),     cmocka_unit_test(texts),
-        cmocka_unit_test(any_address), cmocka_unit_test(any_operations),
+        cmocka_unit_test(numbers),        cmocka_unit_test(bad_shapes),
+        cmocka_unit_test(texts),          cmocka_unit_test(any_address),
+        cmocka_unit_test(any_operations), cmocka_unit_test(second_processor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
