@@ -7,7 +7,6 @@
 #define DIRTY BIT(31)
 #define HEADS_PER_SLAB_PAGE (PAGE_SIZE / CACHE_HEAD_BYTES)
 #define SCAN_GOES 8u
-#define HEAD_TRIES 4u
 #define SLOTS_MAX (PAGE_INDEX_MAX + 1)
 _Static_assert(PFN_BITS < 31, "a frame's number and a bit in a word");
 _Static_assert(sizeof(struct cache_head) == CACHE_HEAD_BYTES, "");
@@ -80,24 +79,11 @@ static void free_heads(struct lowmem_cache *cache, uint32_t place)
     }
 }
 
-/*
- * A head, or NULL. When no page is to be had for a slab, the shrinker may have freed heads all the
- * same, if not whole slabs of them; which is why Linux tried again as well.
- */
-static struct cache_head *take_head(struct lowmem_cache *cache)
-{
-    struct cache_head *head = NULL;
-
-    for (unsigned i = 0; !head && i < (cache->shrinks ? HEAD_TRIES : 1); i++)
-        head = kmem_cache_alloc(cache->heads, GFP_KERNEL);
-    return head;
-}
-
 /* False if there is no memory for all of them. */
 static bool add_heads(struct lowmem_cache *cache, uint32_t place)
 {
     for (unsigned i = cache->heads_per_page; i > 0; i--) {
-        struct cache_head *head = take_head(cache);
+        struct cache_head *head = kmem_cache_alloc(cache->heads, GFP_KERNEL);
 
         if (!head) {
             lab_note_failure(cache->lab, GFP_KERNEL, 0);
