@@ -52,8 +52,8 @@ struct page *alloc_pages_in(unsigned order, phys_addr_t min, phys_addr_t max)
 {
     struct page *page;
 
-    drain_all_pages();
     preempt_disable();
+    drain_all_pages();
     page = take_lowest_in(order, min, max);
     preempt_enable();
     return page;

@@ -45,8 +45,8 @@ void page_alloc_start(void)
 
 void page_alloc_tune(const struct page_alloc_tuning *tuning)
 {
-    drain_all_pages();
     preempt_disable();
+    drain_all_pages(); /* nobody may come in between: a page on a list that starts anew is lost */
     set_tuning(tuning);
     pageblocks_settle(tuning->mobility);
     watermarks_set(zones, tuning);
