@@ -177,6 +177,12 @@ extern const struct page_alloc_tuning page_alloc_plain;
 void page_alloc_tune(const struct page_alloc_tuning *tuning);
 const struct page_alloc_tuning *page_alloc_tuning(void);
 
+/*
+ * After a fault or threads_stop(), when who compacted or reclaimed may be gone: nobody does, and
+ * nobody waits for it. Context: the only thread there is.
+ */
+void page_alloc_reset(void);
+
 /* What happened since page_alloc_init() or page_alloc_clear_events(). */
 struct page_alloc_events {
     uint32_t failed[NR_ORDERS];             /* allocations that got nothing */

@@ -2,42 +2,15 @@
 #include "paging/page_alloc_slow.h"
 #include "lib/inject.h"
 #include "paging/buddy.h"
-#include "paging/compaction.h"
 #include "paging/page_lists.h"
 #include "paging/preempt.h"
-#include "paging/shrinker.h"
-#include "paging/wait.h"
 #include "paging/watermark.h"
-
-#define RECLAIM_ROUNDS 16u /* each frees something, or is the last */
-#define RECLAIM_PAGES 32u  /* asked for in a round, at least */
-#define YIELDS_TO_RECLAIM 64u
 
 /* From pageblocks that stay what they are: few, but not one by one, since finding them takes time.
  */
 #define PAGES_BORROWED 32u
 
 struct page_alloc_events page_alloc_counts;
-
-/* Some thread reclaims or compacts. Guarded by preemption being off. */
-static bool reclaiming;
-
-/* A host program may have the page allocator without these two; then nobody can help it. */
-__attribute__((weak)) bool compact_zone(enum zone_type zone, unsigned order,
-                                        struct compact_result *result)
-{
-    (void)zone;
-    (void)order;
-    *result = (struct compact_result){0};
-    return false;
-}
-
-__attribute__((weak)) uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pages)
-{
-    (void)zone;
-    (void)nr_pages;
-    return 0;
-}
 
 /*
  * Fills an empty list from the buddy lists of type `from`: with the smallest blocks that will do,
@@ -114,7 +87,7 @@ static struct page *zone_alloc(struct zone *zone, gfp_t gfp, unsigned order)
     return take(zone, type, from, order, from == type ? room : MIN(room, PAGES_BORROWED));
 }
 
-static struct page *zones_alloc(gfp_t gfp, unsigned order)
+struct page *zones_alloc(gfp_t gfp, unsigned order)
 {
     unsigned top = gfp & __GFP_ZONE_MASK;
 
@@ -131,33 +104,6 @@ static struct page *zones_alloc(gfp_t gfp, unsigned order)
     return NULL;
 }
 
-static bool compact(gfp_t gfp, unsigned order)
-{
-    bool got = false;
-
-    for (unsigned z = (gfp & __GFP_ZONE_MASK) + 1; z-- > 0 && !got;) {
-        struct compact_result result = {0};
-
-        got = compact_zone((enum zone_type)z, order, &result);
-        page_alloc_counts.compactions++;
-        page_alloc_counts.pages_moved += result.moved;
-        page_alloc_counts.pages_pinned += result.pinned;
-        if (gfp & __GFP_THISZONE)
-            break;
-    }
-    return got;
-}
-
-static bool reclaim(gfp_t gfp, unsigned order)
-{
-    uint32_t got =
-        shrink_pages((enum zone_type)(gfp & __GFP_ZONE_MASK), MAX(1u << order, RECLAIM_PAGES));
-
-    page_alloc_counts.reclaims++;
-    page_alloc_counts.pages_reclaimed += got;
-    return got > 0;
-}
-
 /* Whether the caller may wait until somebody has made room. */
 static bool may_reclaim(gfp_t gfp)
 {
@@ -165,43 +111,6 @@ static bool may_reclaim(gfp_t gfp)
 
     return (tuning->reclaim || tuning->compaction) && (gfp & __GFP_DIRECT_RECLAIM) &&
            !(gfp & __GFP_NORETRY) && this_cpu_get(preempt_count) <= 1;
-}
-
-/* Makes room until the block can be had, or nothing helps any more. Preemption is off, but not
- * while others work. */
-static struct page *alloc_with_reclaim(gfp_t gfp, unsigned order)
-{
-    const struct page_alloc_tuning *tuning = page_alloc_tuning();
-    struct page *page = NULL;
-
-    for (unsigned i = 0; i < YIELDS_TO_RECLAIM && reclaiming && !page; i++) {
-        preempt_enable();
-        wait_yield();
-        preempt_disable();
-        page = zones_alloc(gfp, order);
-    }
-    if (page || reclaiming)
-        return page;
-    reclaiming = true;
-    for (unsigned round = 0; round < RECLAIM_ROUNDS && !page; round++) {
-        bool helped;
-
-        preempt_enable();
-        helped = tuning->compaction && order > 0 && compact(gfp, order);
-        preempt_disable();
-        page = helped ? zones_alloc(gfp, order) : NULL;
-        /* A block may be free, and kept by the watermarks: then there must be more memory. */
-        if (!page && tuning->reclaim && !(helped && inject(reclaim_unless_compacted, reclaim))) {
-            preempt_enable();
-            helped = reclaim(gfp, order);
-            preempt_disable();
-            page = zones_alloc(gfp, order);
-        }
-        if (!helped)
-            break;
-    }
-    reclaiming = false;
-    return page;
 }
 
 struct page *alloc_pages_slowly(gfp_t gfp, unsigned order)

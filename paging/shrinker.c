@@ -140,3 +140,8 @@ uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pages)
     }
     return freed;
 }
+
+void shrink_reset(void)
+{
+    asked = NULL;
+}

@@ -36,4 +36,7 @@ void unregister_shrinker(struct shrinker *shrinker);
  */
 uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pages);
 
+/* A fault has ended whoever was being asked. Context: preemption off. */
+void shrink_reset(void);
+
 #endif

@@ -2,6 +2,7 @@
 #include "payload/fault_report.h"
 #include "lib/x86/cpu.h"
 #include "paging/pgtable.h"
+#include "paging/preempt.h"
 #include "payload/report.h"
 #include "payload/run.h"
 #include "payload/symbols.h"
@@ -119,5 +120,6 @@ void fault_stop(const char *why)
 {
     report_line("# error: %s, the run ends here", why);
     report_count_error();
+    preempt_disable(); /* what the way out allocates must not wait, or ask caches on this stack */
     run_leave();
 }

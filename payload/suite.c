@@ -10,6 +10,7 @@
 #include "paging/kmap.h"
 #include "paging/kmap_local.h"
 #include "paging/kmap_range.h"
+#include "paging/page_alloc.h"
 #include "paging/vm_area.h"
 #include "payload/irq_notes.h"
 #include "payload/report.h"
@@ -235,6 +236,7 @@ static void check_left_behind(struct test *t, uint32_t areas_before, bool faulte
     if (used_slots && !faulted)
         name_open_windows(running);
     this_cpu()->preempt_count = 0;
+    page_alloc_reset();
     if (used_slots || threads_left) /* a window may be kept for a thread that is gone */
         kmap_reset();
     kmap_range_usage(&fresh, &ranges);

@@ -4,6 +4,8 @@
 
 #include "ci/model/page_state.h"
 
+#define COSTLY_ORDER 3u /* of larger blocks reclaim may despair */
+
 enum zone_type zone_of(pfn_t pfn)
 {
     if (pfn >= m.low_pfn)
@@ -162,9 +164,9 @@ static void check_tried(gfp_t gfp, unsigned order)
 
     if (!(gfp & __GFP_DIRECT_RECLAIM) || gfp & __GFP_NORETRY)
         return;
-    CHECK(!m.tuning.reclaim || order || gfp & __GFP_THISZONE ||
+    CHECK(!m.tuning.reclaim || order > COSTLY_ORDER || gfp & __GFP_THISZONE ||
               cache_pages((enum zone_type)(gfp & __GFP_ZONE_MASK)) == 0,
-          "gfp 0x%x found no page, with %u pages that could be reclaimed", gfp,
+          "gfp 0x%x, order %u found no block, with %u pages that could be reclaimed", gfp, order,
           cache_pages((enum zone_type)(gfp & __GFP_ZONE_MASK)));
     CHECK(!m.tuning.reclaim || now->reclaims > m.before.reclaims,
           "gfp 0x%x, order %u failed without reclaim", gfp, order);

@@ -10,6 +10,7 @@
 #include "lib/finding.h"
 #include "lib/inject.h"
 #include "paging/preempt.h"
+#include "paging/shrinker.h"
 
 static void somebody_comes(void);
 #define preempt_disable() (somebody_comes(), preempt_disable())
@@ -83,6 +84,16 @@ bool kmap_forget(struct page *page)
     page->kmap = 0;
     m.windows_forgotten++;
     return true;
+}
+
+/* Without caches. */
+uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pages)
+{
+    return 0;
+}
+
+void shrink_reset(void)
+{
 }
 
 static bool isolate(struct page_owner *owner, uint32_t index, struct page *page)

@@ -2,9 +2,11 @@
 #include "ci/unit/unit.h"
 #include "lib/finding.h"
 #include "lib/inject.h"
+#include "paging/compaction.h"
 #include "paging/highmem.h"
 #include "paging/kmap.h"
 #include "paging/page_alloc.h"
+#include "paging/shrinker.h"
 
 /*
  * The model keeps for each page who has it. Since buddies always merge, which blocks are free
@@ -69,6 +71,21 @@ bool kmap_forget(struct page *page)
     page->kmap = 0;
     m.windows_forgotten++;
     return true;
+}
+
+/* Nobody can help the allocator here. */
+bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *result)
+{
+    return false;
+}
+
+uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pages)
+{
+    return 0;
+}
+
+void shrink_reset(void)
+{
 }
 
 /* The model */

@@ -28,7 +28,8 @@ static struct {
     unsigned nr_blocks;
     uint32_t free[MAX_NR_ZONES];
     unsigned nr_findings;
-    bool may_shrink; /* a shrinker gives up blocks */
+    bool may_shrink;   /* a shrinker gives up blocks */
+    bool shrinks_once; /* it has a single page */
     unsigned compacted;
     struct cpu cpu;
 } m;
@@ -74,13 +75,20 @@ uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pages)
 {
     uint32_t freed = 0;
 
-    for (unsigned i = m.nr_blocks; m.may_shrink && i-- > 0 && freed < nr_pages;) {
+    nr_pages = m.shrinks_once ? 1 : nr_pages;
+    for (unsigned i = m.nr_blocks;
+         (m.may_shrink || m.shrinks_once) && i-- > 0 && freed < nr_pages;) {
         if (page_zonenum(m.blocks[i]) > zone)
             continue;
         freed += 1u << m.blocks[i]->order;
         give(i);
     }
+    m.shrinks_once = false;
     return freed;
+}
+
+void shrink_reset(void)
+{
 }
 
 bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *result)
@@ -376,12 +384,18 @@ static void reclaim_and_compaction(void **state)
     assert_int_equal(page_alloc_events()->pages_moved, 6);
     assert_int_equal(page_alloc_events()->pages_pinned, 4);
     assert_int_equal(page_alloc_events()->reclaims, 1);
+    /* What came free since, though too little, makes it worth while once more; the DMA zone got
+     * none. */
+    m.shrinks_once = true;
+    assert_null(alloc_pages(GFP_KERNEL, 2));
+    assert_int_equal(page_alloc_events()->compactions, 5);
+    assert_int_equal(page_alloc_events()->pages_reclaimed, 1);
     m.may_shrink = true;
     page = alloc_pages(GFP_KERNEL, 2);
     assert_non_null(page);
     take(page);
-    assert_true(page_alloc_events()->pages_reclaimed >= 4);
-    assert_int_equal(page_alloc_events()->failed[2], 3);
+    assert_true(page_alloc_events()->pages_reclaimed > 4);
+    assert_int_equal(page_alloc_events()->failed[2], 4);
     check();
 }
 

@@ -4,8 +4,10 @@
 #include "lib/errno.h"
 #include "lib/finding.h"
 #include "lib/inject.h"
+#include "paging/compaction.h"
 #include "paging/highmem.h"
 #include "paging/kmap.h"
+#include "paging/shrinker.h"
 #include "payload/page_set.h"
 
 #include <sys/mman.h>
@@ -42,6 +44,21 @@ void clear_highpages(struct page *page, unsigned nr_pages)
 bool kmap_forget(struct page *page)
 {
     return false;
+}
+
+/* Nobody can help the allocator here. */
+bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *result)
+{
+    return false;
+}
+
+uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pages)
+{
+    return 0;
+}
+
+void shrink_reset(void)
+{
 }
 
 /* Holes and taken pages at random, so that there are blocks of every order. */

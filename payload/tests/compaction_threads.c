@@ -26,6 +26,8 @@
 #define BLOCK_ORDER_MAX 3u
 #define CHURNED 48u /* entries at a time */
 #define CHURNS 4u   /* between two compactions */
+#define WANTED_ORDER 5u
+#define BLOCKS_EACH 4u
 
 static volatile bool is_over;
 
@@ -193,7 +195,48 @@ static void case_in_use(struct test *t)
     small_zone_close(t);
 }
 
-static const struct test_case cases[] = {{"in_use", case_in_use}};
+/* Each wants large blocks: one compacts, the others wait for it, and have their turn. */
+static void thread_want_blocks(void *arg)
+{
+    struct worker *w = arg;
+    struct page *block[BLOCKS_EACH];
+
+    for (; w->rounds < BLOCKS_EACH; w->rounds++) {
+        block[w->rounds] =
+            alloc_pages((gfp_t)movable.zone | __GFP_THISZONE | __GFP_DIRECT_RECLAIM | __GFP_MOVABLE,
+                        WANTED_ORDER);
+        w->wrong += !block[w->rounds];
+        thread_yield();
+    }
+    while (w->rounds > 0)
+        if (block[--w->rounds])
+            __free_pages(block[w->rounds], WANTED_ORDER);
+}
+
+static void case_on_demand(struct test *t)
+{
+    struct page_alloc_tuning tuning = page_alloc_default;
+
+    tuning.compaction = true;
+    if (small_zone_open(t, small_zone_best(), &tuning)) {
+        movable_spread(test_prng(t));
+        page_alloc_clear_events();
+        if (threads_start(TICK_HZ)) {
+            test_error(t, "the timer's interrupt line has no room");
+        } else {
+            workers_start(t, WORKERS, thread_want_blocks);
+            workers_join(t, "no block of many that could be had");
+        }
+        TEST_CHECK(t, page_alloc_events()->pages_moved == movable.moved && movable.moved > 0,
+                   "%u pages were moved, it was counted; the owner knows of %u",
+                   page_alloc_events()->pages_moved, movable.moved);
+        test_metric(t, "compactions", page_alloc_events()->compactions, "count");
+        movable_check(t);
+    }
+    small_zone_close(t);
+}
+
+static const struct test_case cases[] = {{"in_use", case_in_use}, {"on_demand", case_on_demand}};
 
 SUITE(compaction_threads) = {
     .name = "compaction_threads",

@@ -10,14 +10,18 @@
  * than its share, as memory asked for that was there and not freed, or as a call that never ends.
  */
 #include "paging/shrinker.h"
+#include "paging/wait.h"
 #include "payload/suite.h"
 #include "payload/tests/small_zone.h"
 #include "payload/tests/zone_state.h"
+#include "payload/thread.h"
 
 #define NR_CACHES 3u
 #define CACHE_PAGES 640u
 #define MIN_FREE_KBYTES 1024u
 #define FREE_PAGES 24u
+#define BLOCK_ORDER 3u
+#define BLOCK_PAGES BIT(BLOCK_ORDER)
 
 /* Pages in the order in which they are given up: the last first. */
 static struct cache {
@@ -27,6 +31,7 @@ static struct cache {
     uint32_t asked;      /* pages, since the case began */
     uint32_t most_asked; /* at a time */
     bool has_none_spare; /* counts, but gives none */
+    bool sleeps;         /* while it is asked; nobody wakes it */
 } caches[NR_CACHES];
 
 static const uint32_t no_pages[NR_CACHES];
@@ -68,10 +73,14 @@ static uint32_t give_up(struct cache *c, enum zone_type zone, uint32_t nr_pages)
     return freed;
 }
 
+static struct wait_queue sleepers = WAIT_QUEUE_INIT(sleepers);
+
 static uint32_t scan_objects(struct shrinker *shrinker, enum zone_type zone, uint32_t nr_to_scan)
 {
     struct cache *c = cache_of(shrinker);
 
+    if (c->sleeps)
+        wait_sleep(&sleepers);
     c->asked += nr_to_scan;
     c->most_asked = MAX(c->most_asked, nr_to_scan);
     return c->has_none_spare ? 0 : give_up(c, zone, nr_to_scan);
@@ -285,6 +294,96 @@ static void case_watermarks(struct test *t)
     small_zone_close(t);
 }
 
+/* A block of pages that are all the table's; NULL if there is none. */
+static struct page *whole_block(void)
+{
+    for (uint32_t i = 0; i < movable.count; i++) {
+        struct page *page = movable.entry[i].page;
+        unsigned own = 0;
+
+        while (IS_ALIGNED(page_to_pfn(page), BLOCK_PAGES) && own < BLOCK_PAGES &&
+               page[own].allocated && page[own].owner == movable.owner.id)
+            own++;
+        if (own == BLOCK_PAGES)
+            return page;
+    }
+    return NULL;
+}
+
+/* Of each block all pages but the first go into the cache, and last of all those of a whole one. */
+static bool hand_over_scattered(struct cache *c)
+{
+    struct page *last = whole_block();
+
+    for (uint32_t i = 0; last && i < movable.count && c->count < CACHE_PAGES - BLOCK_PAGES; i++) {
+        pfn_t pfn = page_to_pfn(movable.entry[i].page);
+
+        if (pfn % BLOCK_PAGES && pfn - page_to_pfn(last) >= BLOCK_PAGES)
+            hand_over(c, i);
+    }
+    for (unsigned i = 0; last && i < BLOCK_PAGES; i++)
+        hand_over(c, last[i].index);
+    return c->count == CACHE_PAGES;
+}
+
+/* No block comes free before the last pages do: reclaim goes on for as long as it gets any. */
+static void case_scattered(struct test *t)
+{
+    struct page_alloc_tuning tuning = page_alloc_default;
+    struct cache *c = &caches[0];
+
+    tuning.reclaim = true;
+    if (small_zone_open(t, small_zone_best(), &tuning) && begin(t, 0, no_pages)) {
+        struct page *page;
+
+        TEST_CHECK(t, hand_over_scattered(c), "only %u pages for a cache of %u", c->count,
+                   CACHE_PAGES);
+        page_alloc_clear_events();
+        page =
+            alloc_pages((gfp_t)movable.zone | __GFP_THISZONE | __GFP_DIRECT_RECLAIM, BLOCK_ORDER);
+        TEST_CHECK(t, page && c->count < BLOCK_PAGES,
+                   "no block of order %u, and %u of %u pages are still in the cache, after %u "
+                   "reclaims",
+                   BLOCK_ORDER, c->count, CACHE_PAGES, page_alloc_events()->reclaims);
+        if (page)
+            __free_pages(page, BLOCK_ORDER);
+    }
+    give_back();
+    small_zone_close(t);
+}
+
+static void thread_want_page(void *arg)
+{
+    struct page *page = alloc_page(*(const gfp_t *)arg);
+
+    if (page)
+        __free_page(page);
+}
+
+/* A thread ends in the middle of a reclaim, and of a shrinker: afterwards there are both again. */
+static void case_ended(struct test *t)
+{
+    struct page_alloc_tuning tuning = page_alloc_default;
+    gfp_t gfp;
+
+    tuning.reclaim = true;
+    if (small_zone_open(t, small_zone_best(), &tuning) && begin(t, 0, no_pages)) {
+        gfp = (gfp_t)movable.zone | __GFP_THISZONE | __GFP_DIRECT_RECLAIM;
+        for (uint32_t i = 0; i < BLOCK_PAGES; i++)
+            hand_over(&caches[0], i);
+        caches[0].sleeps = true;
+        threads_start(0);
+        if (thread_create("ended", thread_want_page, &gfp))
+            thread_yield();
+        TEST_CHECK(t, threads_stop() == 1, "no thread sleeps while it is asked for pages");
+        caches[0].sleeps = false;
+        page_alloc_reset();
+        expect_page(t, __GFP_DIRECT_RECLAIM, 0, true);
+    }
+    give_back();
+    small_zone_close(t);
+}
+
 static void abandon(void)
 {
     give_back();
@@ -297,6 +396,8 @@ static const struct test_case cases[] = {
     {"none_to_spare", case_none_to_spare},
     {"on_demand", case_on_demand},
     {"watermarks", case_watermarks},
+    {"scattered", case_scattered},
+    {"ended", case_ended},
 };
 
 SUITE(reclaim) = {
