@@ -157,11 +157,28 @@ static void relist(struct zone *zone, unsigned order)
     }
 }
 
+/* Whether nothing is allocated there. One that lacks a page never forms the block of MAX_ORDER
+ * whose type is set as it merges. */
+static bool has_no_user(pfn_t start)
+{
+    pfn_t end = MIN(start + PAGEBLOCK_PAGES, max_pfn);
+
+    for (pfn_t pfn = start; pfn < end;) {
+        const struct page *page = pfn_to_page(pfn);
+
+        if (page->allocated)
+            return false;
+        pfn += page->free ? 1u << page->order : 1;
+    }
+    return true;
+}
+
 void pageblocks_settle(bool mobility)
 {
     free_type = mobility ? MIGRATE_MOVABLE : MIGRATE_UNMOVABLE;
-    for (pfn_t pfn = 0; pfn < max_pfn && !mobility; pfn += PAGEBLOCK_PAGES)
-        set_type(pfn, MIGRATE_UNMOVABLE);
+    for (pfn_t pfn = 0; pfn < max_pfn; pfn += PAGEBLOCK_PAGES)
+        if (!mobility || (has_no_user(pfn) && !inject(pageblock_odd_stays, page_alloc)))
+            set_type(pfn, free_type);
     for (struct zone *zone = zones; zone < zones + MAX_NR_ZONES; zone++)
         for (unsigned order = 0; order <= MAX_ORDER; order++)
             relist(zone, order);

@@ -7,7 +7,7 @@
  * gfp_t. All free blocks of a pageblock lie in the free lists of its type. What an allocation gets
  * from a pageblock of another type (there was no other) goes back to that type's lists.
  *
- * A pageblock that two zones share has no zone here, and keeps its type for ever: only a map made
+ * A pageblock that two zones share has no zone here, and nobody takes it over: only a map made
  * up for a test has one, since zones begin at multiples of 4 MiB wherever there is memory on both
  * sides.
  */
@@ -56,8 +56,8 @@ unsigned pageblock_fallback(struct zone *zone, unsigned type, unsigned order);
 unsigned pageblock_is_free(pfn_t pfn);
 
 /*
- * Gives each pageblock its type once more: with mobility, what is wholly free is movable; without,
- * all are unmovable.
+ * Gives each pageblock its type once more: with mobility, what nobody has a page of is movable, be
+ * it with holes; without, all are unmovable. The per-CPU lists are empty.
  */
 void pageblocks_settle(bool mobility);
 

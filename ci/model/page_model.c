@@ -42,6 +42,20 @@ static bool is_set(const struct page_alloc_tuning *is, const struct page_alloc_t
                    sizeof(is->lowmem_reserve_ratio));
 }
 
+/* What nobody has a page of is movable, holes or not. */
+static void check_settled(void)
+{
+    for (pfn_t pfn = 0; pfn < m.nr_pfn; pfn += 1u << PAGEBLOCK_ORDER) {
+        pfn_t end = MIN(pfn + (1u << PAGEBLOCK_ORDER), m.nr_pfn), at = pfn;
+        enum migratetype type = get_pageblock_migratetype(m.map + pfn);
+
+        while (at < end && (m.frame[at] == FREE || m.frame[at] == HOLE))
+            at++;
+        CHECK(at < end || type == MIGRATE_MOVABLE,
+              "nobody has a page of the pageblock at %u, and it has type %u", pfn, type);
+    }
+}
+
 void do_tune(const struct op *op)
 {
     static const uint32_t ratios[] = {0, 1, 4, 32};
@@ -58,6 +72,8 @@ void do_tune(const struct op *op)
     };
     page_alloc_tune(&m.tuning);
     CHECK(is_set(page_alloc_tuning(), &m.tuning), "the tuning is not the one set");
+    if (m.tuning.mobility)
+        check_settled();
     do_drain(op);
     check_tuning();
 }

@@ -291,6 +291,36 @@ static void case_mobility(struct test *t)
     end(t);
 }
 
+static bool is_used(pfn_t start)
+{
+    for (pfn_t pfn = start; pfn < MIN(start + BIT(PAGEBLOCK_ORDER), max_pfn);) {
+        const struct page *page = pfn_to_page(pfn);
+
+        if (page->allocated)
+            return true;
+        pfn += page->free ? BIT(page->order) : 1;
+    }
+    return false;
+}
+
+/* Also those with holes, as the first one of a PC is: no block ever spans them. */
+static void case_settle(struct test *t)
+{
+    uint32_t stuck = 0;
+
+    begin(&page_alloc_plain);
+    drain_all_pages();
+    TEST_CHECK(t, get_pageblock_migratetype(pfn_to_page(0)) == MIGRATE_UNMOVABLE,
+               "without mobility the first pageblock has type %u", type_of(pfn_to_page(0)));
+    page_alloc_tune(&page_alloc_default);
+    for (pfn_t pfn = 0; pfn < max_pfn; pfn += BIT(PAGEBLOCK_ORDER)) {
+        if (!is_used(pfn))
+            stuck += get_pageblock_migratetype(pfn_to_page(pfn)) != MIGRATE_MOVABLE;
+    }
+    TEST_CHECK(t, stuck == 0, "%u pageblocks that nobody uses are not movable", stuck);
+    end(t);
+}
+
 static void expect_finding(struct test *t, struct page *page, unsigned order, const char *what)
 {
     test_findings_begin(t);
@@ -327,7 +357,7 @@ static void case_misuse(struct test *t)
 
 static const struct test_case cases[] = {
     {"lists", case_lists},       {"watermarks", case_watermarks}, {"reserve", case_reserve},
-    {"mobility", case_mobility}, {"misuse", case_misuse},
+    {"mobility", case_mobility}, {"settle", case_settle},         {"misuse", case_misuse},
 };
 
 SUITE(page_alloc) = {
