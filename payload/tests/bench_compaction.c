@@ -2,7 +2,7 @@
 /*
  * Rows of the bench: a page of high memory moved by compaction, from the question to its owner to
  * the word that it was moved, of which copying its 1024 words is the floor; and a whole zone looked
- * through, for each of its descriptors.
+ * through, in which no page goes, for each descriptor that is looked at.
  *
  * In each run the pages of a block, all but one, move to another block above it. Then the owner
  * takes as many new ones, which come from where they were, and gives the old ones back: all is as
@@ -17,7 +17,8 @@
 #define GFP ((gfp_t)ZONE_HIGHMEM | __GFP_THISZONE | __GFP_MOVABLE)
 
 static struct page *pages[MOVED], *others[MOVED];
-static uint32_t nr_moved;
+static uint32_t nr_moved, nr_replaced;
+static uint32_t nr_astray; /* runs that looked at something else */
 static bool refuses;
 
 /* cppcheck-suppress constParameter ; a hook's type is the owner's */
@@ -39,13 +40,15 @@ static struct page_owner mover = {
 
 static struct page *last_page[2];
 
-/* What is in smaller blocks would be taken first; wherever that is. */
+/* What is in smaller blocks of movable pageblocks would be taken first. */
 static struct page_owner filler = {.name = "filler", .letter = 'f'};
 
 static void fill_small_blocks(void)
 {
     for (unsigned order = 0; order < MAX_ORDER; order++) {
-        while (zone_get(ZONE_HIGHMEM)->free_area[order].nr_free) {
+        const struct free_area *area = &zone_get(ZONE_HIGHMEM)->free_area[order];
+
+        for (uint32_t left = area->nr_free; left > 0 && area->first[MIGRATE_MOVABLE]; left--) {
             struct page *page = alloc_pages(GFP, order);
 
             if (!page)
@@ -83,13 +86,15 @@ static void own_pages(void)
 }
 
 /* New pages for the owner's. */
-static void replace_pages(void)
+static bool replace_pages(void)
 {
-    take_pages(others);
+    if (!take_pages(others))
+        return false;
     give_pages(pages);
     memcpy(pages, others, sizeof(pages));
     memset(others, 0, sizeof(others));
     own_pages();
+    return true;
 }
 
 /* The pages fill one block, and another one above it has room for them. */
@@ -103,9 +108,7 @@ static bool take_two_blocks(void)
     if (!last_page[0] || !last_page[1])
         return false;
     drain_all_pages();
-    if (last_page[1] < last_page[0])
-        replace_pages();
-    return true;
+    return last_page[1] > last_page[0] || replace_pages();
 }
 
 static void free_fillers(void)
@@ -142,7 +145,7 @@ static void finish_compaction(struct bench *b)
 static const char *prepare_compaction(struct bench *b)
 {
     (void)b;
-    nr_moved = 0;
+    nr_moved = nr_replaced = 0;
     if (page_owner_register(&mover) || page_owner_register(&filler))
         return "no owner's number is free";
     drain_all_pages();
@@ -154,7 +157,7 @@ static void run_compaction(struct bench *b)
 {
     (void)b;
     compact_zone(ZONE_HIGHMEM, NR_ORDERS, NULL);
-    replace_pages();
+    nr_replaced += replace_pages();
 }
 
 /* The same way through the zone, but no page goes. */
@@ -164,8 +167,8 @@ static void run_without(struct bench *b)
     refuses = true;
     compact_zone(ZONE_HIGHMEM, NR_ORDERS, NULL);
     refuses = false;
-    take_pages(others);
-    give_pages(others);
+    if (take_pages(others))
+        give_pages(others);
     memcpy(others, pages, sizeof(others));
     memset(others, 0, sizeof(others));
     own_pages();
@@ -173,6 +176,8 @@ static void run_without(struct bench *b)
 
 static void check_compaction(struct bench *b, struct test *t)
 {
+    TEST_CHECK(t, nr_replaced == b->runs, "no memory for the owner in %u of %u runs",
+               b->runs - nr_replaced, b->runs);
     TEST_CHECK(t, nr_moved == b->runs * MOVED, "%u pages were moved in %u runs, %u in each wanted",
                nr_moved, b->runs, MOVED);
 }
@@ -188,29 +193,51 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
     .finish = finish_compaction,
 };
 
-static const char *prepare_scan(struct bench *b)
+/* Every second page is free, and none of the others goes: all of both blocks is looked at. */
+static void thin_out(void)
 {
-    const struct zone *zone = zone_get(ZONE_HIGHMEM);
-
+    for (unsigned i = 0; i < MOVED; i += 2) {
+        __free_page(pages[i]);
+        pages[i] = NULL;
+    }
     drain_all_pages();
-    b->operations = zone->end_pfn - zone->start_pfn;
-    nr_moved = 0;
-    return NULL;
 }
 
 static void run_scan(struct bench *b)
 {
     struct compact_result result;
 
-    (void)b;
     compact_zone(ZONE_HIGHMEM, NR_ORDERS, &result);
     nr_moved += result.moved;
+    nr_astray += result.scanned != b->operations || result.pinned < MOVED / 2;
+}
+
+static const char *prepare_scan(struct bench *b)
+{
+    const char *missing = prepare_compaction(b);
+    struct compact_result result;
+
+    if (missing)
+        return missing;
+    thin_out();
+    refuses = true;
+    compact_zone(ZONE_HIGHMEM, NR_ORDERS, &result);
+    b->operations = MAX(result.scanned, 1u);
+    nr_astray = result.scanned < MOVED;
+    return NULL;
 }
 
 static void check_scan(struct bench *b, struct test *t)
 {
-    (void)b;
-    TEST_CHECK(t, nr_moved == 0, "%u pages were moved that nobody has", nr_moved);
+    TEST_CHECK(t, nr_moved == 0, "%u pages were moved that refuse", nr_moved);
+    TEST_CHECK(t, nr_astray == 0, "in %u of %u runs not %u descriptors were looked at", nr_astray,
+               b->runs, b->operations);
+}
+
+static void finish_scan(struct bench *b)
+{
+    refuses = false;
+    finish_compaction(b);
 }
 
 TABLE_ENTRY(bench_row, struct bench_row) = {
@@ -219,4 +246,5 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
     .prepare = prepare_scan,
     .run = run_scan,
     .check = check_scan,
+    .finish = finish_scan,
 };
