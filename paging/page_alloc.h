@@ -171,8 +171,8 @@ extern const struct page_alloc_tuning page_alloc_plain;
 
 /*
  * Changes the tuning from now on. The per-CPU lists are drained, and every pageblock that
- * nobody has a page of becomes movable again; those with pages in use keep their migratetype until they are free.
- * Without mobility, all are unmovable.
+ * nobody has a page of becomes movable again; those with pages in use keep their migratetype until
+ * they are free. Without mobility, all are unmovable.
  */
 void page_alloc_tune(const struct page_alloc_tuning *tuning);
 const struct page_alloc_tuning *page_alloc_tuning(void);
