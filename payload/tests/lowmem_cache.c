@@ -322,7 +322,8 @@ void lowmem_cache_check(struct lowmem_cache *cache)
     TEST_CHECK(cache->lab->t, heads == cache->nr_heads && heads == info.in_use,
                "the cached pages have %u heads, %u are counted, and %u are out of their slabs",
                heads, cache->nr_heads, info.in_use);
-    TEST_CHECK(cache->lab->t, cache->said == cache->freed,
+    /* A page of slab descriptors may go with the slabs. */
+    TEST_CHECK(cache->lab->t, cache->said <= cache->freed,
                "the shrinker said it freed %u pages, and it was %u", cache->said, cache->freed);
 }
 
