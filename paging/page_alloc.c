@@ -144,6 +144,8 @@ static const char *free_fault(struct page *page, unsigned order)
         return "is not the first page of an allocated block";
     if (page->order != order)
         return "was allocated with another order";
+    if (!PageHighMem(page) && page->kmap && !inject(page_free_slab, page_alloc))
+        return "is a slab's";
     if (PageHighMem(page) && !forget_windows(page, order) &&
         !inject(page_free_mapped, lowmem_torture))
         return "is still in use by kmap";
@@ -218,6 +220,8 @@ void free_pages(const void *addr, unsigned order)
     /* An address in a window is no number of a frame, but looks like one. */
     if ((uintptr_t)addr < layout.direct_offset || virt_to_phys(addr) >= pfn_to_phys(max_low_pfn))
         finding("free_pages(%p, order %u): not in the direct map", addr, order);
+    else if (!IS_ALIGNED((uintptr_t)addr, PAGE_SIZE))
+        finding("free_pages(%p, order %u): not the start of a page", addr, order);
     else
         __free_pages(virt_to_page(addr), order);
 }

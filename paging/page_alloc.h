@@ -65,7 +65,11 @@ struct zone {
     struct free_area free_area[NR_ORDERS];
 };
 
-/* Where an allocation may come from: the highest zone, and flags. */
+/*
+ * Where an allocation may come from: the highest zone, and flags. The zone is a number, not a flag,
+ * and ZONE_DMA is 0: Linux' GFP_KERNEL | GFP_DMA is nothing but GFP_KERNEL here. Who wants DMA
+ * memory and can wait says GFP_DMA | __GFP_DIRECT_RECLAIM.
+ */
 typedef unsigned gfp_t;
 #define __GFP_ZONE_MASK 0x3u
 #define __GFP_MOVABLE 0x4u     /* it has an owner that can move it (paging/page_owner.h) */
@@ -113,18 +117,22 @@ struct page *alloc_pages(gfp_t gfp, unsigned order);
 
 /*
  * A block of 2^order pages that lies wholly in [min, max), the lowest one among free blocks of the
- * smallest size that has one, from any zone; NULL if there is none. Takes time in proportion to the
- * number of free blocks.
+ * smallest size that has one, from any zone; NULL if there is none. It heeds no watermark and no
+ * reserve, and neither compacts nor reclaims. Takes time in proportion to the number of free
+ * blocks.
  */
 struct page *alloc_pages_in(unsigned order, phys_addr_t min, phys_addr_t max);
 
 /*
  * Gives a block back. `page` and `order` must be those of an allocation: a block that is not
- * allocated, or of another order, is a finding and stays as it is.
+ * allocated, or of another order, or a slab's, is a finding and stays as it is.
  */
 void __free_pages(struct page *page, unsigned order);
 
-/* The same by direct-map address. gfp must not allow HIGHMEM; then NULL is returned. */
+/*
+ * The same by direct-map address. With a gfp that allows HIGHMEM, NULL is returned. An address that
+ * is not that of a page in the direct map is a finding; NULL is fine.
+ */
 void *__get_free_pages(gfp_t gfp, unsigned order);
 void free_pages(const void *addr, unsigned order);
 

@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "paging/kmap.h"
 #include "paging/page_alloc.h"
+#include "paging/slab.h"
 #include "payload/suite.h"
 
 #define GFP_DMA_ONLY (GFP_DMA | __GFP_THISZONE)
@@ -21,6 +22,7 @@
 #define BIG_BLOCKS 8u  /* of BIG_ORDER: what nobody's pageblocks have room for besides */
 #define BIG_ORDER 9u
 #define MIXED_PAGES 2048u
+#define OBJECT_BYTES 64u
 
 static struct page *held;
 
@@ -331,16 +333,22 @@ static void expect_finding(struct test *t, struct page *page, unsigned order, co
 static void case_misuse(struct test *t)
 {
     struct page *page, *high = alloc_pages(GFP_HIGHUSER | __GFP_THISZONE, 0);
+    void *object = kmalloc(OBJECT_BYTES, GFP_KERNEL);
 
     begin(&page_alloc_default);
     page = take(GFP_DMA_ONLY, 1);
     if (page) {
         expect_finding(t, page, 0, "a block freed with another order");
         expect_finding(t, page + 1, 0, "the second page of a block freed");
+        test_findings_begin(t);
+        free_pages((const char *)lowmem_page_address(page) + OBJECT_BYTES, 1);
+        test_findings_end(t, 1, "an address inside of a page freed");
         give_one();
         expect_finding(t, page, 1, "a block freed twice");
         expect_finding(t, page, 0, "a free block freed with another order");
     }
+    if (object)
+        expect_finding(t, virt_to_page(object), virt_to_page(object)->order, "a slab's page freed");
     expect_finding(t, pfn_to_page(max_pfn), 0, "a page without a descriptor freed");
     TEST_CHECK(t, !alloc_pages(GFP_KERNEL | __GFP_MOBILITY_MASK, 0), "a page of both types");
     TEST_CHECK(t, !alloc_pages(MAX_NR_ZONES, 0), "a page of zone %u", MAX_NR_ZONES);
@@ -353,6 +361,7 @@ static void case_misuse(struct test *t)
         zone_buddy_counts(zone_get(ZONE_HIGHMEM), &before[ZONE_HIGHMEM]);
     }
     end(t);
+    kfree(object);
 }
 
 static const struct test_case cases[] = {
