@@ -4,9 +4,11 @@
 #include "paging/buddy.h"
 #include "paging/highmem.h"
 #include "paging/kmap.h"
+#include "paging/kmap_local.h"
 #include "paging/page_owner.h"
 #include "paging/pageblock.h"
 #include "paging/preempt.h"
+#include "paging/wait.h"
 
 /*
  * Where the two scanners are. Between two pages anybody may take and free memory, so these are
@@ -164,6 +166,13 @@ static bool part_from_window(struct page *page)
     return kmap_forget(page) || inject(compaction_move_mapped, compaction);
 }
 
+/* Whether this thread has windows left for both pages, should they need some. */
+static bool can_copy(const struct page *page)
+{
+    return !PageHighMem(page) || kmap_local_depth() + 2 <= KMAP_LOCAL_DEPTH ||
+           inject(compaction_without_windows, compaction);
+}
+
 /* Whom the copy of a mutation comes from: a page that is there, but another. */
 static struct page *source_of(struct page *from)
 {
@@ -180,6 +189,8 @@ static enum outcome carry_over(struct compaction *c, struct page_owner *owner, s
     uint32_t index = from->index;
     struct page *to;
 
+    if (!can_copy(from))
+        return PINNED;
     if (!part_from_window(from))
         return PINNED;
     to = buddy_take_page(c->free_end - 1);
@@ -211,6 +222,11 @@ static enum outcome move_page(struct compaction *c, pfn_t pfn)
         outcome = PINNED;
         if (owner->isolate(owner, page->index, page) ||
             inject(compaction_move_refused, compaction)) {
+            if (inject(compaction_preemptible, compaction_threads)) {
+                preempt_enable();
+                wait_yield();
+                preempt_disable();
+            }
             outcome = carry_over(c, owner, page);
             if (outcome != MOVED && owner->kept)
                 owner->kept(owner, page->index, page);
@@ -310,7 +326,9 @@ bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *re
         .zone = zone_get(zone),
         .order = MIN(order, NR_ORDERS),
         /* Without mobility there is nobody to spare. */
-        .all_targets = !page_alloc_tuning()->mobility || inject(compaction_fill_all, compaction),
+        .all_targets =
+            (!page_alloc_tuning()->mobility && !inject(compaction_spare_all, compaction)) ||
+            inject(compaction_fill_all, compaction),
         .result = result ? result : &unasked,
     };
 

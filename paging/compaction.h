@@ -17,7 +17,11 @@
  * The lower one goes from block to block of the wanted order, and leaves a block alone as soon as
  * it sees a page in it that stays. Pages with a kmap window in use, and pages whose owner doesn't
  * let go of them, are pinned: they stay, and are counted. A page that a thread sees through
- * kmap_local_page(), or a device by DMA, looks like any other: its owner must say no.
+ * kmap_local_page(), or a device by DMA, looks like any other: its owner must say no. So
+ * does one that a thread sleeps for in kmap(), until there is a slot: the user must be counted
+ * before kmap(), or the sleeper wakes up with a window to a page that has become another's. Who
+ * compacts with less than two windows of kmap_local_page() left moves no highmem page, and counts
+ * it as pinned.
  *
  * The upper one takes pages in movable pageblocks, and in others only if no block was found
  * without; never in one that is wholly free, since to fill it gains nothing.

@@ -4,6 +4,7 @@
 #include "paging/buddy.h"
 #include "paging/page_lists.h"
 #include "paging/preempt.h"
+#include "paging/wait.h"
 #include "paging/watermark.h"
 
 /* From pageblocks that stay what they are: few, but not one by one, since finding them takes time.
@@ -33,6 +34,14 @@ static void refill(struct zone *zone, unsigned order, unsigned kind, unsigned fr
     }
 }
 
+/* What a mutation does where nobody may come in between. */
+static void let_others_in(void)
+{
+    preempt_enable();
+    wait_yield();
+    preempt_disable();
+}
+
 /*
  * A block for `type`: from the per-CPU list if there is one at hand, or from the buddy lists of
  * type `from`, off which up to `pages` pages in all may be taken.
@@ -51,6 +60,8 @@ static struct page *take(struct zone *zone, unsigned type, unsigned from, unsign
     found = buddy_smallest(zone, from, order);
     if (found > MAX_ORDER)
         return NULL;
+    if (inject(buddy_lists_preemptible, compaction_threads))
+        let_others_in();
     page = buddy_take_first(zone, from, found, order);
     page->use = PAGE_STATE(order);
     page->kmap = 0;

@@ -9,6 +9,7 @@
 #include "lib/inject.h"
 #include "paging/highmem.h"
 #include "paging/kmap.h"
+#include "paging/kmap_local.h"
 
 struct cpu *this_cpu(void)
 {
@@ -62,6 +63,11 @@ void copy_highpage(struct page *to, struct page *from)
 {
     if (is_frame(page_to_pfn(to)) && is_frame(page_to_pfn(from)))
         write_word(page_to_pfn(to), m.word[page_to_pfn(from)]);
+}
+
+unsigned kmap_local_depth(void)
+{
+    return 0;
 }
 
 bool kmap_forget(struct page *page)

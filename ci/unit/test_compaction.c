@@ -39,7 +39,7 @@ static struct {
     struct cpu cpu;
     bool others_work;
     uint32_t moved, kept, refused;
-    unsigned nr_findings, windows_forgotten;
+    unsigned nr_findings, windows_forgotten, windows_held;
 } m;
 
 static bool isolate(struct page_owner *owner, uint32_t index, struct page *page);
@@ -74,6 +74,11 @@ void copy_highpage(struct page *to, struct page *from)
     assert_int_equal(page_zonenum(to), page_zonenum(from));
     m.contents[page_to_pfn(to)] = m.contents[page_to_pfn(from)];
     m.contents[page_to_pfn(from)] = ~m.contents[page_to_pfn(from)];
+}
+
+unsigned kmap_local_depth(void)
+{
+    return m.windows_held;
 }
 
 bool kmap_forget(struct page *page)
@@ -374,6 +379,31 @@ static void all_pinned(void **state)
     assert_true(m.kept > 0 && m.refused > 0);
 }
 
+/* Who has but one window left can copy no highmem page. */
+static void no_windows(void **state)
+{
+    struct compact_result r;
+
+    for (unsigned z = ZONE_NORMAL; z < MAX_NR_ZONES; z++) {
+        fill_and_give((enum zone_type)z, 0, 2);
+        let_all_go();
+        m.windows_held = KMAP_LOCAL_DEPTH - 1;
+        compact((enum zone_type)z, NR_ORDERS, &r);
+        assert_int_equal(r.moved > 0, z != ZONE_HIGHMEM);
+        assert_int_equal(r.pinned > 0, z == ZONE_HIGHMEM);
+    }
+    m.windows_held--;
+    compact(ZONE_HIGHMEM, NR_ORDERS, &r);
+    assert_true(r.moved > 0 && r.pinned == 0);
+}
+
+/* Without pageblocks of a kind, all is moved all the same. */
+static void without_mobility(void **state)
+{
+    page_alloc_tune(&page_alloc_plain);
+    wholly(state);
+}
+
 /* A block with a page in it that can't be moved is left alone. */
 static void no_pains_for_nothing(void **state)
 {
@@ -495,6 +525,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_MACHINE(each_order),           ON_MACHINE(wholly),
         ON_MACHINE(nothing_free),         ON_MACHINE(all_pinned),
+        ON_MACHINE(no_windows),           ON_MACHINE(without_mobility),
         ON_MACHINE(no_pains_for_nothing), ON_MACHINE(last_resort),
         cmocka_unit_test(odd_zones),      ON_MACHINE(alone),
         ON_MACHINE(among_others),

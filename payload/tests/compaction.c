@@ -14,6 +14,7 @@
  */
 #include "paging/compaction.h"
 #include "paging/kmap.h"
+#include "paging/kmap_local.h"
 #include "payload/tests/small_zone.h"
 #include "payload/tests/zone_state.h"
 
@@ -89,10 +90,11 @@ static pfn_t lowest_movable(void)
 static uint32_t free_above(pfn_t pfn)
 {
     uint32_t pages = 0;
+    bool all = !page_alloc_tuning()->mobility;
 
     for (; pfn < zone_get(movable.zone)->end_pfn; pfn++)
         if (pfn_to_page(pfn)->free && pfn_to_page(pfn)->order < PAGEBLOCK_ORDER &&
-            get_pageblock_migratetype(pfn_to_page(pfn)) == MIGRATE_MOVABLE)
+            (all || get_pageblock_migratetype(pfn_to_page(pfn)) == MIGRATE_MOVABLE))
             pages += BIT(pfn_to_page(pfn)->order);
     return pages;
 }
@@ -103,6 +105,7 @@ static void compact_wholly(struct test *t)
     uint32_t above;
 
     compact(t, NR_ORDERS, &r);
+    TEST_CHECK(t, r.moved > 0, "no page moved, of %u", movable.count);
     test_log(t, "wholly: %u pages looked at, %u moved; unusable for order %u: %u permille",
              r.scanned, r.moved, MAX_ORDER, zone_unusable_index(zone_get(movable.zone), MAX_ORDER));
     above = free_above(lowest_movable());
@@ -282,8 +285,27 @@ static void case_nothing_to_do(struct test *t)
                    r.moved);
     }
     small_zone_close(t);
-    TEST_CHECK(t, compact_zone(ZONE_DMA, 0, NULL) == (nr_free_pages(ZONE_DMA) > 0),
-               "zone DMA has %u free pages", nr_free_pages(ZONE_DMA));
+}
+
+/* Who has all windows but one in use can copy no page of highmem, and does not try. */
+static void case_no_windows(struct test *t)
+{
+    void *window[KMAP_LOCAL_DEPTH - 1];
+    struct compact_result r;
+
+    if (small_zone_open(t, ZONE_HIGHMEM, &page_alloc_default)) {
+        movable_spread(test_prng(t));
+        for (unsigned i = 0; i < ARRAY_SIZE(window); i++)
+            window[i] = kmap_local_page(pfn_to_page(zone_get(ZONE_HIGHMEM)->end_pfn - 1));
+        compact_zone(ZONE_HIGHMEM, NR_ORDERS, &r);
+        for (unsigned i = ARRAY_SIZE(window); i > 0; i--)
+            kunmap_local(window[i - 1]);
+        TEST_CHECK(t, r.moved == 0 && r.pinned > 0,
+                   "%u pages moved, %u pinned, with one window left", r.moved, r.pinned);
+        movable_check(t);
+        compact_wholly(t);
+    }
+    small_zone_close(t);
 }
 
 /* The highest pageblock that is all the owner's; 0 if there is none. */
@@ -403,6 +425,7 @@ static const struct test_case cases[] = {
     {"mobility", case_mobility},
     {"on_demand", case_on_demand},
     {"nothing_to_do", case_nothing_to_do},
+    {"no_windows", case_no_windows},
 };
 
 SUITE(compaction) = {
