@@ -163,9 +163,11 @@ struct page_alloc_tuning {
     bool watermarks, mobility, pcp, compaction, reclaim;
     /*
      * As in Linux (Documentation/admin-guide/sysctl/vm.rst). min_free_kbytes is shared among the
-     * zones by size (HIGHMEM's share is small), and is WMARK_MIN; LOW and HIGH are a quarter and a
-     * half above it. 0: 4 * sqrt(lowmem in KiB). Zone i keeps the pages of all zones from i + 1 to
-     * j, divided by lowmem_reserve_ratio[i], from requests that may use zone j; 0: none.
+     * zones by size, and is WMARK_MIN (but a thousandth of HIGHMEM, 32 to 128 pages); LOW and HIGH
+     * are a quarter and a half of the share above it, or a thousandth and two of the zone if that
+     * is more. 0: the square root of 16 * lowmem in KiB, 128 to 262144. Zone i keeps the pages of
+     * all zones from i + 1 to j, divided by lowmem_reserve_ratio[i], from requests that may use
+     * zone j; 0: none.
      */
     uint32_t min_free_kbytes;
     uint32_t lowmem_reserve_ratio[MAX_NR_ZONES];

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "paging/watermark.h"
 #include "lib/inject.h"
+#include "lib/string.h"
 #include "paging/buddy.h"
 
 #define PAGE_KIB (PAGE_SIZE / KIB(1))
 
-/* HIGHMEM's share does not grow with it: nothing that can't wait depends on it. */
+/* WMARK_MIN of HIGHMEM does not grow with it: nothing that can't wait depends on it. */
 #define HIGHMEM_DIVISOR 1024u
 #define HIGHMEM_LEAST 32u
 #define HIGHMEM_MOST 128u
+
+/* Of min_free_kbytes, where nobody says how much. */
+#define MIN_FREE_LEAST 128u
+#define MIN_FREE_MOST 262144u
+
+/* From one mark to the next at least, of a zone: watermark_scale_factor as Linux has it. */
+#define SCALE_FACTOR 10u
+#define SCALE_WHOLE 10000u
 
 static uint32_t square_root(uint32_t n)
 {
@@ -25,13 +34,23 @@ static uint32_t lowmem_pages(const struct zone *all)
     return all[ZONE_DMA].present_pages + all[ZONE_NORMAL].present_pages;
 }
 
+/* Of min_free_kbytes. HIGHMEM gets as much as if it were counted among the others. */
 static uint32_t share_of(const struct zone *all, unsigned zone, uint32_t min_pages)
 {
-    uint32_t present = all[zone].present_pages, lowmem = lowmem_pages(all);
+    uint32_t lowmem = lowmem_pages(all);
 
-    if (zone == ZONE_HIGHMEM)
-        return MIN(MAX(present / HIGHMEM_DIVISOR, HIGHMEM_LEAST), HIGHMEM_MOST);
-    return lowmem ? (uint32_t)((uint64_t)min_pages * present / lowmem) : 0;
+    return lowmem ? (uint32_t)((uint64_t)min_pages * all[zone].present_pages / lowmem) : 0;
+}
+
+static void set_marks(struct zone *zone, bool is_highmem, uint32_t share)
+{
+    uint32_t present = zone->present_pages, min = share;
+    uint32_t step = MAX(share / 4, (uint32_t)((uint64_t)present * SCALE_FACTOR / SCALE_WHOLE));
+
+    if (is_highmem)
+        min = MIN(MAX(present / HIGHMEM_DIVISOR, HIGHMEM_LEAST), HIGHMEM_MOST);
+    for (unsigned mark = 0; mark < NR_WMARK; mark++)
+        zone->watermark[mark] = min + mark * step;
 }
 
 /* What zone `zone` keeps from requests that may use zone `top`. */
@@ -49,13 +68,12 @@ void watermarks_set(struct zone *all, const struct page_alloc_tuning *tuning)
     uint32_t min_kbytes = tuning->min_free_kbytes;
 
     if (!min_kbytes)
-        min_kbytes = 4 * square_root(lowmem_pages(all) * PAGE_KIB);
+        min_kbytes =
+            MIN(MAX(square_root(16 * lowmem_pages(all) * PAGE_KIB), MIN_FREE_LEAST), MIN_FREE_MOST);
     for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
-        uint32_t min = tuning->watermarks ? share_of(all, z, min_kbytes / PAGE_KIB) : 0;
-
-        all[z].watermark[WMARK_MIN] = min;
-        all[z].watermark[WMARK_LOW] = min + min / 4;
-        all[z].watermark[WMARK_HIGH] = min + min / 2;
+        memset(all[z].watermark, 0, sizeof(all[z].watermark));
+        if (tuning->watermarks)
+            set_marks(&all[z], z == ZONE_HIGHMEM, share_of(all, z, min_kbytes / PAGE_KIB));
         for (unsigned top = 0; top < MAX_NR_ZONES; top++)
             all[z].lowmem_reserve[top] =
                 tuning->watermarks ? reserve_of(all, z, top, tuning->lowmem_reserve_ratio[z]) : 0;

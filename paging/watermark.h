@@ -5,8 +5,9 @@
 /*
  * What a zone keeps back: WMARK_MIN pages from all who can wait, and on top of it lowmem_reserve[i]
  * pages from those who could have had zone i. Only what is in the buddy lists counts. The
- * arithmetic is that of Linux, __setup_per_zone_wmarks() and setup_per_zone_lowmem_reserve() in
- * mm/page_alloc.c.
+ * arithmetic is that of Linux 6.1, calculate_min_free_kbytes(), __setup_per_zone_wmarks() and
+ * setup_per_zone_lowmem_reserve() in mm/page_alloc.c, with present_pages for managed pages: what
+ * the kernel itself takes is not given to the allocator here.
  */
 
 #include "paging/page_alloc.h"

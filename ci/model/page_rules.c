@@ -206,6 +206,29 @@ pfn_t supply_lowest(const struct supply *supply, unsigned order, pfn_t min, pfn_
     return 0;
 }
 
+static uint32_t min_free_pages(void)
+{
+    uint64_t lowmem = zone_get(ZONE_DMA)->present_pages + zone_get(ZONE_NORMAL)->present_pages;
+    uint32_t kbytes = m.tuning.min_free_kbytes;
+
+    if (!kbytes) {
+        while ((kbytes + 1ull) * (kbytes + 1ull) <= 16 * 4 * lowmem)
+            kbytes++;
+        kbytes = MAX(kbytes, 128u);
+    }
+    return kbytes / 4;
+}
+
+static uint32_t wanted_mark(const struct zone *zone, unsigned mark)
+{
+    uint32_t lowmem = zone_get(ZONE_DMA)->present_pages + zone_get(ZONE_NORMAL)->present_pages;
+    uint32_t share = lowmem ? min_free_pages() * zone->present_pages / lowmem : 0, min = share;
+
+    if (zone == zone_get(ZONE_HIGHMEM))
+        min = 32; /* it is small */
+    return m.tuning.watermarks ? min + mark * MAX(share / 4, zone->present_pages / 1000) : 0;
+}
+
 /* What the tuning must have come to. */
 void check_tuning(void)
 {
@@ -222,11 +245,9 @@ void check_tuning(void)
                   "zone %u reserves %u pages from requests for zone %u, %u wanted", i,
                   zone->lowmem_reserve[j], j, wanted);
         }
-        for (unsigned mark = 0; mark < NR_WMARK; mark++) {
-            uint32_t wanted = zone->watermark[WMARK_MIN] + zone->watermark[WMARK_MIN] * mark / 4;
-
-            CHECK(zone->watermark[mark] == (m.tuning.watermarks ? wanted : 0),
-                  "zone %u: watermark %u is %u, %u wanted", i, mark, zone->watermark[mark], wanted);
-        }
+        for (unsigned mark = 0; mark < NR_WMARK; mark++)
+            CHECK(zone->watermark[mark] == wanted_mark(zone, mark),
+                  "zone %u: watermark %u is %u, %u wanted", i, mark, zone->watermark[mark],
+                  wanted_mark(zone, mark));
     }
 }

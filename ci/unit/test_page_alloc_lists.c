@@ -303,7 +303,11 @@ static void watermarks(void **state)
     tuning.min_free_kbytes = 4000;
     page_alloc_tune(&tuning);
     assert_int_equal(normal->watermark[WMARK_MIN], 1000ull * normal->present_pages / lowmem);
-    assert_int_equal(normal->watermark[WMARK_HIGH], normal->watermark[WMARK_MIN] * 3 / 2);
+    assert_int_equal(normal->watermark[WMARK_HIGH],
+                     normal->watermark[WMARK_MIN] + normal->watermark[WMARK_MIN] / 4 * 2);
+    /* HIGHMEM is some 9700 pages: a minimum of its own, steps of its share. */
+    assert_int_equal(zone_get(ZONE_HIGHMEM)->watermark[WMARK_HIGH],
+                     32 + 1000ull * zone_get(ZONE_HIGHMEM)->present_pages / lowmem / 4 * 2);
     assert_int_equal(zone_get(ZONE_HIGHMEM)->watermark[WMARK_MIN], 32);
     assert_int_equal(dma->lowmem_reserve[ZONE_DMA], 0);
     assert_int_equal(dma->lowmem_reserve[ZONE_NORMAL], normal->present_pages / 256);
