@@ -221,7 +221,8 @@ void held_give(struct held *held, uint32_t index)
 
 void held_give_any(struct held *held)
 {
-    held_give(held, prng_below(held->lab->prng, held->count));
+    if (held->count)
+        held_give(held, prng_below(held->lab->prng, held->count));
 }
 
 void held_pass(struct held *from, uint32_t index, struct held *to)
@@ -229,9 +230,20 @@ void held_pass(struct held *from, uint32_t index, struct held *to)
     add(to, remove(from, index));
 }
 
+/* After a fault the count may be anything, and no block of a table that is not ours may be given.
+ */
+static bool is_count_sane(const struct held *held)
+{
+    if (held->count <= held->max)
+        return true;
+    test_fail(held->lab->t, "%s: %u blocks in a table for %u: they stay where they are",
+              held->owner.name, held->count, held->max);
+    return false;
+}
+
 void held_close(struct held *held)
 {
-    if (held->block)
+    if (held->block && is_count_sane(held))
         while (held->count)
             held_give(held, held->count - 1);
     if (!held->registered)

@@ -52,7 +52,7 @@ struct page *held_take(struct held *held);
 /* Gives block `index` back; the last one takes its number. Context: test running. */
 void held_give(struct held *held, uint32_t index);
 
-/* The same for a block chosen at random; there is one. */
+/* The same for a block chosen at random. Nothing if there is none: reclaim may take the last. */
 void held_give_any(struct held *held);
 
 /*
@@ -67,7 +67,7 @@ void held_stamp(const struct held *held, uint32_t index);
 
 /*
  * Gives all back, with a look at the stamps, and takes the owner and the shrinker away. Fine if it
- * was never opened.
+ * was never opened, or a fault left its count larger than its table.
  */
 void held_close(struct held *held);
 
