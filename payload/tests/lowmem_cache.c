@@ -8,12 +8,15 @@
 #define HEADS_PER_SLAB_PAGE (PAGE_SIZE / CACHE_HEAD_BYTES)
 #define SCAN_GOES 8u
 #define SLOTS_MAX (PAGE_INDEX_MAX + 1)
+/* Counts of pages begin so near their end that every run goes past it: so would a long one. */
+#define FIRST_PLACE (0u - 4096u)
+_Static_assert((SLOTS_MAX & (SLOTS_MAX - 1)) == 0, "a power of two");
 _Static_assert(PFN_BITS < 31, "a frame's number and a bit in a word");
 _Static_assert(sizeof(struct cache_head) == CACHE_HEAD_BYTES, "");
 
 static struct cache_slot *slot_at(const struct lowmem_cache *cache, uint32_t place)
 {
-    return &cache->slot[place % cache->nr_slots];
+    return &cache->slot[place & (cache->nr_slots - 1)];
 }
 
 static struct page *slot_page(const struct cache_slot *slot)
@@ -42,13 +45,15 @@ static uint32_t slab_pages(const struct lowmem_cache *cache)
 
 static void check_head(struct lowmem_cache *cache, const struct cache_head *head, uint32_t place)
 {
-    if (head->block / cache->heads_per_page != place || head->last != ~head->block)
+    /* Blocks' numbers go round, four times as often as those of pages. */
+    if (head->block - place * cache->heads_per_page >= cache->heads_per_page ||
+        head->last != ~head->block)
         test_fail(cache->lab->t,
                   "head at physical 0x%llx, of page %u: block %u and 0x%08x at its end, %u to %u "
                   "and 0x%08x wanted",
                   addr_number(virt_to_phys(head)), place, head->block, head->last,
-                  place * cache->heads_per_page, (place + 1) * cache->heads_per_page - 1,
-                  ~head->block);
+                  place * cache->heads_per_page,
+                  place * cache->heads_per_page + cache->heads_per_page - 1, ~head->block);
 }
 
 static void check_stamp(struct lowmem_cache *cache, uint32_t place)
@@ -183,7 +188,8 @@ enum lab_step lowmem_cache_read(struct lowmem_cache *cache)
 
     while (lowmem_cache_pages(cache) >= cache->most)
         drop_oldest(cache);
-    page = lab_alloc(cache->lab, GFP_HIGHUSER_MOVABLE, 0, cache->owner.id, place % cache->nr_slots);
+    page = lab_alloc(cache->lab, GFP_HIGHUSER_MOVABLE, 0, cache->owner.id,
+                     place & (cache->nr_slots - 1));
     if (!page)
         return LAB_WEDGED;
     *slot = (struct cache_slot){.pfn_and_dirty = page_to_pfn(page)};
@@ -271,6 +277,16 @@ static void moved(struct page_owner *owner, uint32_t index, struct page *from, s
         slot->pfn_and_dirty = page_to_pfn(to) | (slot->pfn_and_dirty & DIRTY);
 }
 
+/* The least that is not below `n`, which is not 0. */
+static uint32_t power_of_two(uint32_t n)
+{
+    uint32_t power = 1;
+
+    while (power < n)
+        power *= 2;
+    return power;
+}
+
 const char *lowmem_cache_open(struct lowmem_cache *cache, struct lab *lab, unsigned heads_per_page)
 {
     uint64_t low = nr_free_pages(ZONE_DMA) + nr_free_pages(ZONE_NORMAL);
@@ -283,10 +299,15 @@ const char *lowmem_cache_open(struct lowmem_cache *cache, struct lab *lab, unsig
                      .count_objects = count_objects,
                      .scan_objects = scan_objects},
         .heads_per_page = heads_per_page,
+        .oldest = FIRST_PLACE,
+        .next = FIRST_PLACE,
+        .hand = FIRST_PLACE,
     };
     slots = (uint32_t)MIN(slots, (LAB_HIGHMEM_OF_16_GIB + 1) * low);
     if (!slots)
         return "highmem";
+    /* Numbers of pages go round: only a power of two has each at one place then. */
+    slots = power_of_two(slots);
     cache->slot = lab_table(lab, (uint64_t)slots * sizeof(*cache->slot));
     cache->heads = kmem_cache_create("heads", CACHE_HEAD_BYTES, CACHE_HEAD_BYTES, 0);
     if (!cache->slot || !cache->heads || page_owner_register(&cache->owner))

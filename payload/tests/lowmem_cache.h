@@ -53,7 +53,7 @@ struct lowmem_cache {
     struct shrinker shrinker;
     bool shrinks;
     struct kmem_cache *heads;
-    struct cache_slot *slot; /* a ring of nr_slots */
+    struct cache_slot *slot; /* a ring of nr_slots, a power of two */
     uint32_t nr_slots, most; /* the cache is full with `most` pages */
     unsigned heads_per_page;
     uint32_t oldest, next, hand;       /* counts of pages; modulo nr_slots: their slots */

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "payload/tests/lowmem_objects.h"
 
+#define KIND_BITS 3u
+#define KIND_MASK (BIT(KIND_BITS) - 1)
+_Static_assert(OBJECT_KINDS <= KIND_MASK + 1, "the kind is the low bits of a serial number");
+/* So near its end that every run goes past it: so would a long one. */
+#define FIRST_SERIAL ((UINT32_MAX >> KIND_BITS) - 1024u)
+
 /* Sizes are about those of a 32-bit Linux of the time; how often each is wanted is an estimate. */
 static const struct kind {
     const char *name;
@@ -20,9 +26,14 @@ static unsigned draw_kind(struct prng *prng)
     return kind;
 }
 
+static unsigned kind_of(const struct lowmem_object *object)
+{
+    return object->serial & KIND_MASK;
+}
+
 static uint32_t *last_word(const struct lowmem_object *object)
 {
-    return object->words + kinds[object->serial % OBJECT_KINDS].bytes / sizeof(uint32_t) - 1;
+    return object->words + kinds[kind_of(object)].bytes / sizeof(uint32_t) - 1;
 }
 
 static void check_object(struct lowmem_objects *objects, const struct lowmem_object *object)
@@ -30,13 +41,13 @@ static void check_object(struct lowmem_objects *objects, const struct lowmem_obj
     TEST_CHECK(objects->lab->t,
                *object->words == object->serial && *last_word(object) == ~object->serial,
                "%s at physical 0x%llx holds 0x%08x and 0x%08x, 0x%08x and 0x%08x wanted",
-               kinds[object->serial % OBJECT_KINDS].name, addr_number(virt_to_phys(object->words)),
+               kinds[kind_of(object)].name, addr_number(virt_to_phys(object->words)),
                *object->words, *last_word(object), object->serial, ~object->serial);
 }
 
 const char *lowmem_objects_open(struct lowmem_objects *objects, struct lab *lab, uint32_t max)
 {
-    *objects = (struct lowmem_objects){.lab = lab};
+    *objects = (struct lowmem_objects){.lab = lab, .serial = FIRST_SERIAL};
     objects->object = lab_table(lab, (uint64_t)max * sizeof(*objects->object));
     if (!objects->object)
         return "no memory for a table of objects";
@@ -52,7 +63,7 @@ const char *lowmem_objects_open(struct lowmem_objects *objects, struct lab *lab,
 enum lab_step lowmem_objects_take(struct lowmem_objects *objects)
 {
     unsigned kind = draw_kind(objects->lab->prng);
-    struct lowmem_object object = {.serial = ++objects->serial * OBJECT_KINDS + kind};
+    struct lowmem_object object = {.serial = ++objects->serial << KIND_BITS | kind};
     struct slab_info info;
 
     if (objects->count == objects->max)
@@ -75,7 +86,7 @@ static void give(struct lowmem_objects *objects, uint32_t index)
 
     check_object(objects, &object);
     objects->object[index] = objects->object[--objects->count];
-    kmem_cache_free(objects->kind[object.serial % OBJECT_KINDS], object.words);
+    kmem_cache_free(objects->kind[kind_of(&object)], object.words);
 }
 
 void lowmem_objects_give_any(struct lowmem_objects *objects)

@@ -17,7 +17,7 @@
 
 struct lowmem_object {
     uint32_t *words;
-    uint32_t serial; /* the kind is its remainder by OBJECT_KINDS */
+    uint32_t serial; /* the kind is its lowest bits */
 };
 
 struct lowmem_objects {
