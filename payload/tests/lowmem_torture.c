@@ -40,6 +40,7 @@ static struct torture {
     struct torture_arena arena;
     bool filling;   /* rather than emptying, */
     uint32_t floor; /* down to so many blocks */
+    uint32_t in_turn; /* the mapped block that loses its windows next */
     uint32_t given, refused, fell_back, wrong_frees;
 } torture;
 
@@ -227,7 +228,6 @@ static void op_free_wrong(void)
 /* A page with a window in use can't be freed. */
 static void op_map(void)
 {
-    static uint32_t in_turn;
     unsigned mapped = 0;
     uint32_t index;
 
@@ -237,10 +237,10 @@ static void op_map(void)
         test_findings_begin(torture.t);
         __free_pages(pfn_to_page(torture_blocks.block[i].pfn), torture_blocks.block[i].order);
         test_findings_end(torture.t, 1, "a page freed with its window in use");
-        if (mapped++ == in_turn % TORTURE_WINDOWS)
+        if (mapped++ == torture.in_turn % TORTURE_WINDOWS)
             torture_block_map(i, false);
     }
-    in_turn++;
+    torture.in_turn++;
     if (mapped < TORTURE_WINDOWS && pick(&index) &&
         PageHighMem(pfn_to_page(torture_blocks.block[index].pfn)))
         torture_block_map(index, true);
