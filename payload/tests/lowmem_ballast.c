@@ -2,6 +2,7 @@
 #include "payload/tests/lowmem_ballast.h"
 #include "lib/inject.h"
 #include "paging/page_owner.h"
+#include "paging/pgtable.h"
 #include "paging/vmalloc.h"
 
 #define ORDER_SHIFT 28u
@@ -84,8 +85,15 @@ void ballast_close(void)
     page_owner_unregister(&owner);
 }
 
+static void make_page_tables(void)
+{
+    for (virt_t at = layout.vmalloc_start; at < layout.vmalloc_end; at += LARGE_PAGE_SIZE)
+        pgtable_pte(at, true);
+}
+
 void lists_remember(void)
 {
+    make_page_tables();
     drain_all_pages();
     for (unsigned z = 0; z < MAX_NR_ZONES; z++)
         zone_buddy_counts(zone_get((enum zone_type)z), &before[z]);

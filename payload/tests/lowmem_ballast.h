@@ -29,7 +29,10 @@ bool is_ballast(const struct page *page);
 /* Gives all back, and what ballast_open() took. Fine if there is nothing. */
 void ballast_close(void);
 
-/* How many free blocks there are of each order, in each zone; the per-CPU lists are emptied. */
+/*
+ * How many free blocks there are of each order, in each zone; the per-CPU lists are emptied. Page
+ * tables of the vmalloc area, which stay once they are there, are made before.
+ */
 void lists_remember(void);
 
 /* Fails the case unless they are just that again, and by the rules of zone_check(). */

@@ -7,16 +7,18 @@
  * then stacks, or order-3 slabs, are wanted until they can't be had, although a good deal of memory
  * is free. Every page carries its owner's stamp, which is looked at when it is freed. In the end
  * all is given back, and every block must have merged: the free lists are then just what they were
- * before.
+ * before. Of ZONE_NORMAL a case has 64 MiB at depth=sparse, 256 MiB at smoke, all of it at full, or
+ * what lowmem= says.
  *
  * Why it can break: nothing here depends on the machine but memory itself, so a break is either a
  * mistake of the allocator (a merge left out, a block given out twice) or a cell that changed. It
  * shows as the order whose count differs, or the physical address of the changed stamp.
  */
 #include "lib/permute.h"
-#include "lib/string.h"
 #include "paging/page_alloc.h"
+#include "payload/setup.h"
 #include "payload/suite.h"
+#include "payload/tests/lowmem_ballast.h"
 #include "payload/tests/lowmem_blocks.h"
 
 #define HEAD_BYTES 128u
@@ -27,58 +29,57 @@
 
 static struct lowmem_blocks held;
 
-struct zone_state {
-    uint32_t free_pages;
-    uint32_t nr_free[NR_ORDERS];
-};
-
-static struct zone_state before[MAX_NR_ZONES];
-
-static void remember(void)
+/* Pages of ZONE_NORMAL that a case fills: what lowmem= says, else by depth=. */
+static uint32_t normal_wanted(void)
 {
-    drain_all_pages();
-    for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
-        const struct zone *zone = zone_get((enum zone_type)z);
+    static const uint32_t by_depth[] = {[DEPTH_SPARSE] = MIB(64) / PAGE_SIZE,
+                                        [DEPTH_SMOKE] = MIB(256) / PAGE_SIZE,
+                                        [DEPTH_FULL] = UINT32_MAX};
 
-        before[z].free_pages = zone->free_pages;
-        for (unsigned order = 0; order < NR_ORDERS; order++)
-            before[z].nr_free[order] = zone->free_area[order].nr_free;
-    }
+    if (setup.options.lowmem == OPTION_LOWMEM_ALL)
+        return UINT32_MAX;
+    if (setup.options.lowmem)
+        return (uint32_t)(setup.options.lowmem >> PAGE_SHIFT);
+    return by_depth[setup.options.depth];
 }
 
-static void check_lists(struct test *t)
+/* So that a case takes as long on any machine. False: no memory to remember it in. */
+static bool take_ballast(void)
 {
-    for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
-        pfn_t where = 0;
-        const char *wrong = zone_check(zone_get((enum zone_type)z), &where);
+    struct page_alloc_tuning before = *page_alloc_tuning();
+    uint32_t wanted = normal_wanted();
+    bool opened;
 
-        TEST_CHECK(t, wrong == NULL, "zone %s: %s, at physical 0x%llx",
-                   zone_get((enum zone_type)z)->name, wrong, addr_number(pfn_to_phys(where)));
-    }
+    if (wanted == UINT32_MAX)
+        return true;
+    page_alloc_tune(&page_alloc_plain);
+    opened = ballast_open();
+    if (opened)
+        ballast_take(ZONE_NORMAL, wanted);
+    page_alloc_tune(&before);
+    return opened;
 }
 
-/* Free buddies never stay apart, so equal free memory means equal lists, block for block. */
-static void check_merged(struct test *t)
+static void give_ballast(void)
 {
-    drain_all_pages();
-    check_lists(t);
-    for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
-        const struct zone *zone = zone_get((enum zone_type)z);
+    struct page_alloc_tuning before = *page_alloc_tuning();
 
-        TEST_CHECK(t, zone->free_pages == before[z].free_pages, "zone %s: %u pages free, %u before",
-                   zone->name, zone->free_pages, before[z].free_pages);
-        for (unsigned order = 0; order < NR_ORDERS; order++)
-            TEST_CHECK(t, zone->free_area[order].nr_free == before[z].nr_free[order],
-                       "zone %s: %u blocks of order %u, %u before: not all merged back", zone->name,
-                       zone->free_area[order].nr_free, order, before[z].nr_free[order]);
-    }
+    page_alloc_tune(&page_alloc_plain);
+    ballast_close();
+    page_alloc_tune(&before);
 }
 
 static bool table_begin(struct test *t)
 {
+    lists_remember();
+    if (!take_ballast()) {
+        test_error(t, "no memory for the ballast's table");
+        return false;
+    }
     if (lowmem_blocks_open(&held, lowmem_free_pages()))
         return true;
     test_error(t, "no lowmem block of order %u for the table", held.table_order);
+    give_ballast();
     return false;
 }
 
@@ -100,13 +101,17 @@ static void give_back(struct test *t, uint32_t index)
 static void abandon(void)
 {
     lowmem_blocks_close(&held);
+    give_ballast();
 }
 
+/* All is given back, and every block must have merged. */
 static void table_end(struct test *t)
 {
     while (held.count)
         give_back(t, prng_below(test_prng(t), held.count));
     lowmem_blocks_close(&held);
+    give_ballast();
+    lists_check(t);
 }
 
 /* Fills lowmem with the mix until not even a page is left. */
@@ -163,7 +168,6 @@ static void fragment(struct test *t, unsigned order, const char *metric)
 {
     uint32_t freed, got = 0, left;
 
-    remember();
     if (!table_begin(t))
         return;
     fill(t);
@@ -189,7 +193,6 @@ static void fragment(struct test *t, unsigned order, const char *metric)
     }
     test_metric(t, metric, left, "pages");
     table_end(t);
-    check_merged(t);
 }
 
 static void case_order1_fails(struct test *t)
@@ -265,7 +268,6 @@ static void case_heads_pin_pages(struct test *t)
 {
     uint32_t pages, wanted_least;
 
-    remember();
     if (!table_begin(t))
         return;
     pages = take_heads(lowmem_free_pages() / 4);
@@ -282,7 +284,6 @@ static void case_heads_pin_pages(struct test *t)
     for (uint32_t i = 0; i < held.count; i++)
         lowmem_block_stamp(&held, i);
     table_end(t);
-    check_merged(t);
 }
 
 /* NORMAL falls back to DMA when it is empty, and never with __GFP_THISZONE; DMA never upwards. */
@@ -290,7 +291,6 @@ static void case_fallback(struct test *t)
 {
     struct page *page;
 
-    remember();
     if (zone_get(ZONE_NORMAL)->present_pages == 0) {
         test_skip(t, "lowmem is all ZONE_DMA");
         return;
@@ -318,14 +318,14 @@ static void case_fallback(struct test *t)
     if (page)
         __free_page(page);
     table_end(t);
-    check_merged(t);
 }
 
 static void case_misuse(struct test *t)
 {
-    struct page *page = alloc_pages(GFP_KERNEL, 1);
+    struct page *page;
 
-    remember();
+    lists_remember();
+    page = alloc_pages(GFP_KERNEL, 1);
     if (!page) {
         test_error(t, "no block to try");
         return;
@@ -341,7 +341,7 @@ static void case_misuse(struct test *t)
     __free_pages(page, 1);
     test_findings_end(t, 1, "a block freed twice");
     TEST_CHECK(t, alloc_pages(GFP_KERNEL, NR_ORDERS) == NULL, "a block of order %u", NR_ORDERS);
-    check_lists(t);
+    lists_check(t);
 }
 
 static const struct test_case cases[] = {

@@ -4,7 +4,6 @@
 #include "lib/inject.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
-#include "paging/pgtable.h"
 #include "paging/vmalloc.h"
 #include "payload/setup.h"
 #include "payload/tests/lowmem_ballast.h"
@@ -166,14 +165,6 @@ static const char *start_workload(struct lab *lab)
     return lab->workload->start ? lab->workload->start(lab) : NULL;
 }
 
-/* The page tables of vmalloc()'s area stay once they are there; a run must not be what makes them.
- */
-static void make_page_tables(void)
-{
-    for (virt_t at = layout.vmalloc_start; at < layout.vmalloc_end; at += LARGE_PAGE_SIZE)
-        pgtable_pte(at, true);
-}
-
 static uint64_t empty_reading(void)
 {
     uint64_t least = UINT64_MAX;
@@ -193,7 +184,6 @@ static const char *open_run(struct lab *lab)
 
     run.tuning_before = *page_alloc_tuning();
     page_alloc_tune(&page_alloc_plain);
-    make_page_tables();
     lists_remember();
     run.is_open = true;
     lack = begin_workload(lab);
