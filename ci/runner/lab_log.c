@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUITE_PREFIX "lowmem_"
-
 static const char *const zone_names[LAB_ZONES] = {"DMA", "NORMAL", "HIGHMEM"};
 
 const char *lab_zone_name(unsigned zone)
@@ -13,23 +11,9 @@ const char *lab_zone_name(unsigned zone)
     return zone_names[zone];
 }
 
-const char *lab_workload(const struct lab_case *run)
-{
-    size_t length = strlen(SUITE_PREFIX);
-
-    return strncmp(run->suite, SUITE_PREFIX, length) ? run->suite : run->suite + length;
-}
-
 const struct lab_result *lab_result_of(const struct lab_log *log, const struct lab_case *run)
 {
-    for (size_t i = 0; i < log->nr_results; i++) {
-        const struct lab_result *result = &log->results[i];
-
-        if (!strcmp(result->remedy, run->name) &&
-            (!strcmp(result->workload, run->suite) || !strcmp(result->workload, lab_workload(run))))
-            return result;
-    }
-    return NULL;
+    return run->result ? &log->results[run->result - 1] : NULL;
 }
 
 const struct lab_spent *lab_main_spent(const struct lab_case *run)
@@ -62,6 +46,7 @@ static void free_case(struct lab_case *run)
     free(run->events);
     free(run->suite);
     free(run->name);
+    free(run->workload);
     free(run->unit);
 }
 

@@ -71,6 +71,7 @@ struct lab_event {
 
 struct lab_case {
     char *suite, *name; /* "lowmem_stacks", "none" */
+    char *workload;     /* "stacks"; a suite may have several */
     char *unit;         /* of steps */
     uint64_t limit;     /* steps after which it would be over */
     struct lab_zone zones[LAB_ZONES];
@@ -89,11 +90,13 @@ struct lab_case {
     int zone;                 /* that it was wanted from; -1: unknown */
     uint64_t free[LAB_ZONES]; /* pages, at that moment */
     int largest;              /* order of the largest free block there; -1: there is none */
+    size_t result;            /* its place in the results, from 1 on; 0: it has none */
 };
 
 /* A line of the result table. */
 struct lab_result {
     char *workload, *remedy;
+    bool has_case; /* the case that it belongs to is in the log */
     enum lab_verdict verdict;
     uint64_t done, times; /* steps; the same in percent of those without remedy */
     uint64_t p50;
@@ -114,10 +117,7 @@ void lab_log_read(struct lab_log *log, const struct ktap *ktap);
 /* "DMA", "NORMAL", "HIGHMEM" */
 const char *lab_zone_name(unsigned zone);
 
-/* The case's workload: its suite without "lowmem_". */
-const char *lab_workload(const struct lab_case *run);
-
-/* The result that belongs to the case, or NULL. */
+/* The result that stood in the case, which is named after it; or NULL. */
 const struct lab_result *lab_result_of(const struct lab_log *log, const struct lab_case *run);
 
 /* The order that was allocated most, or NULL if nothing was measured. */

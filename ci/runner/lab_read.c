@@ -93,11 +93,11 @@ static enum lab_verdict verdict_word(struct reader *reader, size_t i)
     return (enum lab_verdict)one_of(reader, i, names, LAB_VERDICTS);
 }
 
-/* begin SUITE.CASE UNIT LIMIT */
+/* begin SUITE.CASE WORKLOAD UNIT LIMIT */
 static void read_begin(struct reader *reader)
 {
     char *name = reader->words[0], *dot = strchr(name, '.');
-    uint64_t limit = number(reader, 2, UINT64_MAX / 16);
+    uint64_t limit = number(reader, 3, UINT64_MAX / 16);
     struct lab_log *log = reader->log;
 
     if (!dot || dot == name || !dot[1])
@@ -110,7 +110,8 @@ static void read_begin(struct reader *reader)
     struct lab_case *run = &log->cases[log->nr_cases++];
     run->suite = text("%.*s", (int)(dot - name), name);
     run->name = text_copy(dot + 1);
-    run->unit = text_copy(reader->words[1]);
+    run->workload = text_copy(reader->words[1]);
+    run->unit = text_copy(reader->words[2]);
     run->limit = limit;
     run->zone = run->largest = -1;
     reader->run = run;
@@ -291,10 +292,15 @@ static void read_end(struct reader *reader)
     memcpy(run->free, free, sizeof(free));
 }
 
-/* result WORKLOAD REMEDY DONE VERDICT TIMES P50 */
+/*
+ * result WORKLOAD REMEDY DONE VERDICT TIMES P50
+ *
+ * It stands in the case that it is of. After a beginning that is lost it belongs to none.
+ */
 static void read_result(struct reader *reader)
 {
     struct lab_log *log = reader->log;
+    struct lab_case *run = reader->run;
     struct lab_result result = {.done = number(reader, 2, MAX_COUNT),
                                 .verdict = verdict_word(reader, 3),
                                 .times = number(reader, 4, MAX_COUNT),
@@ -304,8 +310,12 @@ static void read_result(struct reader *reader)
         return;
     result.workload = text_copy(reader->words[0]);
     result.remedy = text_copy(reader->words[1]);
+    result.has_case = run && !run->result && !strcmp(run->name, result.remedy) &&
+                      !strcmp(run->workload, result.workload);
     log->results = grow(log->results, log->nr_results, &log->results_room, sizeof(*log->results));
     log->results[log->nr_results++] = result;
+    if (result.has_case)
+        run->result = log->nr_results;
 }
 
 static const struct {
@@ -314,7 +324,7 @@ static const struct {
     bool in_case; /* belongs to the case that begin opened */
     void (*read)(struct reader *reader);
 } kinds[] = {
-    {"begin", 3, false, read_begin},   {"zone", 4, true, read_zone},
+    {"begin", 4, false, read_begin},   {"zone", 4, true, read_zone},
     {"owner", 2, true, read_owner},    {"sample", 4 + NR_ORDERS, true, read_sample},
     {"map", 4, true, read_map},        {"failed", 2, true, read_failed},
     {"below", 4, true, read_below},    {"spent", 7, true, read_spent},

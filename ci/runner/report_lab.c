@@ -82,8 +82,7 @@ static void put_done(FILE *out, enum lab_verdict verdict, uint64_t done)
  */
 static const char *name_at(const struct lab_log *log, size_t i)
 {
-    return i < log->nr_cases ? lab_workload(&log->cases[i])
-                             : log->results[i - log->nr_cases].workload;
+    return i < log->nr_cases ? log->cases[i].workload : log->results[i - log->nr_cases].workload;
 }
 
 static bool is_first(const struct lab_log *log, size_t i)
@@ -97,16 +96,7 @@ static bool is_first(const struct lab_log *log, size_t i)
 
 static bool belongs(const struct lab_case *run, const char *workload)
 {
-    return !strcmp(lab_workload(run), workload);
-}
-
-static bool has_case(const struct lab_log *log, const struct lab_result *result)
-{
-    for (size_t i = 0; i < log->nr_cases; i++) {
-        if (lab_result_of(log, &log->cases[i]) == result)
-            return true;
-    }
-    return false;
+    return !strcmp(run->workload, workload);
 }
 
 static void put_times(FILE *out, const struct lab_result *result)
@@ -200,7 +190,7 @@ static void put_table(FILE *out, const struct lab_log *log, const char *workload
             put_row(out, log, &log->cases[i]);
     }
     for (size_t i = 0; i < log->nr_results; i++) {
-        if (!strcmp(log->results[i].workload, workload) && !has_case(log, &log->results[i]))
+        if (!strcmp(log->results[i].workload, workload) && !log->results[i].has_case)
             put_bare_row(out, &log->results[i]);
     }
     fputs("</tbody></table></div>\n", out);

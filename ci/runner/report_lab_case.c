@@ -25,7 +25,7 @@ static bool is_shown(const struct lab_zone *zone, unsigned index)
 static void put_spreads(FILE *out, const struct lab_case *run)
 {
     struct svg_spread *spreads = calloc(run->nr_spent, sizeof(*spreads));
-    char *label = text("%s, %s: what allocations cost, by order", lab_workload(run), run->name);
+    char *label = text("%s, %s: what allocations cost, by order", run->workload, run->name);
 
     if (!spreads)
         abort();

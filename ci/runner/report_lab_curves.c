@@ -194,8 +194,8 @@ void put_lab_stack(FILE *out, const struct lab_case *run, unsigned zone_index,
 
     struct svg_chart chart;
     const char *name = lab_zone_name(zone_index);
-    char *label = text("%s, %s: free memory of zone %s by order over time", lab_workload(run),
-                       run->name, name);
+    char *label =
+        text("%s, %s: free memory of zone %s by order over time", run->workload, run->name, name);
     fputs("<figure><h4>", out);
     put_textf(out, "Free memory, zone %s", name);
     fputs("</h4>", out);
@@ -260,7 +260,7 @@ static void put_index_chart(FILE *out, const struct curves *curves, const struct
     struct svg_scale y = svg_scale_fit(0, 1, Y_TICKS, true);
     const double *last = curves->y + (curves->count - 1) * NR_ORDERS;
     struct svg_chart chart;
-    char *label = text("%s, %s: %s of zone %s by order over time", lab_workload(curves->run),
+    char *label = text("%s, %s: %s of zone %s by order over time", curves->run->workload,
                        curves->run->name, kind->name, zone_name);
 
     svg_chart_begin(&chart, out, label, &x, curves->x_unit, &y, "index");

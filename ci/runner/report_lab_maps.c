@@ -215,7 +215,7 @@ void put_lab_maps(FILE *out, const struct lab_case *run, const struct lab_colour
         if (!make_grid(&grid, &run->maps[when], max_cells))
             continue;
         char *cell = pages_text(grid.step);
-        char *label = text("%s, %s: map of lowmem %s, a cell is %s", lab_workload(run), run->name,
+        char *label = text("%s, %s: map of lowmem %s, a cell is %s", run->workload, run->name,
                            caption(run, when), cell);
 
         fputs(any ? "<figure>" : "<div class=\"charts maps\">\n<figure>", out);

@@ -27,7 +27,7 @@ static void whole(void **state)
     assert_string_equal(none->name, "none");
     assert_string_equal(none->unit, "threads");
     assert_int_equal(none->limit, 65536);
-    assert_string_equal(lab_workload(none), "stacks");
+    assert_string_equal(none->workload, "stacks");
     assert_int_equal(none->zones[1].first, 4096);
     assert_int_equal(none->zones[1].end, 229376);
     assert_int_equal(none->zones[1].present, 224241);
@@ -99,8 +99,8 @@ static const struct {
     {"end 5 maybe 0 - 1 2 3 4", "none of those"},
     {"end 5 wedged 0 DMA 1 2 3 11", "too large"},
     {"result stacks none 5 wedged 100", "words are missing"},
-    {"begin lowmem_stacks threads 10", "no two parts"},
-    {"begin .none threads 10", "no two parts"},
+    {"begin lowmem_stacks stacks threads 10", "no two parts"},
+    {"begin .none stacks threads 10", "no two parts"},
     {"nonsense", "no such kind"},
     {"", "no such kind"},
 };
@@ -108,7 +108,7 @@ static const struct {
 static void each_bad_line_is_named(void **state)
 {
     static const char start[] = "KTAP version 1\n1..1\n"
-                                "# lab begin s.none threads 10\n"
+                                "# lab begin s.none stacks threads 10\n"
                                 "# lab zone DMA 0 4096 3683\n"
                                 "# lab map start 4096 16 ....\n"
                                 "# lab sample 1000 4 DMA 2048 0 0 0 0 0 0 0 0 0 0 2\n";
@@ -164,8 +164,8 @@ static void lost_beginning(void **state)
 /* The same when it is there and can't be read. */
 static void damaged_beginning(void **state)
 {
-    static const char bytes[] = "KTAP version 1\n# lab begin s.none threads 10\n"
-                                "# lab begin s.pool threads 1x\n"
+    static const char bytes[] = "KTAP version 1\n# lab begin s.none stacks threads 10\n"
+                                "# lab begin s.pool stacks threads 1x\n"
                                 "# lab events reclaims 5\n# lab end 5 never 0 - 0 0 0 -1\n";
     struct lab_log log;
 
@@ -174,6 +174,35 @@ static void damaged_beginning(void **state)
     assert_int_equal(log.cases[0].nr_events, 0);
     assert_false(log.cases[0].ended);
     assert_int_equal(log.notes.count, 3);
+    lab_log_free(&log);
+}
+
+/* A result is that of the case it stands in: names come again with passes=, and in other suites. */
+static void results_of_cases(void **state)
+{
+    static const char bytes[] = "KTAP version 1\n# lab begin lowmem_jumbo.none jumbo frames 10\n"
+                                "# lab result jumbo none 5 wedged 100 7\n"
+                                "# lab begin lowmem_jumbo.none_32k jumbo32k frames 10\n"
+                                "# lab result jumbo32k none_32k 6 wedged 100 7\n"
+                                "# lab begin lowmem_jumbo.none jumbo frames 10\n"
+                                "# lab result jumbo none 8 wedged 100 7\n"
+                                "# lab result jumbo none 9 wedged 100 7\n"
+                                "# lab begin lowmem_jumbo.smaller jumbo frames 10\n"
+                                "# lab result jumbo reclaim 7 wedged 100 7\n";
+    static const uint64_t done[] = {5, 6, 8};
+    struct lab_log log;
+
+    read_bytes(&log, bytes, strlen(bytes));
+    assert_int_equal(log.notes.count, 0);
+    assert_int_equal(log.nr_cases, 4);
+    assert_int_equal(log.nr_results, 5);
+    for (size_t i = 0; i < ARRAY_SIZE(done); i++)
+        assert_int_equal(lab_result_of(&log, &log.cases[i])->done, done[i]);
+    assert_string_equal(log.cases[1].workload, "jumbo32k");
+    assert_null(lab_result_of(&log, &log.cases[3]));
+    assert_true(log.results[2].has_case);
+    assert_false(log.results[3].has_case);
+    assert_false(log.results[4].has_case);
     lab_log_free(&log);
 }
 
@@ -263,6 +292,7 @@ int main(void)
         cmocka_unit_test(lines_are_counted_from_the_first),
         cmocka_unit_test(lost_beginning),
         cmocka_unit_test(damaged_beginning),
+        cmocka_unit_test(results_of_cases),
         cmocka_unit_test(notes_are_few),
         cmocka_unit_test(any_end),
         cmocka_unit_test(any_damage),

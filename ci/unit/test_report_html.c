@@ -219,7 +219,7 @@ static void large_logs_make_small_pages(void **state)
     prng_seed(&prng, 9);
     fputs("KTAP version 1\n", out);
     for (unsigned run = 0; run < 49; run++) {
-        fprintf(out, "# lab begin lowmem_w%u.r%u threads 10\n", run / 7, run % 7);
+        fprintf(out, "# lab begin lowmem_w%u.r%u w%u threads 10\n", run / 7, run % 7, run / 7);
         for (unsigned second = 0; second < 100; second++) {
             print_sample(out, &prng, second, "DMA", 4096);
             print_sample(out, &prng, second, "NORMAL", 225280);

@@ -284,8 +284,9 @@ static void say_begin(const struct lab *lab)
 {
     const char *about = lab->use < 0 ? NULL : lab->workload->uses[lab->use].about;
 
-    test_record(lab->t, "lab begin %s.%s %s %llu", test_suite_name(lab->t), test_case_name(lab->t),
-                lab->workload->unit, (unsigned long long)lab->limit);
+    test_record(lab->t, "lab begin %s.%s %s %s %llu", test_suite_name(lab->t),
+                test_case_name(lab->t), lab->workload->name, lab->workload->unit,
+                (unsigned long long)lab->limit);
     for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
         const struct zone *zone = zone_get((enum zone_type)z);
 

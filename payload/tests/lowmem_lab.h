@@ -25,7 +25,8 @@
  * What a run tells, besides metrics, in lines that the host side draws pictures from. Numbers are
  * decimal, times in ms since the first step, DONE is the count of steps:
  *
- * # lab begin SUITE.CASE UNIT LIMIT         UNIT: what a step adds, one word ("threads")
+ * # lab begin SUITE.CASE WORKLOAD UNIT LIMIT
+ *                                           UNIT: what a step adds, one word ("threads")
  * # lab zone NAME FIRST END PRESENT         frames and pages, a line for each zone
  * # lab owner LETTER NAME                   who is in the maps
  * # lab sample MS DONE ZONE FREE N0 ... N10 a line for each zone: free pages, free blocks by order

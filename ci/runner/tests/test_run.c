@@ -241,7 +241,7 @@ static void laboratory(void **state)
 {
     static const char body[] = "KTAP version 1\n# paeload 0.1 seed=beef\n1..1\n"
                                "    KTAP version 1\n    # Subtest: lowmem_x\n    1..1\n"
-                               "# lab begin lowmem_x.none threads 10\n"
+                               "# lab begin lowmem_x.none x threads 10\n"
                                "# lab sample 0 0 DMA 1024 0 0 0 0 0 0 0 0 0 0 1\n"
                                "# lab end 10 never 0 - 0 0 0 -1\n    ok 1 none\nok 1 lowmem_x\n";
     struct run_result result;
