@@ -16,15 +16,26 @@ const struct lab_result *lab_result_of(const struct lab_log *log, const struct l
     return run->result ? &log->results[run->result - 1] : NULL;
 }
 
-const struct lab_spent *lab_main_spent(const struct lab_case *run)
+const struct lab_spent *lab_spent_of(const struct lab_case *run, enum lab_spent_what what,
+                                     unsigned order)
 {
-    const struct lab_spent *most = NULL;
-
     for (size_t i = 0; i < run->nr_spent; i++) {
-        if (!most || run->spent[i].count > most->count)
-            most = &run->spent[i];
+        if (run->spent[i].what == what && run->spent[i].order == order)
+            return &run->spent[i];
     }
-    return most;
+    return NULL;
+}
+
+const struct lab_spent *lab_main_spent(const struct lab_log *log, const struct lab_case *run)
+{
+    const struct lab_result *result = lab_result_of(log, run);
+    const struct lab_spent *spent = NULL;
+
+    if (result)
+        return lab_spent_of(run, LAB_ALLOC, result->order);
+    for (unsigned order = 0; order < NR_ORDERS && !spent; order++)
+        spent = lab_spent_of(run, LAB_ALLOC, order);
+    return spent;
 }
 
 static void free_case(struct lab_case *run)

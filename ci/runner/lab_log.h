@@ -57,8 +57,11 @@ struct lab_map {
     size_t nr_rows, room;
 };
 
-/* What allocations of an order took. */
+enum lab_spent_what { LAB_ALLOC, LAB_FREE, LAB_SLAB, LAB_SPENT_WHATS };
+
+/* What allocations or frees of an order took, or objects of slabs. */
 struct lab_spent {
+    enum lab_spent_what what;
     unsigned order;
     uint64_t count, p50, p90, p99, max;
     char *unit;
@@ -99,6 +102,8 @@ struct lab_result {
     bool has_case; /* the case that it belongs to is in the log */
     enum lab_verdict verdict;
     uint64_t done, times; /* steps; the same in percent of those without remedy */
+    unsigned order;       /* by which all cases of the workload tell what allocations cost */
+    bool has_p50;         /* the case allocated blocks of it */
     uint64_t p50;
 };
 
@@ -120,8 +125,15 @@ const char *lab_zone_name(unsigned zone);
 /* The result that stood in the case, which is named after it; or NULL. */
 const struct lab_result *lab_result_of(const struct lab_log *log, const struct lab_case *run);
 
-/* The order that was allocated most, or NULL if nothing was measured. */
-const struct lab_spent *lab_main_spent(const struct lab_case *run);
+/*
+ * What blocks of one order cost, the same for all cases of a workload: as the result says, else the
+ * least there is. NULL if the case has none of it.
+ */
+const struct lab_spent *lab_main_spent(const struct lab_log *log, const struct lab_case *run);
+
+/* The distribution of one order; NULL if there is none. */
+const struct lab_spent *lab_spent_of(const struct lab_case *run, enum lab_spent_what what,
+                                     unsigned order);
 
 void lab_log_free(struct lab_log *log);
 

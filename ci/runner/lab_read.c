@@ -235,22 +235,26 @@ static void read_below(struct reader *reader)
     zone->has_below = true;
 }
 
-/* spent ORDER COUNT P50 P90 P99 MAX UNIT */
+/* spent WHAT ORDER COUNT P50 P90 P99 MAX UNIT */
 static void read_spent(struct reader *reader)
 {
+    static const char *const names[LAB_SPENT_WHATS] = {"alloc", "free", "slab"};
     struct lab_case *run = reader->run;
-    struct lab_spent spent = {.order = (unsigned)number(reader, 0, MAX_ORDER),
-                              .count = number(reader, 1, MAX_COUNT),
-                              .p50 = number(reader, 2, MAX_COUNT),
-                              .p90 = number(reader, 3, MAX_COUNT),
-                              .p99 = number(reader, 4, MAX_COUNT),
-                              .max = number(reader, 5, MAX_COUNT)};
+    struct lab_spent spent = {
+        .what = (enum lab_spent_what)one_of(reader, 0, names, LAB_SPENT_WHATS),
+        .order = (unsigned)number(reader, 1, MAX_ORDER),
+        .count = number(reader, 2, MAX_COUNT),
+        .p50 = number(reader, 3, MAX_COUNT),
+        .p90 = number(reader, 4, MAX_COUNT),
+        .p99 = number(reader, 5, MAX_COUNT),
+        .max = number(reader, 6, MAX_COUNT),
+    };
 
     if (!reader->why && (spent.p50 > spent.p90 || spent.p90 > spent.p99 || spent.p99 > spent.max))
         reader->why = "percentiles that do not rise";
     if (reader->why)
         return;
-    spent.unit = text_copy(reader->words[6]);
+    spent.unit = text_copy(reader->words[7]);
     run->spent = grow(run->spent, run->nr_spent, &run->spent_room, sizeof(*run->spent));
     run->spent[run->nr_spent++] = spent;
 }
@@ -293,7 +297,7 @@ static void read_end(struct reader *reader)
 }
 
 /*
- * result WORKLOAD REMEDY DONE VERDICT TIMES P50
+ * result WORKLOAD REMEDY DONE VERDICT TIMES P50 ORDER
  *
  * It stands in the case that it is of. After a beginning that is lost it belongs to none.
  */
@@ -304,7 +308,11 @@ static void read_result(struct reader *reader)
     struct lab_result result = {.done = number(reader, 2, MAX_COUNT),
                                 .verdict = verdict_word(reader, 3),
                                 .times = number(reader, 4, MAX_COUNT),
-                                .p50 = number(reader, 5, MAX_COUNT)};
+                                .has_p50 = strcmp(reader->words[5], "-") != 0,
+                                .order = (unsigned)number(reader, 6, MAX_ORDER)};
+
+    if (result.has_p50)
+        result.p50 = number(reader, 5, MAX_COUNT);
 
     if (reader->why)
         return;
@@ -327,9 +335,9 @@ static const struct {
     {"begin", 4, false, read_begin},   {"zone", 4, true, read_zone},
     {"owner", 2, true, read_owner},    {"sample", 4 + NR_ORDERS, true, read_sample},
     {"map", 4, true, read_map},        {"failed", 2, true, read_failed},
-    {"below", 4, true, read_below},    {"spent", 7, true, read_spent},
+    {"below", 4, true, read_below},    {"spent", 8, true, read_spent},
     {"events", 2, true, read_events},  {"end", 8, true, read_end},
-    {"result", 6, false, read_result},
+    {"result", 7, false, read_result},
 };
 
 /* Takes the line apart, in place. */

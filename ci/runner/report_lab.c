@@ -123,7 +123,7 @@ static void put_pages_cell(FILE *out, uint64_t pages)
 
 static void put_row(FILE *out, const struct lab_log *log, const struct lab_case *run)
 {
-    const struct lab_spent *spent = lab_main_spent(run);
+    const struct lab_spent *spent = lab_main_spent(log, run);
 
     fputs("<tr>", out);
     put_element(out, "td", NULL, run->name);
@@ -164,7 +164,10 @@ static void put_bare_row(FILE *out, const struct lab_result *result)
     put_done(out, result->verdict, result->done);
     put_times(out, result);
     fputs("<td colspan=\"4\" class=\"soft\">the case itself is not in the log</td>", out);
-    put_number_cell(out, result->p50);
+    if (result->has_p50)
+        put_number_cell(out, result->p50);
+    else
+        fputs("<td></td>", out);
     fputs("<td colspan=\"4\"></td></tr>\n", out);
 }
 

@@ -22,23 +22,30 @@ static bool is_shown(const struct lab_zone *zone, unsigned index)
     return zone->nr_samples && (index < ALWAYS_SHOWN || most - least > most / 100);
 }
 
+static char *spent_text(const struct lab_spent *spent)
+{
+    if (spent->what == LAB_SLAB)
+        return text_copy("object");
+    return text(spent->what == LAB_FREE ? "free %u" : "order %u", spent->order);
+}
+
 static void put_spreads(FILE *out, const struct lab_case *run)
 {
     struct svg_spread *spreads = calloc(run->nr_spent, sizeof(*spreads));
-    char *label = text("%s, %s: what allocations cost, by order", run->workload, run->name);
+    char *label = text("%s, %s: what allocations and frees cost", run->workload, run->name);
 
     if (!spreads)
         abort();
     for (size_t i = 0; i < run->nr_spent; i++) {
         const struct lab_spent *spent = &run->spent[i];
 
-        spreads[i] = (struct svg_spread){.name = text("order %u", spent->order),
+        spreads[i] = (struct svg_spread){.name = spent_text(spent),
                                          .p50 = (double)spent->p50,
                                          .p90 = (double)spent->p90,
                                          .p99 = (double)spent->p99,
                                          .max = (double)spent->max};
     }
-    fputs("<figure><h4>Cost of an allocation</h4>", out);
+    fputs("<figure><h4>Cost of allocations and frees</h4>", out);
     svg_spreads(out, label, run->spent[0].unit, spreads, run->nr_spent);
     fputs("<figcaption>strong mark: half cost no more; box: up to 90%; small mark: 99%; end: the "
           "most</figcaption></figure>\n",
@@ -49,24 +56,42 @@ static void put_spreads(FILE *out, const struct lab_case *run)
     free(label);
 }
 
-static const struct lab_spent *spent_of(const struct lab_case *run, unsigned order)
+static void put_costs(FILE *out, const struct lab_spent *spent)
+{
+    put_number_cell(out, spent->p50);
+    put_number_cell(out, spent->p90);
+    put_number_cell(out, spent->p99);
+    put_number_cell(out, spent->max);
+}
+
+/* What was not allocated by order: frees, and objects of slabs. */
+static void put_other_costs(FILE *out, const struct lab_case *run)
 {
     for (size_t i = 0; i < run->nr_spent; i++) {
-        if (run->spent[i].order == order)
-            return &run->spent[i];
+        char *what = spent_text(&run->spent[i]);
+
+        if (run->spent[i].what != LAB_ALLOC) {
+            fputs("<tr>", out);
+            put_element(out, "td", NULL, what);
+            put_number_cell(out, run->spent[i].count);
+            fputs("<td></td>", out);
+            put_costs(out, &run->spent[i]);
+            fputs("</tr>", out);
+        }
+        free(what);
     }
-    return NULL;
 }
 
 static void put_orders(FILE *out, const struct lab_case *run)
 {
-    fputs("<div class=\"wide\"><table><caption class=\"soft\">Allocations by order</caption><thead>"
-          "<tr><th>order</th><th class=\"n\">done</th><th class=\"n\">failed</th>"
-          "<th class=\"n\">p50</th><th class=\"n\">p90</th><th class=\"n\">p99</th>"
-          "<th class=\"n\">max</th></tr></thead><tbody>",
-          out);
+    fputs(
+        "<div class=\"wide\"><table><caption class=\"soft\">Allocations and frees</caption><thead>"
+        "<tr><th>order</th><th class=\"n\">done</th><th class=\"n\">failed</th>"
+        "<th class=\"n\">p50</th><th class=\"n\">p90</th><th class=\"n\">p99</th>"
+        "<th class=\"n\">max</th></tr></thead><tbody>",
+        out);
     for (unsigned order = 0; order < NR_ORDERS; order++) {
-        const struct lab_spent *spent = spent_of(run, order);
+        const struct lab_spent *spent = lab_spent_of(run, LAB_ALLOC, order);
 
         if (!spent && !run->failed[order])
             continue;
@@ -76,16 +101,13 @@ static void put_orders(FILE *out, const struct lab_case *run)
         else
             fputs("<td></td>", out);
         put_number_cell(out, run->failed[order]);
-        if (spent) {
-            put_number_cell(out, spent->p50);
-            put_number_cell(out, spent->p90);
-            put_number_cell(out, spent->p99);
-            put_number_cell(out, spent->max);
-        } else {
+        if (spent)
+            put_costs(out, spent);
+        else
             fputs("<td colspan=\"4\"></td>", out);
-        }
         fputs("</tr>", out);
     }
+    put_other_costs(out, run);
     fputs("</tbody></table></div>\n", out);
 }
 

@@ -44,9 +44,12 @@ static void whole(void **state)
     assert_int_equal(none->maps[LAB_AT_WEDGE].nr_rows, 2);
     assert_int_equal(none->maps[LAB_AT_WEDGE].rows[1].frame, 4096);
     assert_int_equal(none->failed[1], 1);
-    assert_int_equal(none->nr_spent, 2);
-    assert_int_equal(lab_main_spent(none)->order, 0);
-    assert_int_equal(lab_main_spent(none)->max, 80059);
+    assert_int_equal(none->nr_spent, 4);
+    assert_int_equal(lab_spent_of(none, LAB_FREE, 0)->p50, 150);
+    assert_int_equal(lab_spent_of(none, LAB_SLAB, 0)->max, 5000);
+    assert_null(lab_spent_of(smaller, LAB_FREE, 0));
+    assert_int_equal(lab_main_spent(&log, none)->order, 0);
+    assert_int_equal(lab_main_spent(&log, none)->max, 80059);
     assert_string_equal(none->events[0].name, "pageblocks_stolen");
     assert_true(none->ended);
     assert_int_equal(none->verdict, LAB_WEDGED);
@@ -58,7 +61,7 @@ static void whole(void **state)
     assert_int_equal(smaller->zone, -1);
     assert_int_equal(smaller->largest, -1);
     assert_int_equal(lab_result_of(&log, smaller)->times, 4042);
-    assert_null(lab_main_spent(&(struct lab_case){0}));
+    assert_null(lab_main_spent(&log, &(struct lab_case){0}));
     lab_log_free(&log);
     free(bytes);
 }
@@ -94,7 +97,10 @@ static const struct {
      "too many cells"},
     {"failed 11 1", "too large"},
     {"below DMA 1 2", "words are missing"},
-    {"spent 0 10 5 4 6 7 cycles", "do not rise"},
+    {"spent alloc 0 10 5 4 6 7 cycles", "do not rise"},
+    {"spent more 0 10 4 5 6 7 cycles", "none of those"},
+    {"result stacks none 5 wedged 100 x 0", "a number is none"},
+    {"result stacks none 5 wedged 100 7 11", "too large"},
     {"events x y", "a number is none"},
     {"end 5 maybe 0 - 1 2 3 4", "none of those"},
     {"end 5 wedged 0 DMA 1 2 3 11", "too large"},
@@ -181,14 +187,14 @@ static void damaged_beginning(void **state)
 static void results_of_cases(void **state)
 {
     static const char bytes[] = "KTAP version 1\n# lab begin lowmem_jumbo.none jumbo frames 10\n"
-                                "# lab result jumbo none 5 wedged 100 7\n"
+                                "# lab result jumbo none 5 wedged 100 7 0\n"
                                 "# lab begin lowmem_jumbo.none_32k jumbo32k frames 10\n"
-                                "# lab result jumbo32k none_32k 6 wedged 100 7\n"
+                                "# lab result jumbo32k none_32k 6 wedged 100 7 0\n"
                                 "# lab begin lowmem_jumbo.none jumbo frames 10\n"
-                                "# lab result jumbo none 8 wedged 100 7\n"
-                                "# lab result jumbo none 9 wedged 100 7\n"
+                                "# lab result jumbo none 8 wedged 100 7 0\n"
+                                "# lab result jumbo none 9 wedged 100 7 0\n"
                                 "# lab begin lowmem_jumbo.smaller jumbo frames 10\n"
-                                "# lab result jumbo reclaim 7 wedged 100 7\n";
+                                "# lab result jumbo reclaim 7 wedged 100 7 0\n";
     static const uint64_t done[] = {5, 6, 8};
     struct lab_log log;
 

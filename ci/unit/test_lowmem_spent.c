@@ -37,9 +37,9 @@ static void nothing_spent(void **state)
 
     spent_begin(EMPTY);
     for (unsigned order = 0; order < 20; order++)
-        assert_false(spent_get(order, &spent));
-    spent_add(20, 100); /* there is no such order */
-    assert_false(spent_get(20, &spent));
+        assert_false(spent_get(SPENT_FREE, order, &spent));
+    spent_add(SPENT_FREE, 20, 100); /* there is no such order */
+    assert_false(spent_get(SPENT_FREE, 20, &spent));
 }
 
 static void one_value(void **state)
@@ -50,9 +50,10 @@ static void one_value(void **state)
         struct spent spent;
 
         spent_begin(EMPTY);
-        spent_add(3, values[i] + EMPTY);
-        assert_true(spent_get(3, &spent));
-        assert_false(spent_get(2, &spent));
+        spent_add(SPENT_FREE, 3, values[i] + EMPTY);
+        assert_true(spent_get(SPENT_FREE, 3, &spent));
+        assert_false(spent_get(SPENT_FREE, 2, &spent));
+        assert_false(spent_get(SPENT_ALLOC, 3, &spent));
         assert_int_equal(spent.count, 1);
         assert_int_equal(spent.p50, values[i]);
         assert_int_equal(spent.p99, values[i]);
@@ -66,11 +67,11 @@ static void ends_of_the_scale(void **state)
     struct spent spent;
 
     spent_begin(EMPTY);
-    spent_add(0, EMPTY - 1);
-    assert_true(spent_get(0, &spent));
+    spent_add(SPENT_FREE, 0, EMPTY - 1);
+    assert_true(spent_get(SPENT_FREE, 0, &spent));
     assert_int_equal(spent.max, 0);
-    spent_add(0, UINT64_MAX);
-    assert_true(spent_get(0, &spent));
+    spent_add(SPENT_FREE, 0, UINT64_MAX);
+    assert_true(spent_get(SPENT_FREE, 0, &spent));
     assert_int_equal(spent.max, UINT32_MAX);
     assert_int_equal(spent.p50, 0);
     assert_int_equal(spent.p90, UINT32_MAX);
@@ -89,10 +90,10 @@ static void any_values(void **state)
         spent_begin(EMPTY);
         for (uint32_t i = 0; i < count; i++) {
             values[i] = prng_u32(&prng) >> (one_in(&prng, 50) ? 0 : shift);
-            spent_add(10, (uint64_t)values[i] + EMPTY);
+            spent_add(SPENT_FREE, 10, (uint64_t)values[i] + EMPTY);
         }
         qsort(values, count, sizeof(values[0]), by_value);
-        assert_true(spent_get(10, &spent));
+        assert_true(spent_get(SPENT_FREE, 10, &spent));
         assert_int_equal(spent.count, count);
         assert_int_equal(spent.max, values[count - 1]);
         assert_percentile(values, count, 50, spent.p50);

@@ -111,6 +111,8 @@ static void the_laboratory_is_drawn(void **state)
     assert_int_equal(count_nodes(document, "//h:td[.='never (65,536)']"), 1);
     assert_int_equal(count_nodes(document, "//h:td[starts-with(., 'at least 40.4')]"), 1);
     assert_int_equal(count_nodes(document, "//h:div[@class='case']"), 2);
+    assert_int_equal(count_nodes(document, "//h:td[.='cycles (order 0)']"), 2);
+    assert_int_equal(count_nodes(document, "//h:tr[h:td[1][.='object']]/h:td[.='12,000']"), 1);
     /* none: NORMAL, DMA, two indexes, costs, three maps; smaller: NORMAL, two indexes, costs */
     assert_int_equal(count_nodes(document, "//h:div[@class='case'][1]//s:svg[@aria-label]"), 8);
     assert_int_equal(count_nodes(document, "//h:div[@class='case'][2]//s:svg[@aria-label]"), 4);

@@ -43,14 +43,21 @@ void *lab_table(struct lab *lab, uint64_t bytes)
     return table;
 }
 
+static bool is_refused(const struct lab *lab)
+{
+    return lab->done == REFUSED_AT && inject(lab_refuse, lowmem_dmazone);
+}
+
 struct page *lab_alloc(struct lab *lab, gfp_t gfp, unsigned order, unsigned owner, uint32_t index)
 {
-    uint64_t start = rdtsc();
     struct page *page = NULL;
 
-    if (lab->done != REFUSED_AT || !inject(lab_refuse, lowmem_dmazone))
+    if (!is_refused(lab)) {
+        uint64_t start = rdtsc();
+
         page = alloc_pages(gfp, order);
-    spent_add(order, rdtsc() - start);
+        spent_add(SPENT_ALLOC, order, rdtsc() - start);
+    }
     if (!page)
         lab_note_failure(lab, gfp, order);
     else if (owner)
@@ -60,8 +67,11 @@ struct page *lab_alloc(struct lab *lab, gfp_t gfp, unsigned order, unsigned owne
 
 void lab_free(struct lab *lab, struct page *page, unsigned order)
 {
+    uint64_t start = rdtsc();
+
     (void)lab;
     __free_pages(page, order);
+    spent_add(SPENT_FREE, order, rdtsc() - start);
 }
 
 static uint64_t size_option(const struct lab_workload *workload)
@@ -197,8 +207,10 @@ static const char *open_run(struct lab *lab)
     map_begin();
     tune(lab);
     page_alloc_clear_events();
+    lack = start_workload(lab);
+    /* What the steps spend is told, not what was there before them. */
     spent_begin(empty_reading());
-    return start_workload(lab);
+    return lack;
 }
 
 static void end_workload(void)

@@ -40,8 +40,9 @@
  *                                                less than half is used, upper case otherwise
  * # lab failed ORDER COUNT                  allocations that failed, where there were any
  * # lab below ZONE MIN LOW HIGH             times that free pages fell below the watermarks
- * # lab spent ORDER COUNT P50 P90 P99 MAX UNIT
- *                                           what allocations took, in instructions or cycles
+ * # lab spent WHAT ORDER COUNT P50 P90 P99 MAX UNIT
+ *                                           what the steps took, in instructions or cycles; WHAT:
+ *                                           alloc, free: blocks; slab: objects, ORDER is 0
  * # lab events NAME COUNT                   other events, see struct page_alloc_events
  * # lab end DONE VERDICT ORDER ZONE FREE_DMA FREE_NORMAL FREE_HIGH LARGEST
  *                                           VERDICT: wedged, never, or stopped (time= was over).
@@ -49,8 +50,10 @@
  *                                           pages free in each, and the largest order there (-1:
  *                                           nothing is free); the order and zone are 0 and "-" if
  *                                           it is not wedged
- * # lab result WORKLOAD REMEDY DONE VERDICT TIMES P50
- *                                           TIMES: steps, in percent of those of "none"
+ * # lab result WORKLOAD REMEDY DONE VERDICT TIMES P50 ORDER
+ *                                           TIMES: steps, in percent of those of "none"; P50: of
+ *                                           allocations of ORDER, the least that "none" has, or -
+ *                                           if this case has none of it
  */
 
 #include "lib/prng.h"
@@ -174,6 +177,7 @@ static inline bool lab_has(const struct lab *lab, unsigned remedy)
  * workload's memory, but for its own small state, comes from here.
  */
 struct page *lab_alloc(struct lab *lab, gfp_t gfp, unsigned order, unsigned owner, uint32_t index);
+/* __free_pages(), measured. */
 void lab_free(struct lab *lab, struct page *page, unsigned order);
 
 /* Tells at which allocation a step wedged, for the report; lab_alloc() does so by itself. */

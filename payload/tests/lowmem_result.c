@@ -3,9 +3,9 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "payload/tests/lowmem_samples.h"
-#include "payload/tests/lowmem_spent.h"
 
 #define METRIC_NAME_MAX 64
+#define NUMBER_MAX 16
 #define KIB_A_PAGE (PAGE_SIZE / 1024)
 
 static const struct lab_workload *of_workload;
@@ -49,20 +49,28 @@ static void metric(struct lab *lab, const char *what, uint64_t value, const char
     test_metric(lab->t, name, value, unit);
 }
 
-/* The order that was allocated most. */
-static bool most_spent(struct spent *spent)
+static void metric_of_order(struct lab *lab, unsigned order, const char *what, uint32_t counts)
 {
-    bool found = false;
+    char name[METRIC_NAME_MAX];
 
-    for (unsigned order = 0; order < NR_ORDERS; order++) {
-        struct spent of_order;
+    format(name, sizeof(name), "alloc%u_%s", order, what);
+    metric(lab, name, counts, spent_unit());
+}
 
-        if (spent_get(order, &of_order) && (!found || of_order.count > spent->count)) {
-            *spent = of_order;
-            found = true;
-        }
-    }
-    return found;
+/*
+ * Costs of different orders don't compare, so all cases tell that of one: the least that "none"
+ * allocated, which is what most of a kernel asks for.
+ */
+static unsigned order_compared(const struct lab *lab)
+{
+    struct spent spent;
+
+    if (lab->use >= 0)
+        return results[0].order;
+    for (unsigned order = 0; order < NR_ORDERS; order++)
+        if (spent_get(SPENT_ALLOC, order, &spent))
+            return order;
+    return 0;
 }
 
 static void tell_events(const struct lab *lab)
@@ -100,12 +108,16 @@ static void tell_events(const struct lab *lab)
 
 static void tell_spent(const struct lab *lab)
 {
-    for (unsigned order = 0; order < NR_ORDERS; order++) {
+    static const char *const names[NR_SPENT] = {
+        [SPENT_ALLOC] = "alloc", [SPENT_FREE] = "free", [SPENT_SLAB] = "slab"};
+
+    for (unsigned i = 0; i < NR_SPENT * NR_ORDERS; i++) {
+        unsigned what = i / NR_ORDERS, order = i % NR_ORDERS;
         struct spent s;
 
-        if (spent_get(order, &s))
-            test_record(lab->t, "lab spent %u %u %u %u %u %u %s", order, s.count, s.p50, s.p90,
-                        s.p99, s.max, spent_unit());
+        if (spent_get((enum spent_what)what, order, &s))
+            test_record(lab->t, "lab spent %s %u %u %u %u %u %u %s", names[what], order, s.count,
+                        s.p50, s.p90, s.p99, s.max, spent_unit());
     }
 }
 
@@ -148,23 +160,25 @@ static void say_end(const struct lab *lab, enum lab_verdict verdict)
                  name, f->order, f->unusable, f->fragmentation);
 }
 
-static void tell_metrics(struct lab *lab, enum lab_verdict verdict, const struct spent *spent)
+static void tell_metrics(struct lab *lab, const struct lab_result *result)
 {
+    const struct spent *spent = &result->spent;
+    bool wedged = result->verdict == VERDICT_WEDGED;
     const struct lab_failure *f = &lab->failure;
 
-    if (verdict == VERDICT_WEDGED) {
+    if (wedged) {
         metric(lab, "wedge", lab->done, "count");
         metric(lab, "free_dma", (uint64_t)f->free[ZONE_DMA] * KIB_A_PAGE, "KiB");
         metric(lab, "free_normal", (uint64_t)f->free[ZONE_NORMAL] * KIB_A_PAGE, "KiB");
         metric(lab, "free_high", (uint64_t)f->free[ZONE_HIGHMEM] * KIB_A_PAGE, "KiB");
         metric(lab, "unusable", f->unusable, "permille");
     }
-    if (verdict == VERDICT_WEDGED && f->fragmentation >= 0)
+    if (wedged && f->fragmentation >= 0)
         metric(lab, "fragmentation", (uint64_t)f->fragmentation, "permille");
     if (spent->count) {
-        metric(lab, "alloc_p50", spent->p50, spent_unit());
-        metric(lab, "alloc_p99", spent->p99, spent_unit());
-        metric(lab, "alloc_max", spent->max, spent_unit());
+        metric_of_order(lab, result->order, "p50", spent->p50);
+        metric_of_order(lab, result->order, "p99", spent->p99);
+        metric_of_order(lab, result->order, "max", spent->max);
     }
     metric(lab, "run", samples_run_ms(), "ms");
     metric(lab, "sampling", samples_cost_permille(), "permille");
@@ -199,20 +213,41 @@ static void judge_remedy(struct lab *lab, const struct lab_result *result)
                (unsigned long long)(times % 10), promise);
 }
 
+/* The median, or "-" where there was no allocation of the order. */
+static const char *median(const struct lab_result *result, char text[NUMBER_MAX])
+{
+    if (result->spent.count)
+        format(text, NUMBER_MAX, "%u", result->spent.p50);
+    else
+        format(text, NUMBER_MAX, "-");
+    return text;
+}
+
+static void tell_result(const struct lab *lab, const struct lab_result *result)
+{
+    char text[NUMBER_MAX];
+
+    test_record(lab->t, "lab result %s %s %llu %s %llu %s %u", lab->workload->name, result->name,
+                (unsigned long long)result->done, verdict_names[result->verdict],
+                (unsigned long long)times_of_none(result, 100), median(result, text),
+                result->order);
+}
+
 void result_tell(struct lab *lab, enum lab_verdict verdict)
 {
     struct lab_result *result = &results[lab->use + 1];
-    struct spent spent = {.count = 0};
 
-    most_spent(&spent);
-    *result = (struct lab_result){true, test_case_name(lab->t), lab->done, verdict, spent.p50};
+    *result = (struct lab_result){.is_there = true,
+                                   .name = test_case_name(lab->t),
+                                   .done = lab->done,
+                                   .verdict = verdict};
+    result->order = order_compared(lab);
+    spent_get(SPENT_ALLOC, result->order, &result->spent);
     tell_events(lab);
     tell_spent(lab);
     tell_end(lab, verdict);
-    test_record(lab->t, "lab result %s %s %llu %s %llu %u", lab->workload->name, result->name,
-                (unsigned long long)lab->done, verdict_names[verdict],
-                (unsigned long long)times_of_none(result, 100), spent.p50);
-    tell_metrics(lab, verdict, &spent);
+    tell_result(lab, result);
+    tell_metrics(lab, result);
     say_end(lab, verdict);
     if (lab->use < 0)
         judge_none(lab, verdict);
@@ -222,17 +257,20 @@ void result_tell(struct lab *lab, enum lab_verdict verdict)
 
 void results_write(struct test *t)
 {
+    char text[NUMBER_MAX];
+
     if (!results[0].is_there)
         return;
+    format(text, sizeof(text), "alloc%u p50", results[0].order);
     test_log(t, "%-16s %-8s %12s %8s %10s", of_workload->name, "", of_workload->unit, "times",
-             "alloc p50");
+             text);
     for (unsigned i = 0; i <= of_workload->nr_uses; i++) {
         const struct lab_result *r = &results[i];
         uint64_t times = times_of_none(r, 10);
 
         if (r->is_there)
-            test_log(t, "%-16s %-8s %12llu %6llu.%llu %10u", r->name, verdict_names[r->verdict],
+            test_log(t, "%-16s %-8s %12llu %6llu.%llu %10s", r->name, verdict_names[r->verdict],
                      (unsigned long long)r->done, (unsigned long long)(times / 10),
-                     (unsigned long long)(times % 10), r->alloc_p50);
+                     (unsigned long long)(times % 10), median(r, text));
     }
 }

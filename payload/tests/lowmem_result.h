@@ -10,6 +10,7 @@
  */
 
 #include "payload/tests/lowmem_lab.h"
+#include "payload/tests/lowmem_spent.h"
 
 enum lab_verdict { VERDICT_WEDGED, VERDICT_NEVER, VERDICT_STOPPED };
 
@@ -18,7 +19,8 @@ struct lab_result {
     const char *name; /* of the case */
     uint64_t done;
     enum lab_verdict verdict;
-    uint32_t alloc_p50;
+    unsigned order;     /* that allocations are compared by */
+    struct spent spent; /* on them; count is 0 if there were none */
 };
 
 /* Forgets the results of the workload, or of another: "none" is about to be run. */

@@ -9,10 +9,10 @@
 
 _Static_assert(SPENT_PARTS == 1u << PARTS_SHIFT, "parts are a power of two");
 
-static struct {
+static struct distribution {
     uint32_t bucket[NR_BUCKETS];
     uint32_t count, max;
-} spent_by_order[NR_ORDERS];
+} spent_by_order[NR_SPENT][NR_ORDERS];
 
 static uint64_t empty_counts;
 
@@ -44,41 +44,45 @@ static uint32_t bucket_last(unsigned bucket)
     return (uint32_t)(((uint64_t)(SPENT_PARTS + bucket % SPENT_PARTS + 1) << shift) - 1);
 }
 
-void spent_add(unsigned order, uint64_t counts)
+void spent_add(enum spent_what what, unsigned order, uint64_t counts)
 {
+    struct distribution *of_order;
     uint32_t value =
         (uint32_t)MIN(counts > empty_counts ? counts - empty_counts : 0, (uint64_t)UINT32_MAX);
 
     if (order >= NR_ORDERS)
         return;
-    spent_by_order[order].bucket[bucket_of(value)]++;
-    spent_by_order[order].count++;
-    spent_by_order[order].max = MAX(spent_by_order[order].max, value);
+    of_order = &spent_by_order[what][order];
+    of_order->bucket[bucket_of(value)]++;
+    of_order->count++;
+    of_order->max = MAX(of_order->max, value);
 }
 
-static uint32_t percentile(unsigned order, unsigned percent)
+static uint32_t percentile(const struct distribution *of_order, unsigned percent)
 {
-    uint32_t wanted = (uint32_t)(((uint64_t)spent_by_order[order].count * percent + 99) / 100);
+    uint32_t wanted = (uint32_t)(((uint64_t)of_order->count * percent + 99) / 100);
     uint32_t seen = 0;
 
     for (unsigned bucket = 0; bucket < NR_BUCKETS; bucket++) {
-        seen += spent_by_order[order].bucket[bucket];
+        seen += of_order->bucket[bucket];
         if (seen >= wanted)
-            return MIN(bucket_last(bucket), spent_by_order[order].max);
+            return MIN(bucket_last(bucket), of_order->max);
     }
-    return spent_by_order[order].max;
+    return of_order->max;
 }
 
-bool spent_get(unsigned order, struct spent *spent)
+bool spent_get(enum spent_what what, unsigned order, struct spent *spent)
 {
-    if (order >= NR_ORDERS || spent_by_order[order].count == 0)
+    const struct distribution *of_order = &spent_by_order[what][MIN(order, MAX_ORDER)];
+
+    if (order >= NR_ORDERS || of_order->count == 0)
         return false;
     *spent = (struct spent){
-        .count = spent_by_order[order].count,
-        .p50 = percentile(order, 50),
-        .p90 = percentile(order, 90),
-        .p99 = percentile(order, 99),
-        .max = spent_by_order[order].max,
+        .count = of_order->count,
+        .p50 = percentile(of_order, 50),
+        .p90 = percentile(of_order, 90),
+        .p99 = percentile(of_order, 99),
+        .max = of_order->max,
     };
     return true;
 }
