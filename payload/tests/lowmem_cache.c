@@ -88,7 +88,7 @@ static void free_heads(struct lowmem_cache *cache, uint32_t place)
 static bool add_heads(struct lowmem_cache *cache, uint32_t place)
 {
     for (unsigned i = cache->heads_per_page; i > 0; i--) {
-        struct cache_head *head = kmem_cache_alloc(cache->heads, GFP_KERNEL);
+        struct cache_head *head = lab_kmem_alloc(cache->lab, cache->heads, GFP_KERNEL);
 
         if (!head) {
             lab_note_failure(cache->lab, GFP_KERNEL, 0);

@@ -74,6 +74,16 @@ void lab_free(struct lab *lab, struct page *page, unsigned order)
     spent_add(SPENT_FREE, order, rdtsc() - start);
 }
 
+void *lab_kmem_alloc(struct lab *lab, struct kmem_cache *cache, gfp_t gfp)
+{
+    uint64_t start = rdtsc();
+    void *object = kmem_cache_alloc(cache, gfp);
+
+    (void)lab;
+    spent_add(SPENT_SLAB, 0, rdtsc() - start);
+    return object;
+}
+
 static uint64_t size_option(const struct lab_workload *workload)
 {
     uint64_t size = 0;

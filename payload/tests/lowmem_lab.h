@@ -59,6 +59,7 @@
 #include "lib/prng.h"
 #include "paging/page_alloc.h"
 #include "paging/page_owner.h"
+#include "paging/slab.h"
 #include "payload/suite.h"
 
 /* Remedies, each a bit; option_remedy_names[] has their names in this order. */
@@ -179,6 +180,12 @@ static inline bool lab_has(const struct lab *lab, unsigned remedy)
 struct page *lab_alloc(struct lab *lab, gfp_t gfp, unsigned order, unsigned owner, uint32_t index);
 /* __free_pages(), measured. */
 void lab_free(struct lab *lab, struct page *page, unsigned order);
+
+/*
+ * kmem_cache_alloc(), measured. Does not note a failure: whoever may try again knows when it is
+ * one.
+ */
+void *lab_kmem_alloc(struct lab *lab, struct kmem_cache *cache, gfp_t gfp);
 
 /* Tells at which allocation a step wedged, for the report; lab_alloc() does so by itself. */
 void lab_note_failure(struct lab *lab, gfp_t gfp, unsigned order);

@@ -68,7 +68,7 @@ enum lab_step lowmem_objects_take(struct lowmem_objects *objects)
 
     if (objects->count == objects->max)
         return LAB_GOES_ON;
-    object.words = kmem_cache_alloc(objects->kind[kind], GFP_KERNEL);
+    object.words = lab_kmem_alloc(objects->lab, objects->kind[kind], GFP_KERNEL);
     if (!object.words) {
         kmem_cache_info(objects->kind[kind], &info);
         lab_note_failure(objects->lab, GFP_KERNEL, info.slab_order);

@@ -236,7 +236,7 @@ static enum lab_step begin_space(struct lowmem_spaces *spaces)
     if (slot == SPACES_MAX)
         return LAB_OVER;
     *space = (struct lowmem_space){.segment = choose_place(spaces)};
-    space->pointers = kmem_cache_alloc(spaces->pointers, GFP_KERNEL | __GFP_ZERO);
+    space->pointers = lab_kmem_alloc(spaces->lab, spaces->pointers, GFP_KERNEL | __GFP_ZERO);
     if (!space->pointers) {
         lab_note_failure(spaces->lab, GFP_KERNEL, 0);
         return LAB_WEDGED;
