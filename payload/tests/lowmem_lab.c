@@ -94,6 +94,13 @@ static uint64_t size_option(const struct lab_workload *workload)
     return size;
 }
 
+/* All of lowmem is what any machine has; less of it is as large as somebody says. */
+static bool is_told(const struct lab_workload *workload)
+{
+    return size_option(workload) ||
+           (setup.options.lowmem && setup.options.lowmem != OPTION_LOWMEM_ALL);
+}
+
 /* Pages of ZONE_NORMAL to leave, by lowmem=, or else by what the workload and depth= want. */
 static uint32_t lowmem_option(const struct lab_workload *workload)
 {
@@ -376,6 +383,7 @@ void lab_run(struct test *t, const struct lab_workload *workload, int use)
             .use = use,
             .remedies = use < 0 ? 0 : workload->uses[use].remedies,
             .size = size_option(workload),
+            .as_told = is_told(workload),
             .prng = &run.prng,
         };
         lack = open_run(lab);

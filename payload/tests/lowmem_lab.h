@@ -19,8 +19,9 @@
  *   - proves in the end that all memory is back, in blocks as large as before.
  *
  * A remedy with a promise (`promise` times as many steps as without, or never) fails its case if it
- * does not keep it. All cases of a suite draw the same random numbers. `none` always runs, whatever
- * remedies= says: all others are told in its terms.
+ * does not keep it. With size= or lowmem=SIZE it is only said: those knobs can make any load
+ * harmless, or too hard. All cases of a suite draw the same random numbers. `none` always runs,
+ * whatever remedies= says: all others are told in its terms.
  *
  * What a run tells, besides metrics, in lines that the host side draws pictures from. Numbers are
  * decimal, times in ms since the first step, DONE is the count of steps:
@@ -123,7 +124,7 @@ struct lab_workload {
     void (*tune)(const struct lab *lab, struct page_alloc_tuning *tuning);
 
     uint32_t limit_none; /* steps after which "none" will not wedge any more; 0: by lowmem */
-    bool must_wedge;     /* if "none" does not, the case fails; else it is skipped */
+    bool must_wedge; /* if "none" does not, the case fails (unless as_told); else it is skipped */
     bool until_time; /* with time=, a use with a promise goes on for half of what is left of it */
 };
 
@@ -148,6 +149,7 @@ struct lab {
     int use;              /* index in workload->uses; -1: "none" */
     unsigned remedies;    /* LAB_* of this run */
     uint64_t size;        /* what size= says for the workload; 0: its own choice */
+    bool as_told;         /* size= or lowmem=SIZE chose: nothing is promised then */
     uint64_t done, limit; /* steps */
     struct prng *prng;
     void *state; /* the workload's */
