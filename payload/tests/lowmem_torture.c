@@ -38,8 +38,8 @@ static struct torture {
     struct test *t;
     struct prng *prng;
     struct torture_arena arena;
-    bool filling;   /* rather than emptying, */
-    uint32_t floor; /* down to so many blocks */
+    bool filling;     /* rather than emptying, */
+    uint32_t floor;   /* down to so many blocks */
     uint32_t in_turn; /* the mapped block that loses its windows next */
     uint32_t given, refused, fell_back, wrong_frees;
 } torture;
