@@ -11,6 +11,7 @@
 #include "paging/kmap_local.h"
 #include "paging/kmap_range.h"
 #include "paging/page_alloc.h"
+#include "paging/slab.h"
 #include "paging/vm_area.h"
 #include "payload/irq_notes.h"
 #include "payload/report.h"
@@ -365,6 +366,9 @@ void suite_run(const struct suite *suite, unsigned number, unsigned pass)
         return;
     }
     report_suite_begin(suite->name, all);
+    /* What lies at hand for the next allocation is not what the suites before should decide. */
+    slab_shrink_all();
+    drain_all_pages();
     alive = run_hook(suite, suite->setup, "setup");
     for (unsigned i = 0; i < all; i++) {
         struct test t = {.suite = suite,
