@@ -29,7 +29,10 @@
  *   reclaim     when memory can't be had, caches are asked to shrink (paging/shrinker.h)
  *
  * Context of all functions: thread, not interrupt; only with __GFP_DIRECT_RECLAIM, and with
- * preemption on, may an allocation sleep. The zones are guarded by preemption being off.
+ * preemption on, may an allocation sleep. The zones are guarded by preemption being off, which
+ * takes one processor; a second one would need a lock where that is said, and its per-CPU lists
+ * asked where "all" is said: nr_free_pages(), drain_all_pages(), page_lists_check() know those of
+ * the processor that they run on.
  */
 
 #include "paging/fragmentation.h"
@@ -149,10 +152,10 @@ static inline void __free_page(struct page *page)
 enum zone_type page_zonenum(const struct page *page);
 const struct zone *zone_get(enum zone_type type);
 
-/* Free pages of the zone, those on per-CPU lists among them. */
+/* Free pages of the zone, those on this processor's lists among them. */
 uint32_t nr_free_pages(enum zone_type type);
 
-/* Gives all pages of the per-CPU lists back to the buddy lists, where they merge. */
+/* Gives all pages of this processor's lists back to the buddy lists, where they merge. */
 void drain_all_pages(void);
 
 /* The migratetype that the page's block is set apart for. */
@@ -221,8 +224,8 @@ uint32_t zone_unusable_index(const struct zone *zone, unsigned order);
 const char *zone_check(const struct zone *zone, pfn_t *where);
 
 /*
- * The same for the per-CPU lists: each block once, marked so, in its zone, of its order, aligned;
- * no list too long.
+ * The same for this processor's lists: each block once, marked so, in its zone, of its order,
+ * aligned; no list too long.
  */
 const char *page_lists_check(pfn_t *where);
 

@@ -38,6 +38,7 @@ static void set_tuning(const struct page_alloc_tuning *tuning)
 
 void page_alloc_start(void)
 {
+    page_lists_init_boot();
     set_tuning(&page_alloc_default);
     pageblocks_init(page_alloc_default.mobility);
     page_alloc_clear_events();

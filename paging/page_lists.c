@@ -4,8 +4,8 @@
 #include "lib/string.h"
 #include "paging/buddy.h"
 
-/* Entries of the boot processor's lists, which is the only one, each list's between NULLs. */
-static struct page *entries[NR_LIST_KINDS * (LIST_ORDERS + LISTS_ENTRIES) + 1];
+/* Entries of the boot processor's lists. */
+static struct page *boot_entries[NR_PAGE_LIST_ENTRIES];
 
 /* What can't hold anything: nothing behind a NULL. */
 static struct page *no_entries[1];
@@ -21,9 +21,14 @@ static void list_init(unsigned order, unsigned kind, struct page **first, unsign
     list->listed_use = order << PAGE_STATE_SHIFT;
 }
 
+void page_lists_init_boot(void)
+{
+    this_cpu()->page_list_entries = boot_entries;
+}
+
 void page_lists_init(bool pcp)
 {
-    struct page **entry = entries;
+    struct page **entry = this_cpu()->page_list_entries;
 
     for (unsigned kind = 0; kind < NR_KINDS; kind++) {
         bool is_used =

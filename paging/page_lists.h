@@ -12,7 +12,10 @@
  * The descriptor of a block on a list says that it is free (so that freeing it again, or mapping
  * it, is found out), with PAGE_LISTED in place of the order.
  *
- * Context: preemption off.
+ * Each processor has lists of its own, and the functions work on those of this one. Another's are
+ * out of reach: with a second processor, whoever asks for all pages of a zone would have to ask it.
+ *
+ * Context: preemption off, which guards the lists, and with one processor the zones as well.
  */
 
 #include "lib/x86/percpu.h"
@@ -28,6 +31,9 @@
 #define LIST_ENTRIES(order) ((order) ? (LIST_PAGES - 4) >> (order) : 2 * (LIST_PAGES - 4))
 #define LISTS_ENTRIES (LIST_ENTRIES(0) + LIST_ENTRIES(1) + LIST_ENTRIES(2) + LIST_ENTRIES(3))
 #define NR_LIST_KINDS (MAX_NR_ZONES * MIGRATE_TYPES)
+
+/* Of all lists of a processor, each between NULLs. */
+#define NR_PAGE_LIST_ENTRIES (NR_LIST_KINDS * (LIST_ORDERS + LISTS_ENTRIES) + 1)
 
 _Static_assert(NR_PAGE_LISTS == NR_KINDS * LIST_ORDERS, "a list by kind and order");
 
@@ -78,6 +84,12 @@ static inline struct page *page_list_pop(struct page_list __percpu *list)
     return page;
 }
 
+/*
+ * Once on the boot processor, before page_lists_init(). Another sets page_list_entries of its
+ * struct cpu to NR_PAGE_LIST_ENTRIES of its own.
+ */
+void page_lists_init_boot(void);
+
 /* Gives this processor its lists, empty. pcp: whether they may be used. */
 void page_lists_init(bool pcp);
 
@@ -90,10 +102,10 @@ void page_list_cut(unsigned piece, unsigned kind, struct page *block, unsigned o
  */
 void page_list_drain(unsigned order, unsigned kind, uint32_t count);
 
-/* All lists of a zone. Returns how many pages lay there. */
+/* All lists of a zone on this processor. Returns how many pages lay there. */
 uint32_t page_lists_drain_zone(enum zone_type zone);
 
-/* Pages on the lists of a zone. */
+/* Pages on the lists of a zone on this processor. */
 uint32_t page_lists_pages(enum zone_type zone);
 
 #endif

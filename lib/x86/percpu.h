@@ -58,6 +58,7 @@ struct cpu {
     /* paging: free blocks at hand, and where the entries of each list begin */
     struct page_list page_list[NR_PAGE_LISTS];
     struct page **page_list_first[NR_PAGE_LISTS];
+    struct page **page_list_entries; /* where the entries of all of them are */
 
     /* paging: the free object on top of each cache's stack */
     void **slab_top[NR_SLAB_CACHES];
