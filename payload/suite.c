@@ -162,6 +162,11 @@ enum depth test_depth(const struct test *t)
     return setup.options.depth;
 }
 
+bool test_out_of_time(void)
+{
+    return is_out_of_time();
+}
+
 bool test_should_stop(const struct test *t)
 {
     return (fail_fast && t->outcome == OUTCOME_NOT_OK) || t->messages >= MESSAGES_SHOWN_MAX ||

@@ -112,6 +112,9 @@ enum depth test_depth(const struct test *t);
  */
 bool test_should_stop(const struct test *t);
 
+/* time= is over: whatever stopped did so for that reason. */
+bool test_out_of_time(void);
+
 /*
  * Findings (lib/finding.h) fail the case. Between the two they are counted instead: begin gives
  * how many to expect to test_findings_end(), which fails if there were more or fewer.

@@ -136,6 +136,11 @@ static void tell_end(const struct lab *lab, enum lab_verdict verdict)
                 f->free[ZONE_DMA], f->free[ZONE_NORMAL], f->free[ZONE_HIGHMEM], f->largest);
 }
 
+static const char *why_stopped(void)
+{
+    return test_out_of_time() ? "time= was over" : "it was stopped";
+}
+
 /* The same for people. */
 static void say_end(const struct lab *lab, enum lab_verdict verdict)
 {
@@ -145,7 +150,7 @@ static void say_end(const struct lab *lab, enum lab_verdict verdict)
     unsigned long long done = lab->done;
 
     if (verdict == VERDICT_STOPPED)
-        test_log(lab->t, "%s: not wedged by %llu %s when the time was over", name, done, unit);
+        test_log(lab->t, "%s: not wedged by %llu %s when %s", name, done, unit, why_stopped());
     else if (verdict == VERDICT_NEVER)
         test_log(lab->t, "%s: not wedged by %llu %s", name, done, unit);
     else
@@ -188,6 +193,9 @@ static void judge_none(struct lab *lab, enum lab_verdict verdict)
 {
     if (verdict == VERDICT_WEDGED && lab->done == 0)
         test_skip(lab->t, "wedged by the first step");
+    if (verdict == VERDICT_STOPPED)
+        test_skip(lab->t, "%s after %llu %s, without a wedge", why_stopped(),
+                  (unsigned long long)lab->done, lab->workload->unit);
     if (verdict != VERDICT_NEVER)
         return;
     if (lab->workload->must_wedge && !lab->as_told)
@@ -204,9 +212,12 @@ static void judge_remedy(struct lab *lab, const struct lab_result *result)
     uint64_t times = times_of_none(result, 10);
 
     metric(lab, "times", times_of_none(result, 1000), "permille");
-    if (result->verdict != VERDICT_WEDGED || result->done >= results[0].done * promise)
+    if (result->verdict == VERDICT_NEVER || result->done >= results[0].done * promise)
         return;
-    if (lab->as_told)
+    if (result->verdict == VERDICT_STOPPED)
+        test_skip(lab->t, "%s at %llu.%llu times, %u are promised", why_stopped(),
+                  (unsigned long long)(times / 10), (unsigned long long)(times % 10), promise);
+    else if (lab->as_told)
         test_log(lab->t, "%s: %u times as many were promised, but not with this size= or lowmem=",
                  result->name, promise);
     else
