@@ -46,8 +46,11 @@ struct lab_row {
     char *cells;
 };
 
-/* NEVER: there was no more to do; STOPPED: its time was over. */
-enum lab_verdict { LAB_NEVER, LAB_WEDGED, LAB_STOPPED, LAB_VERDICTS };
+/*
+ * NEVER: not in as many steps as it was given, a multiple of those of "none"; OVER: there was no
+ * more to do; STOPPED: its time was over, or it had failed.
+ */
+enum lab_verdict { LAB_NEVER, LAB_WEDGED, LAB_OVER, LAB_STOPPED, LAB_VERDICTS };
 
 enum lab_when { LAB_START, LAB_AT_WEDGE, LAB_END, LAB_WHENS };
 

@@ -88,7 +88,7 @@ static unsigned zone_word(struct reader *reader, size_t i)
 
 static enum lab_verdict verdict_word(struct reader *reader, size_t i)
 {
-    static const char *const names[LAB_VERDICTS] = {"never", "wedged", "stopped"};
+    static const char *const names[LAB_VERDICTS] = {"never", "wedged", "over", "stopped"};
 
     return (enum lab_verdict)one_of(reader, i, names, LAB_VERDICTS);
 }

@@ -17,15 +17,20 @@ static const struct lab_detail most = {.points = 160, .hints = 40, .cells = 1280
 
 char *lab_outcome_text(const struct lab_case *run)
 {
+    static const struct {
+        const char *before, *after;
+    } unwedged[LAB_VERDICTS] = {
+        [LAB_NEVER] = {"did not wedge in the", " that it was given"},
+        [LAB_OVER] = {"never wedged: after", " there was no more to do"},
+        [LAB_STOPPED] = {"was stopped without a wedge after", ""},
+    };
     char *done = grouped_text(run->done), *outcome;
 
     if (!run->ended) {
         outcome = text_copy("cut off: the log does not say how it ended");
     } else if (run->verdict != LAB_WEDGED) {
-        outcome =
-            text(run->verdict == LAB_NEVER ? "never wedged: after %s %s there was no more to do"
-                                           : "did not wedge in the time it had: %s %s",
-                 done, run->unit);
+        outcome = text("%s %s %s%s", unwedged[run->verdict].before, done, run->unit,
+                       unwedged[run->verdict].after);
     } else {
         char *free_there = run->zone < 0 ? NULL : pages_text(run->free[run->zone]);
         char *largest = run->largest < 0 ? text_copy("no block at all")
@@ -66,6 +71,9 @@ static void put_done(FILE *out, enum lab_verdict verdict, uint64_t done)
     switch (verdict) {
     case LAB_NEVER:
         printed = text("never (%s)", grouped);
+        break;
+    case LAB_OVER:
+        printed = text("over (%s)", grouped);
         break;
     case LAB_STOPPED:
         printed = text("stopped (%s)", grouped);
@@ -204,6 +212,7 @@ static void put_bars(FILE *out, const struct lab_log *log, const char *workload)
     static const char *const bar_words[LAB_VERDICTS] = {
         [LAB_NEVER] = ", never wedged",
         [LAB_WEDGED] = "",
+        [LAB_OVER] = ", over: there was no more",
         [LAB_STOPPED] = ", stopped",
     };
     struct svg_bar *bars = calloc(log->nr_cases + 1, sizeof(*bars));
@@ -224,7 +233,7 @@ static void put_bars(FILE *out, const struct lab_log *log, const char *workload)
             .text = text("%s%s", done, bar_words[run->verdict]),
             .value = (double)run->done,
             .open = run->verdict != LAB_WEDGED,
-            .class = run->verdict == LAB_NEVER ? "never" : "bar",
+            .class = run->verdict == LAB_NEVER || run->verdict == LAB_OVER ? "never" : "bar",
         };
         free(done);
     }

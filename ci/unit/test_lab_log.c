@@ -189,7 +189,8 @@ static void results_of_cases(void **state)
     static const char bytes[] = "KTAP version 1\n# lab begin lowmem_jumbo.none jumbo frames 10\n"
                                 "# lab result jumbo none 5 wedged 100 7 0\n"
                                 "# lab begin lowmem_jumbo.none_32k jumbo32k frames 10\n"
-                                "# lab result jumbo32k none_32k 6 wedged 100 7 0\n"
+                                "# lab end 6 over 0 - 0 0 0 -1\n"
+                                "# lab result jumbo32k none_32k 6 over 100 7 0\n"
                                 "# lab begin lowmem_jumbo.none jumbo frames 10\n"
                                 "# lab result jumbo none 8 wedged 100 7 0\n"
                                 "# lab result jumbo none 9 wedged 100 7 0\n"
@@ -205,6 +206,8 @@ static void results_of_cases(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(done); i++)
         assert_int_equal(lab_result_of(&log, &log.cases[i])->done, done[i]);
     assert_string_equal(log.cases[1].workload, "jumbo32k");
+    assert_int_equal(log.cases[1].verdict, LAB_OVER);
+    assert_int_equal(log.results[1].verdict, LAB_OVER);
     assert_null(lab_result_of(&log, &log.cases[3]));
     assert_true(log.results[2].has_case);
     assert_false(log.results[3].has_case);

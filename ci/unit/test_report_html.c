@@ -109,6 +109,9 @@ static void the_laboratory_is_drawn(void **state)
     assert_int_equal(count_nodes(document, "//h:h3/following-sibling::h:div[1]//h:tbody/h:tr"), 2);
     assert_int_equal(count_nodes(document, "//h:td[.='1,621']"), 3);
     assert_int_equal(count_nodes(document, "//h:td[.='never (65,536)']"), 1);
+    assert_int_equal(
+        count_nodes(document, "//h:p[starts-with(., 'did not wedge in the 65,536 threads that')]"),
+        1);
     assert_int_equal(count_nodes(document, "//h:td[starts-with(., 'at least 40.4')]"), 1);
     assert_int_equal(count_nodes(document, "//h:div[@class='case']"), 2);
     assert_int_equal(count_nodes(document, "//h:td[.='cycles (order 0)']"), 2);

@@ -297,7 +297,7 @@ static enum lab_verdict run_steps(struct lab *lab)
             return VERDICT_WEDGED;
         }
         if (step == LAB_OVER)
-            return VERDICT_NEVER;
+            return VERDICT_OVER;
         lab->done++;
         if (rdtsc() < samples_due_tsc)
             continue;

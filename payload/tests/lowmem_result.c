@@ -12,8 +12,10 @@ static const struct lab_workload *of_workload;
 static struct lab_result results[LAB_USES_MAX + 1]; /* "none", then the uses */
 static uint64_t seed;
 
-static const char *const verdict_names[] = {
-    [VERDICT_WEDGED] = "wedged", [VERDICT_NEVER] = "never", [VERDICT_STOPPED] = "stopped"};
+static const char *const verdict_names[] = {[VERDICT_WEDGED] = "wedged",
+                                            [VERDICT_NEVER] = "never",
+                                            [VERDICT_OVER] = "over",
+                                            [VERDICT_STOPPED] = "stopped"};
 
 void results_clear(const struct lab_workload *workload, uint64_t new_seed)
 {
@@ -151,6 +153,9 @@ static void say_end(const struct lab *lab, enum lab_verdict verdict)
 
     if (verdict == VERDICT_STOPPED)
         test_log(lab->t, "%s: not wedged by %llu %s when %s", name, done, unit, why_stopped());
+    else if (verdict == VERDICT_OVER)
+        test_log(lab->t, "%s: not wedged by %llu %s, and then there was no more to do", name, done,
+                 unit);
     else if (verdict == VERDICT_NEVER)
         test_log(lab->t, "%s: not wedged by %llu %s", name, done, unit);
     else
@@ -196,7 +201,7 @@ static void judge_none(struct lab *lab, enum lab_verdict verdict)
     if (verdict == VERDICT_STOPPED)
         test_skip(lab->t, "%s after %llu %s, without a wedge", why_stopped(),
                   (unsigned long long)lab->done, lab->workload->unit);
-    if (verdict != VERDICT_NEVER)
+    if (verdict == VERDICT_WEDGED || verdict == VERDICT_STOPPED)
         return;
     if (lab->workload->must_wedge && !lab->as_told)
         test_fail(lab->t, "not wedged by %llu %s, as it must be", (unsigned long long)lab->done,
@@ -212,7 +217,8 @@ static void judge_remedy(struct lab *lab, const struct lab_result *result)
     uint64_t times = times_of_none(result, 10);
 
     metric(lab, "times", times_of_none(result, 1000), "permille");
-    if (result->verdict == VERDICT_NEVER || result->done >= results[0].done * promise)
+    if (result->verdict == VERDICT_NEVER || result->verdict == VERDICT_OVER ||
+        result->done >= results[0].done * promise)
         return;
     if (result->verdict == VERDICT_STOPPED)
         test_skip(lab->t, "%s at %llu.%llu times, %u are promised", why_stopped(),

@@ -12,7 +12,7 @@
 #include "payload/tests/lowmem_lab.h"
 #include "payload/tests/lowmem_spent.h"
 
-enum lab_verdict { VERDICT_WEDGED, VERDICT_NEVER, VERDICT_STOPPED };
+enum lab_verdict { VERDICT_WEDGED, VERDICT_NEVER, VERDICT_OVER, VERDICT_STOPPED };
 
 struct lab_result {
     bool is_there;
