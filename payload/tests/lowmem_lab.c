@@ -136,10 +136,12 @@ static const char *take_ballast(struct lab *lab)
         if (normal == 0 || normal < w->lowmem_least)
             return "less highmem than the workload needs";
         dma = MIN(dma, normal / 2);
-        high = MIN(high, (normal + dma) * w->highmem_per_low);
     }
     lab->left[ZONE_DMA] = ballast_take(ZONE_DMA, dma);
     lab->left[ZONE_NORMAL] = ballast_take(ZONE_NORMAL, normal);
+    /* Of lowmem up to a block more is left than was wanted: what is there counts. */
+    if (w->highmem_per_low)
+        high = MIN(high, (lab->left[ZONE_DMA] + lab->left[ZONE_NORMAL]) * w->highmem_per_low);
     lab->left[ZONE_HIGHMEM] = ballast_take(ZONE_HIGHMEM, high);
     return NULL;
 }
