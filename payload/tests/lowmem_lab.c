@@ -338,6 +338,7 @@ static void run_open(struct lab *lab)
     lab->limit = limit_of(lab, lab->use < 0 ? NULL : results_none(lab->workload));
     say_begin(lab);
     map_tell_owners(lab->t);
+    drain_all_pages();
     map_write(lab->t, "start");
     samples_begin(lab);
     verdict = run_steps(lab);
