@@ -40,7 +40,7 @@ struct lab_zone {
     bool has_below;
 };
 
-/* Rows of cells; `cells` has one character each: '-', '.', or an owner's letter. */
+/* Rows of cells; `cells` has one character each: '-', '.', '?', or an owner's letter. */
 struct lab_row {
     uint64_t frame; /* of the first cell */
     char *cells;

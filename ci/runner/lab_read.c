@@ -190,7 +190,7 @@ static void read_map(struct reader *reader)
     const char *cells = reader->words[3];
 
     for (const char *cell = cells; *cell; cell++) {
-        if (*cell != '-' && *cell != '.' && !isalpha((unsigned char)*cell))
+        if (*cell != '-' && *cell != '.' && *cell != '?' && !isalpha((unsigned char)*cell))
             reader->why = "a cell that is none";
     }
     if (reader->why)

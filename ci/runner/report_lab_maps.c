@@ -11,7 +11,8 @@
 #define FEWEST_CELLS 16 /* in a row */
 #define UNKNOWN ' '
 #define LEVELS 2 /* less than half used, and more */
-#define NR_KINDS (LEVELS * LAB_OWNERS + 1)
+#define NR_KINDS (LEVELS * LAB_OWNERS + 2)
+#define GONE '?' /* an owner that is not registered any more */
 
 static const char *caption(const struct lab_case *run, unsigned when)
 {
@@ -170,6 +171,7 @@ static struct svg_cell_kind *make_kinds(const struct lab_case *run,
             };
         }
     }
+    *kind = (struct svg_cell_kind){GONE, text_copy("none"), text_copy("an owner that is gone")};
     return kinds;
 }
 
@@ -198,6 +200,8 @@ static void put_legend(FILE *out, const struct lab_case *run, const struct svg_c
         put_text(out, run->owners[letter] ? run->owners[letter] : kind[0].title);
         fputs("</li>", out);
     }
+    if (is_used(run, GONE))
+        fputs("<li><i class=\"none\"></i>an owner that is gone</li>", out);
     fputs("<li class=\"soft\">pale: less than half of the cell is used; blank, and rows left out: "
           "ballast, or not the allocator's</li></ul>\n",
           out);

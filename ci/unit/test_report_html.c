@@ -127,6 +127,10 @@ static void the_laboratory_is_drawn(void **state)
     assert_int_equal(count_nodes(document, "//s:svg[contains(@aria-label, 'wedge')]"
                                            "//s:path/s:title[.='stacks, less than half used']"),
                      1);
+    assert_int_equal(count_nodes(document, "//s:svg[contains(@aria-label, 'at the end')]"
+                                           "//s:path/s:title[.='an owner that is gone']"),
+                     1);
+    assert_int_equal(count_nodes(document, "//h:li[.='an owner that is gone']"), 1);
     assert_int_equal(count_nodes(document, "//h:pre[contains(., 'could not be used')]"), 0);
     xmlFreeDoc(document);
     free(log);

@@ -37,6 +37,7 @@
  *                                           ballast have no cells. A cell is
  *                                             -  not memory of the allocator
  *                                             .  all free
+ *                                             ?  used, by an owner that is gone
  *                                             a letter: who has most of what is used; lower case if
  *                                                less than half is used, upper case otherwise
  * # lab failed ORDER COUNT                  allocations that failed, where there were any

@@ -12,6 +12,7 @@
 
 #define CELL_HOLE '-'
 #define CELL_FREE '.'
+#define CELL_UNKNOWN '?' /* used, and its owner is not registered (any more) */
 
 static bool left_out[PAGEBLOCKS_MAX];
 static uint32_t step; /* frames a cell */
@@ -109,7 +110,7 @@ static char cell_char(const struct cell *cell)
             most = id;
     owner = page_owner_of_id(most);
     if (!owner)
-        return '?';
+        return CELL_UNKNOWN;
     return (char)(cell->used < cell->free ? owner->letter : owner->letter - 'a' + 'A');
 }
 
