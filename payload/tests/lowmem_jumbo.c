@@ -26,7 +26,7 @@
 #define FRAME_BYTES 9000u
 #define FRAME_PAGES 3u
 #define FRAME_FIRST 64u /* offset of the first word that is looked at */
-#define FRAME_NEXT 500u /* from there to the next */
+#define FRAME_NEXT 1500u /* from there to the next */
 
 /* In percent of the pages that the laboratory leaves. */
 #define SMALL_PERCENT 10u    /* small objects */
@@ -40,7 +40,8 @@
 #define WAITING_LEAST 25u
 #define WAITING_MOST 275u
 #define BUSY_RINGS 3u /* times the ring, in frames: then the reader is more busy, or less */
-#define LEAST_NORMAL (MIB(16) / PAGE_SIZE)
+#define LOWMEM_DIVISOR 4u
+#define LEAST_NORMAL (MIB(4) / PAGE_SIZE)
 
 static struct {
     struct held cache, small, ring, waiting;
@@ -297,7 +298,8 @@ static const struct lab_remedy_use uses[] = {
     {                                                                                         \
         .name = (workload_name), .unit = "frames", .uses = uses, .nr_uses = ARRAY_SIZE(uses), \
         .begin = jumbo_begin, .start = jumbo_start, .step = jumbo_step, .end = jumbo_end,     \
-        .lowmem_least = LEAST_NORMAL, .tune = jumbo_tune, .must_wedge = true,                 \
+        .lowmem_least = LEAST_NORMAL, .lowmem_divisor = LOWMEM_DIVISOR, .tune = jumbo_tune,   \
+        .must_wedge = true,                                                                   \
     }
 
 static const struct lab_workload jumbo = JUMBO("jumbo");
