@@ -25,7 +25,7 @@
 
 #define FRAME_BYTES 9000u
 #define FRAME_PAGES 3u
-#define FRAME_FIRST 64u /* offset of the first word that is looked at */
+#define FRAME_FIRST 64u  /* offset of the first word that is looked at */
 #define FRAME_NEXT 1500u /* from there to the next */
 
 /* In percent of the pages that the laboratory leaves. */
@@ -214,10 +214,10 @@ static const char *jumbo_start(struct lab *lab)
     uint32_t free, small;
 
     state.pages = lab->left[ZONE_DMA] + lab->left[ZONE_NORMAL];
-    state.ring_size = lab->size
-                          ? (uint32_t)lab->size
-                          : percent_of_pages(RING_PERCENT) >> (state.parts > 1 ? 2 : state.order);
-    state.ring_size = MIN(state.ring_size, RING_MAX);
+    state.ring_size = (uint32_t)MIN(lab->size ? lab->size
+                                              : percent_of_pages(RING_PERCENT) >>
+                                                    (state.parts > 1 ? 2 : state.order),
+                                    RING_MAX);
     state.will_wait = state.ring_size * WAITING_FIRST / 100;
     held_prove_stamps(&state.ring);
     refill();

@@ -43,6 +43,8 @@ static const char *pagetables_begin(struct lab *lab)
     unsigned own = test_depth(lab->t) == DEPTH_SPARSE ? SPARSE_BLOCKS : SEGMENT_BLOCKS_MAX;
 
     lab->state = &spaces;
+    if (lab->size && !blocks)
+        return "size=pagetables: is less than 4 (MiB)";
     return lowmem_spaces_open(&spaces, lab,
                               blocks ? (unsigned)MIN(blocks, SEGMENT_BLOCKS_MAX) : own);
 }

@@ -233,8 +233,9 @@ static bool fill(struct lab *lab)
 static const char *stacks_start(struct lab *lab)
 {
     state.pages = lab->left[ZONE_DMA] + lab->left[ZONE_NORMAL];
-    state.alive =
-        lab->size ? (uint32_t)lab->size : percent_of_pages(ALIVE_PERCENT) >> THREAD_STACK_ORDER;
+    /* With as many threads as pages none ends. */
+    state.alive = lab->size ? (uint32_t)MIN(lab->size, state.pages)
+                            : percent_of_pages(ALIVE_PERCENT) >> THREAD_STACK_ORDER;
     held_prove_stamps(&state.cache);
     if (!fill(lab))
         return "not enough lowmem for its first threads";
