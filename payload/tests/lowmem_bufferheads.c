@@ -15,6 +15,9 @@
  *     smaller     blocks of 4 KiB: one head a page
  *     watermarks  some pages are kept for those who can't wait: it only comes earlier
  *
+ * size=bufferheads:N is how many pages the cache may have; all of highmem but one page in 64 unless
+ * told otherwise.
+ *
  * Why it can break: heads that stay when their page goes, a shrinker that takes what a dirty page
  * is written back by, or that says it freed what it did not: then the allocator tries again for
  * ever, or gives up for nothing. Stamps and blocks' numbers are looked at whenever a head or page
@@ -39,9 +42,9 @@ static const char *bufferheads_begin(struct lab *lab)
 
 static const char *bufferheads_start(struct lab *lab)
 {
-    uint32_t high = lab->left[ZONE_HIGHMEM];
+    uint32_t high = lab->left[ZONE_HIGHMEM], most = high - (high >> RESERVE_SHIFT);
 
-    lowmem_cache_limit(&cache, high - (high >> RESERVE_SHIFT));
+    lowmem_cache_limit(&cache, lab->size ? (uint32_t)MIN(lab->size, most) : most);
     return NULL;
 }
 

@@ -11,6 +11,8 @@
  * beside a cache of kernel pages that grows by a few, and gives some up when there are none. It is
  * wedged when a buffer can't be had.
  *
+ * size=dmazone:N is how many buffers are held at a time, 8 unless told otherwise, up to 64.
+ *
  * Why a remedy can break: watermarks must leave ZONE_DMA its reserve however long the cache presses
  * on, in pieces large enough; the pool must get its buffers back. A buffer that lies elsewhere, or
  * that another wrote to, fails the case with its physical address.
@@ -19,12 +21,12 @@
 #include "paging/layout.h"
 #include "payload/tests/lowmem_lab.h"
 
-#define BUFFERS_HELD 8u
+#define BUFFERS_HELD 8u /* without size= */
+#define BUFFERS_MOST 64u
 #define BUFFER_ORDER_MAX 4u
-#define POOL_BUFFERS BUFFERS_HELD
 #define CACHE_PAGES_A_STEP 4u
 #define CACHE_GIVES_UP 64u /* pages when there are no more */
-#define RESERVE_PAGES 512u /* 2 MiB: four times what is held at most */
+#define RESERVE_PAGES 64u  /* for each buffer held: four times what it has at most */
 #define NORMAL_LEAST 256u
 #define ISA_BOUNDARY 0x10000u
 
@@ -36,8 +38,9 @@ struct buffer {
 };
 
 static struct state {
-    struct buffer held[BUFFERS_HELD]; /* a ring: the oldest goes first */
-    struct page *pool[POOL_BUFFERS];  /* those that are not held */
+    struct buffer held[BUFFERS_MOST]; /* a ring: the oldest goes first */
+    unsigned nr_held;                 /* places in it that are used */
+    struct page *pool[BUFFERS_MOST];  /* those that are not held */
     unsigned nr_pool;
     pfn_t *cache; /* the frames of its pages */
     uint32_t nr_cache, max_cache;
@@ -66,7 +69,10 @@ static unsigned draw_order(struct prng *prng)
 
 static const char *dmazone_begin(struct lab *lab)
 {
-    state = (struct state){.max_cache = nr_free_pages(ZONE_DMA) + nr_free_pages(ZONE_NORMAL)};
+    state = (struct state){
+        .nr_held = lab->size ? (unsigned)MIN(lab->size, BUFFERS_MOST) : BUFFERS_HELD,
+        .max_cache = nr_free_pages(ZONE_DMA) + nr_free_pages(ZONE_NORMAL),
+    };
     state.cache = lab_table(lab, (uint64_t)state.max_cache * sizeof(*state.cache));
     if (!state.cache)
         return "no memory for a table of pages";
@@ -80,7 +86,7 @@ static const char *dmazone_start(struct lab *lab)
 {
     if (!lab_has(lab, LAB_POOL) || inject(lab_pool_empty, lowmem_dmazone))
         return NULL;
-    for (unsigned i = 0; i < POOL_BUFFERS; i++) {
+    for (unsigned i = 0; i < state.nr_held; i++) {
         struct page *page = lab_alloc(lab, GFP_DMA, BUFFER_ORDER_MAX, isa_owner.id, 0);
 
         if (!page)
@@ -174,7 +180,7 @@ static void grow_cache(struct lab *lab)
 
 static enum lab_step dmazone_step(struct lab *lab)
 {
-    struct buffer *buffer = &state.held[lab->done % BUFFERS_HELD];
+    struct buffer *buffer = &state.held[lab->done % state.nr_held];
 
     if (buffer->page)
         check_stamps(lab, buffer);
@@ -185,7 +191,7 @@ static enum lab_step dmazone_step(struct lab *lab)
 
 static void dmazone_end(struct lab *lab)
 {
-    for (unsigned i = 0; i < BUFFERS_HELD; i++)
+    for (unsigned i = 0; i < state.nr_held; i++)
         give_buffer(lab, &state.held[i]);
     if (state.nr_pool && inject(lab_keep_buffer, lowmem_dmazone))
         state.nr_pool--;
@@ -202,12 +208,13 @@ static void dmazone_tune(const struct lab *lab, struct page_alloc_tuning *tuning
     uint32_t above = zone_get(ZONE_NORMAL)->present_pages;
 
     (void)lab;
-    tuning->lowmem_reserve_ratio[ZONE_DMA] = MAX(above / RESERVE_PAGES, 1u);
+    tuning->lowmem_reserve_ratio[ZONE_DMA] = MAX(above / (RESERVE_PAGES * state.nr_held), 1u);
 }
 
 static const struct lab_remedy_use uses[] = {
-    {LAB_WATERMARKS, 10, "2 MiB of ZONE_DMA are kept from those who could have ZONE_NORMAL"},
-    {LAB_POOL, 10, "eight buffers of 64 KiB are taken at the start"},
+    {LAB_WATERMARKS, 10,
+     "256 KiB of ZONE_DMA for each buffer held are kept from those who could have ZONE_NORMAL"},
+    {LAB_POOL, 10, "a buffer of 64 KiB for each that is held is taken at the start"},
 };
 
 static const struct lab_workload dmazone = {

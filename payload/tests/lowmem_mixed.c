@@ -33,6 +33,8 @@
  *     watermarks          by themselves: a reserve for the ISA bus, and the end comes earlier
  *     without_*           all but one: neither can be spared
  *
+ * size=mixed:N makes all of these but the cache N percent of what they are above, up to 150.
+ *
  * With time= the case "all" goes on for half of what is left of that time.
  *
  * Why it can break: whatever can go wrong in the other workloads, and what one of them does to the
@@ -56,7 +58,8 @@
 #define OBJECTS_A_STEP 6u
 #define BUSY_STEPS 512u
 #define COMPACT_STEPS 4096u
-#define BUSY_LEAST 50u /* percent */
+#define SCALE_MOST 150u /* percent: then there is hardly a page left for a head */
+#define BUSY_LEAST 50u  /* percent */
 #define ISA_ORDER 3u
 #define ISA_MOST 4u
 #define ISA_PART 4u /* of ZONE_DMA is kept for the ISA bus, in pieces that are large enough */
@@ -73,6 +76,7 @@ static struct {
     struct lowmem_objects objects;
     struct held meta, stacks, frames, jumbo, isa;
     uint32_t most[NR_PARTS], want[NR_PARTS];
+    uint32_t scale; /* percent of what a server of this size has of each part */
     uint32_t dropped_frames, moved;
     const char *lacked; /* what it was wedged by */
     uint64_t started_ns;
@@ -100,7 +104,8 @@ static struct held *const held_parts[NR_PARTS] = {
 
 static uint32_t units_of(enum part part, uint32_t lowmem_pages)
 {
-    uint64_t bytes = (uint64_t)lowmem_pages * PAGE_SIZE / 100 * parts[part].percent;
+    uint64_t bytes =
+        (uint64_t)lowmem_pages * PAGE_SIZE / 100 * parts[part].percent / 100 * state.scale;
 
     return MAX((uint32_t)(bytes / parts[part].unit_bytes), 1u);
 }
@@ -137,6 +142,7 @@ static const char *mixed_begin(struct lab *lab)
     lab->state = &state;
     state.lacked = NULL;
     state.dropped_frames = state.moved = 0;
+    state.scale = lab->size ? (uint32_t)MIN(lab->size, SCALE_MOST) : 100;
     if (!lack)
         lack = lowmem_spaces_open(&state.spaces, lab, SEGMENT_BLOCKS);
     if (!lack)
