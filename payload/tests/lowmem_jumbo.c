@@ -185,6 +185,12 @@ static void compact_behind(struct lab *lab)
                 return;
 }
 
+/* What a frame's buffer is when it is not scattered; the ring has as many either way. */
+static unsigned buffer_order(const struct lab *lab)
+{
+    return lab->workload == &jumbo32k ? 3 : 2;
+}
+
 static const char *jumbo_begin(struct lab *lab)
 {
     uint32_t lowmem = lowmem_free();
@@ -192,7 +198,7 @@ static const char *jumbo_begin(struct lab *lab)
 
     memset(&state, 0, sizeof(state));
     state.parts = lab_has(lab, LAB_SMALLER) ? FRAME_PAGES : 1;
-    state.order = state.parts > 1 ? 0 : lab->workload == &jumbo32k ? 3 : 2;
+    state.order = state.parts > 1 ? 0 : buffer_order(lab);
     lack = held_open(&state.small, lab, "small", 'o', GFP_KERNEL, 0, lowmem / 4);
     if (!lack)
         lack = held_open(&state.cache, lab, "cache", 'c', GFP_KERNEL | __GFP_MOVABLE, 0, lowmem);
@@ -214,10 +220,8 @@ static const char *jumbo_start(struct lab *lab)
     uint32_t free, small;
 
     state.pages = lab->left[ZONE_DMA] + lab->left[ZONE_NORMAL];
-    state.ring_size = (uint32_t)MIN(lab->size ? lab->size
-                                              : percent_of_pages(RING_PERCENT) >>
-                                                    (state.parts > 1 ? 2 : state.order),
-                                    RING_MAX);
+    state.ring_size = (uint32_t)MIN(
+        lab->size ? lab->size : percent_of_pages(RING_PERCENT) >> buffer_order(lab), RING_MAX);
     state.will_wait = state.ring_size * WAITING_FIRST / 100;
     held_prove_stamps(&state.ring);
     refill();
