@@ -137,6 +137,18 @@ static void the_laboratory(void **state)
     }
 }
 
+/* Of remedies each that is not known is named, and the others are taken. */
+static void unknown_remedies(void **state)
+{
+    assert_int_equal(parse("remedies=pcp,luck,pool").remedies, BIT(2) | BIT(6));
+    assert_int_equal(notes, 1);
+    assert_non_null(strstr(last_note, "option remedies=: luck not taken"));
+    assert_int_equal(parse("remedies=foo,none").remedies, 0);
+    assert_non_null(strstr(last_note, ": foo not"));
+    assert_int_equal(parse("remedies=foo,,bar").remedies, BIT(NR_OPTION_REMEDIES) - 1);
+    assert_non_null(strstr(last_note, ": bar not"));
+}
+
 /* Each is named in a warning, its default stands, and what follows is taken all the same. */
 static void bad_values(void **state)
 {
@@ -193,8 +205,6 @@ static void bad_values(void **state)
         "size=memmapmemmapmemmap:1",
         "remedies",
         "remedies=",
-        "remedies=luck",
-        "remedies=pool,luck",
         "depth",
     };
 
@@ -329,17 +339,12 @@ static void any_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_said),
-        cmocka_unit_test(every_option),
-        cmocka_unit_test(every_choice),
-        cmocka_unit_test(the_laboratory),
-        cmocka_unit_test(bad_values),
-        cmocka_unit_test(texts_too_long),
-        cmocka_unit_test(too_many),
-        cmocka_unit_test(unknown_words),
-        cmocka_unit_test(the_loaders_own_word),
-        cmocka_unit_test(last_one_counts),
-        cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(nothing_said),     cmocka_unit_test(every_option),
+        cmocka_unit_test(every_choice),     cmocka_unit_test(the_laboratory),
+        cmocka_unit_test(unknown_remedies), cmocka_unit_test(bad_values),
+        cmocka_unit_test(texts_too_long),   cmocka_unit_test(too_many),
+        cmocka_unit_test(unknown_words),    cmocka_unit_test(the_loaders_own_word),
+        cmocka_unit_test(last_one_counts),  cmocka_unit_test(nobody_listens),
         cmocka_unit_test(any_line),
     };
 

@@ -307,24 +307,41 @@ static int take_sizes(struct options *options, const struct option_word *word)
     return 0;
 }
 
+/* One item: a bit, or several. */
+static int remedies_of(const struct option_word *item, uint32_t *out)
+{
+    static const struct choice wide[] = {{"all", OPTION_REMEDIES_ALL}, {"none", 0}};
+
+    return take_choice(wide, ARRAY_SIZE(wide), item, out) == 0 ? 0 : take_remedy(item, out);
+}
+
+static bool knows_remedy(const struct option_word *item)
+{
+    uint32_t unused;
+
+    return remedies_of(item, &unused) == 0;
+}
+
+/* Those that are known; if none of them is, the default stands. */
 static int take_remedies(struct options *options, const struct option_word *word)
 {
     struct option_word list = *word;
     uint32_t remedies = 0;
+    bool any = false;
 
     if (!is_list(word))
         return -EINVAL;
     while (list.value_len) {
         struct option_word item = next_item(&list);
-        static const struct choice wide[] = {{"all", OPTION_REMEDIES_ALL}, {"none", 0}};
         uint32_t more;
 
-        if (take_choice(wide, ARRAY_SIZE(wide), &item, &more) != 0 &&
-            take_remedy(&item, &more) != 0)
-            return -EINVAL;
+        if (remedies_of(&item, &more) != 0)
+            continue;
         remedies |= more;
+        any = true;
     }
-    options->remedies = remedies;
+    if (any)
+        options->remedies = remedies;
     return 0;
 }
 
@@ -365,6 +382,24 @@ static void warn(option_note_t note, const struct option_word *word, const char 
     note(text);
 }
 
+/* Each that is not known is named: the others are taken. */
+static void warn_unknown_remedies(option_note_t note, const struct option_word *word,
+                                  const char *wants)
+{
+    struct option_word list = *word;
+
+    while (list.value_len) {
+        struct option_word item = next_item(&list);
+        char text[NOTE_MAX];
+
+        if (knows_remedy(&item) || !note)
+            continue;
+        format(text, sizeof(text), "option remedies=: %.*s not taken, wants %s",
+               (int)MIN(item.value_len, (size_t)VALUE_SHOWN_MAX), item.value, wants);
+        note(text);
+    }
+}
+
 static bool key_has_slash(const struct option_word *word)
 {
     for (size_t i = 0; i < word->key_len; i++)
@@ -381,6 +416,8 @@ static void take_word(struct options *options, const struct option_word *word, b
             continue;
         if (rules[i].take(options, word) != 0)
             warn(note, word, "not taken, wants ", rules[i].wants);
+        else if (rules[i].take == take_remedies)
+            warn_unknown_remedies(note, word, rules[i].wants);
         return;
     }
     /* The loader's own word: a path, a URL (which may hold a "="), a file name. */
