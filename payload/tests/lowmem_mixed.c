@@ -35,7 +35,8 @@
  *
  * size=mixed:N makes all of these but the cache N percent of what they are above, up to 150.
  *
- * With time= the case "all" goes on for half of what is left of that time.
+ * With time= the case "all" goes on for half of what is left of that time, and fails if it is
+ * wedged however late; unless size= or lowmem= makes the machine another than it was tried on.
  *
  * Why it can break: whatever can go wrong in the other workloads, and what one of them does to the
  * others: a page moved while its heads are being stripped, a page table from where a stack was. All
@@ -44,6 +45,7 @@
 #include "drivers/clock.h"
 #include "paging/compaction.h"
 #include "lib/format.h"
+#include "payload/setup.h"
 #include "payload/tests/lowmem_cache.h"
 #include "payload/tests/lowmem_held.h"
 #include "payload/tests/lowmem_objects.h"
@@ -325,11 +327,24 @@ static void mixed_tune(const struct lab *lab, struct page_alloc_tuning *tuning)
             zone_get(ZONE_NORMAL)->present_pages / MAX(wanted, 1u);
 }
 
+/* A promise of ten times is not all where there was time for more. */
+static void judge_to_the_end(struct lab *lab)
+{
+    const struct options *options = &setup.options;
+
+    if (lab->use < 0 || !lab->workload->uses[lab->use].promise || !options->time_s)
+        return;
+    if (!lab->size && (!options->lowmem || options->lowmem == OPTION_LOWMEM_ALL))
+        TEST_CHECK(lab->t, !state.lacked, "wedged after %llu requests, with time= for more",
+                   (unsigned long long)lab->done);
+}
+
 static void mixed_verify(struct lab *lab)
 {
     struct lowmem_space *space = lowmem_spaces_any(&state.spaces, lab->prng);
 
     log_parts(lab);
+    judge_to_the_end(lab);
     lowmem_cache_check(&state.cache);
     lowmem_objects_check(&state.objects);
     lowmem_spaces_check(&state.spaces);
