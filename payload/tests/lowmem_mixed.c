@@ -31,7 +31,7 @@
  *                         highmem: it goes on for ever
  *     reclaim             by itself: heads are given back, but hardly ever eight pages in a row
  *     watermarks          by themselves: a reserve for the ISA bus, and the end comes earlier
- *     without_*           all but one: neither can be spared
+ *     without_*           all but one, to show what that is worth
  *
  * size=mixed:N makes all of these but the cache N percent of what they are above, up to 150.
  *

@@ -21,7 +21,6 @@
  */
 #include "lib/inject.h"
 #include "lib/string.h"
-#include "paging/pgtable.h"
 #include "paging/preempt.h"
 #include "payload/tests/lowmem_held.h"
 #include "payload/thread.h"
@@ -356,24 +355,11 @@ static const struct test_case cases[] = {
     {"reclaim", case_reclaim},   {"pcp", case_pcp},
 };
 
-/*
- * Page tables of the vmalloc area are made when they are first needed, and stay: made now, they are
- * none of what a case must give back.
- */
-static void prepare(void)
-{
-    virt_t at;
-
-    for (at = layout.vmalloc_start; at < layout.vmalloc_end; at += LARGE_PAGE_SIZE)
-        pgtable_pte(at, true);
-}
-
 SUITE(lowmem_stacks) = {
     .name = "lowmem_stacks",
     .about = "stacks of two pages, when lowmem is free in single ones",
     .rank = SUITE_RANK_STRESS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
-    .setup = prepare,
     .abandon = abandon,
 };
