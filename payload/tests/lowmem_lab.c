@@ -311,6 +311,24 @@ static enum lab_verdict run_steps(struct lab *lab)
     return VERDICT_NEVER;
 }
 
+/* What lowmem= comes to, once, where it is not what was asked for. */
+static void say_lowmem(const struct lab *lab)
+{
+    uint32_t wanted = (uint32_t)(setup.options.lowmem / 1024);
+    uint32_t least = lab->workload->lowmem_least * (uint32_t)(PAGE_SIZE / 1024);
+
+    if (lab->use >= 0 || !setup.options.lowmem || setup.options.lowmem == OPTION_LOWMEM_ALL ||
+        wanted == lab->left[ZONE_NORMAL] * (PAGE_SIZE / 1024))
+        return;
+    if (wanted < least)
+        test_log(lab->t, "lowmem= is %u KiB: %s is nothing without %u KiB", wanted,
+                 lab->workload->name, least);
+    else if (wanted < lab->left[ZONE_NORMAL] * (PAGE_SIZE / 1024))
+        test_log(lab->t, "lowmem= is %u KiB: ballast leaves whole blocks of 4 MiB", wanted);
+    else
+        test_log(lab->t, "lowmem= is %u KiB: the machine has less of it, or of highmem", wanted);
+}
+
 static void say_begin(const struct lab *lab)
 {
     const char *about = lab->use < 0 ? NULL : lab->workload->uses[lab->use].about;
@@ -326,6 +344,7 @@ static void say_begin(const struct lab *lab)
     }
     if (about)
         test_log(lab->t, "%s: %s", test_case_name(lab->t), about);
+    say_lowmem(lab);
     test_log(lab->t, "left free: %u KiB of DMA, %u of Normal, %llu of HighMem",
              lab->left[ZONE_DMA] * 4, lab->left[ZONE_NORMAL] * 4,
              (unsigned long long)lab->left[ZONE_HIGHMEM] * 4);
