@@ -3,7 +3,6 @@
 #include "drivers/clock.h"
 #include "drivers/power.h"
 #include "drivers/transfer.h"
-#include "lib/format.h"
 #include "lib/option.h"
 #include "lib/string.h"
 #include "payload/report.h"
@@ -70,14 +69,10 @@ static void say_unknown_tests(void)
         report_line("#   %s: %s", (*s)->name, (*s)->about);
 }
 
-/* The workload NAME of the laboratory is the suite lowmem_NAME. */
-static bool is_workload(const char *name)
+static bool takes_size(const char *workload)
 {
-    char suite_name[OPTION_SIZE_NAME_MAX + 8];
-
-    format(suite_name, sizeof(suite_name), "lowmem_%s", name);
     table_for_each (suite, struct suite *const, s)
-        if (strcmp((*s)->name, suite_name) == 0)
+        if ((*s)->sizes && list_match((*s)->sizes, strlen((*s)->sizes), workload))
             return true;
     return false;
 }
@@ -85,8 +80,8 @@ static bool is_workload(const char *name)
 static void say_unknown_sizes(void)
 {
     for (unsigned i = 0; i < setup.options.nr_sizes; i++)
-        if (!is_workload(setup.options.sizes[i].name))
-            report_line("# warning: option size=: %s is no workload of the laboratory",
+        if (!takes_size(setup.options.sizes[i].name))
+            report_line("# warning: option size=: no workload %s takes one",
                         setup.options.sizes[i].name);
 }
 

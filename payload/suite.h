@@ -61,6 +61,8 @@ struct suite {
     unsigned (*nr_instances)(void);
     const char *(*instance_name)(unsigned index);
     const char *no_instance;
+    /* Workloads that size= sets: "jumbo,jumbo32k". NULL: it takes none. */
+    const char *sizes;
 };
 
 #define SUITE(suite_name)                                                     \

@@ -124,5 +124,6 @@ SUITE(lowmem_bufferheads) = {
     .rank = SUITE_RANK_STRESS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
+    .sizes = "bufferheads",
     .abandon = lab_abandon,
 };

@@ -258,5 +258,6 @@ SUITE(lowmem_dmazone) = {
     .rank = SUITE_RANK_STRESS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
+    .sizes = "dmazone",
     .abandon = lab_abandon,
 };

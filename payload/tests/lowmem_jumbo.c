@@ -349,5 +349,6 @@ SUITE(lowmem_jumbo) = {
     .rank = SUITE_RANK_STRESS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
+    .sizes = "jumbo,jumbo32k",
     .abandon = lab_abandon,
 };

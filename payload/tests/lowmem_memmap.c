@@ -234,5 +234,6 @@ SUITE(lowmem_memmap) = {
     .rank = SUITE_RANK_STRESS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
+    .sizes = "memmap",
     .abandon = lab_abandon,
 };

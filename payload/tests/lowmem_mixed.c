@@ -434,5 +434,6 @@ SUITE(lowmem_mixed) = {
     .rank = SUITE_RANK_STRESS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
+    .sizes = "mixed",
     .abandon = lab_abandon,
 };

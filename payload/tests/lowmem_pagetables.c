@@ -150,5 +150,6 @@ SUITE(lowmem_pagetables) = {
     .rank = SUITE_RANK_STRESS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
+    .sizes = "pagetables",
     .abandon = lab_abandon,
 };

@@ -361,5 +361,6 @@ SUITE(lowmem_stacks) = {
     .rank = SUITE_RANK_STRESS,
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
+    .sizes = "stacks",
     .abandon = abandon,
 };
