@@ -330,11 +330,9 @@ static void mixed_tune(const struct lab *lab, struct page_alloc_tuning *tuning)
 /* A promise of ten times is not all where there was time for more. */
 static void judge_to_the_end(struct lab *lab)
 {
-    const struct options *options = &setup.options;
-
-    if (lab->use < 0 || !lab->workload->uses[lab->use].promise || !options->time_s)
+    if (lab->use < 0 || !lab->workload->uses[lab->use].promise || !setup.options.time_s)
         return;
-    if (!lab->size && (!options->lowmem || options->lowmem == OPTION_LOWMEM_ALL))
+    if (!lab->as_told)
         TEST_CHECK(lab->t, !state.lacked, "wedged after %llu requests, with time= for more",
                    (unsigned long long)lab->done);
 }
