@@ -212,7 +212,7 @@ static uint32_t min_free_pages(void)
     uint32_t kbytes = m.tuning.min_free_kbytes;
 
     if (!kbytes) {
-        while ((kbytes + 1ull) * (kbytes + 1ull) <= 16 * 4 * lowmem)
+        while ((kbytes + 1ull) * (kbytes + 1ull) <= 64 * lowmem)
             kbytes++;
         kbytes = MAX(kbytes, 128u);
     }

@@ -159,7 +159,7 @@ static void hangs(void **state)
 {
     static const struct scene scenes[] = {
         {BODY "    ok 1 x\n", NULL, NULL, ENDING_TIMEOUT, 0, NULL, RESULT_BROKEN,
-         "no verdict within 120 s, in suite a, after case x"},
+         "no verdict within 300 s, in suite a, after case x"},
         {BODY, NULL, NULL, ENDING_SILENCE, 0, NULL, RESULT_BROKEN,
          "nothing came for 45 s, in suite a, in its first case"},
         {PASS_BODY, NULL, NULL, ENDING_TIMEOUT, 0, NULL, RESULT_BROKEN, "between suites"},

@@ -290,7 +290,7 @@ static void case_nothing_to_do(struct test *t)
 /* Who has all windows but one in use can copy no page of highmem, and does not try. */
 static void case_no_windows(struct test *t)
 {
-    void *window[KMAP_LOCAL_DEPTH - 1];
+    void *window[KMAP_LOCAL_DEPTH - 1] = {NULL};
     struct compact_result r;
 
     if (small_zone_open(t, ZONE_HIGHMEM, &page_alloc_default)) {
