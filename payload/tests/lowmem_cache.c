@@ -260,6 +260,7 @@ static uint32_t scan_objects(struct shrinker *shrinker, enum zone_type zone, uin
     return said;
 }
 
+/* cppcheck-suppress constParameter ; a hook's type is the owner's */
 static bool isolate(struct page_owner *owner, uint32_t index, struct page *page)
 {
     const struct lowmem_cache *cache = container_of(owner, struct lowmem_cache, owner);

@@ -14,7 +14,7 @@
 #define SPARSE_STEP 8u /* entries; that of SPACE_PROGRAM is among them */
 #define PROGRAM_REGION ALIGN_DOWN(SPACE_PROGRAM, LARGE_PAGE_SIZE)
 
-static unsigned number(const struct lowmem_spaces *spaces, const struct lowmem_space *space)
+static unsigned number_of(const struct lowmem_spaces *spaces, const struct lowmem_space *space)
 {
     return (unsigned)(space - spaces->space);
 }
@@ -32,7 +32,7 @@ static bool is_table(struct lowmem_spaces *spaces, const struct lowmem_space *sp
     test_fail(spaces->lab->t,
               "space %u, 0x%08lx: physical 0x%llx is no page table of it: owner %u, number 0x%x, "
               "%u and 0x%x wanted",
-              number(spaces, space), (unsigned long)addr, addr_number(pte_phys(entry)),
+              number_of(spaces, space), (unsigned long)addr, addr_number(pte_phys(entry)),
               page ? page->owner : 0, page ? page->index : 0, spaces->owner.id, wanted);
     return false;
 }
@@ -41,7 +41,7 @@ static void entry_is_wrong(struct lowmem_spaces *spaces, const struct lowmem_spa
                            virt_t addr, pte_t found, pte_t wanted)
 {
     test_fail(spaces->lab->t, "space %u, 0x%08lx: entry 0x%llx, 0x%llx wanted",
-              number(spaces, space), (unsigned long)addr, (unsigned long long)found,
+              number_of(spaces, space), (unsigned long)addr, (unsigned long long)found,
               (unsigned long long)wanted);
 }
 
@@ -112,7 +112,7 @@ static bool check_directory(struct lowmem_spaces *spaces, const struct lowmem_sp
 
         if (wanted != ((entry & PTE_PRESENT) != 0)) {
             test_fail(spaces->lab->t, "space %u, 0x%08lx: directory entry 0x%llx, %s wanted",
-                      number(spaces, space), (unsigned long)addr, (unsigned long long)entry,
+                      number_of(spaces, space), (unsigned long)addr, (unsigned long long)entry,
                       wanted ? "a page table" : "none");
             right = false;
         } else if (wanted && spaces->large && addr != PROGRAM_REGION) {
@@ -144,7 +144,7 @@ static bool check_space(struct lowmem_spaces *spaces, const struct lowmem_space 
         if (i >= kernel)
             right &= TEST_CHECK(spaces->lab->t, pointer == wanted,
                                 "space %u, 0x%08lx: pointer 0x%llx, the payload has 0x%llx",
-                                number(spaces, space), (unsigned long)first,
+                                number_of(spaces, space), (unsigned long)first,
                                 (unsigned long long)pointer, (unsigned long long)wanted);
     }
     return right;
@@ -259,12 +259,12 @@ static void judge(struct lowmem_spaces *spaces, const struct lowmem_space *space
                   const struct space_probe *probe)
 {
     if (probe->done != probe->mapped)
-        test_fail(spaces->lab->t, "space %u: 0x%08lx %s", number(spaces, space),
+        test_fail(spaces->lab->t, "space %u: 0x%08lx %s", number_of(spaces, space),
                   (unsigned long)probe->addr,
                   probe->done ? "can be read, and should not be there" : "can't be read");
     else if (probe->mapped)
         TEST_CHECK(spaces->lab->t, probe->found == probe->wanted,
-                   "space %u: 0x%08lx shows 0x%08x, 0x%08x wanted", number(spaces, space),
+                   "space %u: 0x%08lx shows 0x%08x, 0x%08x wanted", number_of(spaces, space),
                    (unsigned long)probe->addr, probe->found, probe->wanted);
 }
 
