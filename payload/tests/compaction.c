@@ -19,7 +19,6 @@
 #include "payload/tests/zone_state.h"
 
 #define SMALL_ORDER MOVABLE_SPREAD_ORDER
-#define PIN_EVERY 16u
 #define WINDOWS_MAX 64u
 #define PAGEBLOCK_PAGES (1u << PAGEBLOCK_ORDER)
 #define UNMOVABLE_ORDER (PAGEBLOCK_ORDER - 1)
@@ -161,18 +160,23 @@ static void check_window(struct test *t, const struct window *w)
                addr_number(page_to_phys(w->page)), word);
 }
 
-/* Some pages are looked at through windows, some are not to be had from their owner. */
+/*
+ * Some pages are looked at through windows, some are not to be had from their owner. They lie all
+ * over the zone: the upper ones are where pages go to, and nobody asks for them.
+ */
 static void case_pinned(struct test *t)
 {
     struct compact_result r;
     unsigned count = 0;
+    uint32_t stride;
 
     if (small_zone_open(t, small_zone_best(), &page_alloc_default)) {
         movable_spread(test_prng(t));
-        for (uint32_t i = 0; i < movable.count && count < WINDOWS_MAX; i++) {
+        stride = MAX(movable.count / (2 * WINDOWS_MAX), 1u);
+        for (uint32_t i = prng_below(test_prng(t), stride); i < movable.count; i += stride) {
             struct movable *m = &movable.entry[i];
 
-            if (!m->page || prng_below(test_prng(t), PIN_EVERY))
+            if (!m->page || count == WINDOWS_MAX)
                 continue;
             m->refuses = movable.zone != ZONE_HIGHMEM || prng_u32(test_prng(t)) & 1;
             windows[count++] = (struct window){i, m->page, m->refuses ? NULL : kmap(m->page)};
