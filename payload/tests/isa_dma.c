@@ -11,6 +11,7 @@
 #include "drivers/clock.h"
 #include "drivers/isa_dma.h"
 #include "drivers/isa_dma_regs.h"
+#include "drivers/pci.h"
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
@@ -23,6 +24,8 @@
 #define PROGRAMMES 128u /* of each channel */
 #define MAPPINGS 48u    /* of each kind of memory */
 #define REQUEST_LIMIT_MS 20u
+#define BOCHS_VENDOR 0x8086u
+#define BOCHS_BRIDGE 0x1237u /* 440FX */
 
 /* The suite's own table, from the 82371AB data sheet; the cascade has none. */
 static const uint16_t page_ports[ISA_DMA_CHANNELS] = {0x87, 0x83, 0x81, 0x82, 0, 0x8b, 0x89, 0x8a};
@@ -537,8 +540,27 @@ static void check_request(struct test *t, unsigned channel)
              address);
 }
 
+/*
+ * Bochs' controller (2.7) calls for a channel without a device what nobody has set, and so may end
+ * Bochs. Its 440FX is the first revision of all, which no PC was sold with.
+ */
+static bool is_bochs(void)
+{
+    for (unsigned i = 0; i < pci_device_count(); i++) {
+        const struct pci_device *pdev = pci_device_at(i);
+
+        if (pdev->vendor == BOCHS_VENDOR && pdev->device == BOCHS_BRIDGE)
+            return (pci_read_config32(pdev, PCI_CLASS_REVISION) & 0xff) == 0;
+    }
+    return false;
+}
+
 static void case_requests(struct test *t)
 {
+    if (is_bochs()) {
+        test_skip(t, "Bochs' 8237 serves requests of channels that have a device only");
+        return;
+    }
     if (!take_all(t))
         return;
     check_request(t, 0);
