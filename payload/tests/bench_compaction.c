@@ -245,7 +245,7 @@ static const char *prepare_scan(struct bench *b)
 
         compact_zone(ZONE_HIGHMEM, NR_ORDERS, &result);
         b->operations = MAX(result.scanned, 1u);
-        is_steady = b->operations == before;
+        is_steady = b->operations == before && result.pinned >= MOVED / 2;
     }
     nr_astray = result.scanned < MOVED;
     return is_steady ? NULL : "highmem in whole blocks";
