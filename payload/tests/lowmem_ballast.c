@@ -4,6 +4,7 @@
 #include "paging/page_owner.h"
 #include "paging/pgtable.h"
 #include "paging/vmalloc.h"
+#include "payload/tests/zone_state.h"
 
 #define ORDER_SHIFT 28u
 #define PFN_MASK (BIT(ORDER_SHIFT) - 1)
@@ -16,7 +17,7 @@ static struct {
     uint32_t count, max;
 } held;
 
-static struct buddy_counts before[MAX_NR_ZONES];
+static struct zone_state before;
 
 static uint32_t count_blocks(void)
 {
@@ -94,30 +95,10 @@ static void make_page_tables(void)
 void lists_remember(void)
 {
     make_page_tables();
-    drain_all_pages();
-    for (unsigned z = 0; z < MAX_NR_ZONES; z++)
-        zone_buddy_counts(zone_get((enum zone_type)z), &before[z]);
+    zone_state_remember(&before);
 }
 
-/* Free buddies never stay apart, so equal counts mean that all is back, block for block. */
 void lists_check(struct test *t)
 {
-    drain_all_pages();
-    for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
-        const struct zone *zone = zone_get((enum zone_type)z);
-        struct buddy_counts now;
-        pfn_t where = 0;
-        const char *wrong = zone_check(zone, &where);
-
-        TEST_CHECK(t, wrong == NULL, "zone %s: %s, at physical 0x%llx", zone->name, wrong,
-                   addr_number(pfn_to_phys(where)));
-        zone_buddy_counts(zone, &now);
-        TEST_CHECK(t, buddy_free_pages(&now) == buddy_free_pages(&before[z]),
-                   "zone %s: %u pages are free, %u were before", zone->name, buddy_free_pages(&now),
-                   buddy_free_pages(&before[z]));
-        for (unsigned order = 0; order < NR_ORDERS; order++)
-            TEST_CHECK(t, now.nr_free[order] == before[z].nr_free[order],
-                       "zone %s: %u free blocks of order %u, %u before", zone->name,
-                       now.nr_free[order], order, before[z].nr_free[order]);
-    }
+    zone_state_compare(t, &before);
 }

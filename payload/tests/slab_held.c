@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "payload/tests/slab_held.h"
 #include "lib/prng.h"
+#include "payload/tests/zone_state.h"
 
 /* A block of the ballast, at its own start. */
 struct ballast {
@@ -8,10 +9,8 @@ struct ballast {
     unsigned order;
 };
 
-static struct {
-    uint32_t nr_free[MAX_NR_ZONES][NR_ORDERS];
-    struct ballast *ballast;
-} before;
+static struct zone_state before;
+static struct ballast *ballast; /* what slab_ballast_take() has */
 
 bool slab_held_open(struct slab_held *held, uint32_t max)
 {
@@ -83,28 +82,13 @@ bool slab_held_give(struct slab_held *held, uint32_t index, struct slab_damage *
 void slab_held_remember(void)
 {
     slab_shrink_all();
-    drain_all_pages();
-    for (unsigned z = 0; z < MAX_NR_ZONES; z++)
-        for (unsigned order = 0; order < NR_ORDERS; order++)
-            before.nr_free[z][order] = zone_get((enum zone_type)z)->free_area[order].nr_free;
+    zone_state_remember(&before);
 }
 
-/* Free buddies never stay apart, so equal free memory means equal lists. */
 void slab_held_check_pages(struct test *t)
 {
     slab_shrink_all();
-    drain_all_pages();
-    for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
-        const struct zone *zone = zone_get((enum zone_type)z);
-        pfn_t where = 0;
-        const char *wrong = zone_check(zone, &where);
-
-        TEST_CHECK(t, wrong == NULL, "zone %s: %s, at frame 0x%x", zone->name, wrong, where);
-        for (unsigned order = 0; order < NR_ORDERS; order++)
-            TEST_CHECK(t, zone->free_area[order].nr_free == before.nr_free[z][order],
-                       "zone %s: %u blocks of order %u, %u before", zone->name,
-                       zone->free_area[order].nr_free, order, before.nr_free[z][order]);
-    }
+    zone_state_compare(t, &before);
 }
 
 uint32_t slab_ballast_free_pages(void)
@@ -122,8 +106,8 @@ void slab_ballast_take(uint32_t keep_pages)
         if (slab_ballast_free_pages() >= keep_pages + (1u << order))
             block = __get_free_pages(GFP_NOWAIT, order);
         if (block) {
-            *block = (struct ballast){.next = before.ballast, .order = order};
-            before.ballast = block;
+            *block = (struct ballast){.next = ballast, .order = order};
+            ballast = block;
         } else if (order-- == 0) {
             return;
         }
@@ -132,10 +116,10 @@ void slab_ballast_take(uint32_t keep_pages)
 
 void slab_ballast_give(void)
 {
-    while (before.ballast) {
-        struct ballast *block = before.ballast;
+    while (ballast) {
+        struct ballast *block = ballast;
 
-        before.ballast = block->next;
+        ballast = block->next;
         free_pages(block, block->order);
     }
 }
