@@ -98,7 +98,7 @@ shell_quote = '$(subst ','\'',$(1))'
 
 # A setting counts when it was given on make's command line or in the environment, where NAME is too
 # common a name.
-RUN_SETTINGS := FIRMWARE MACHINE CPU MEM DEVICES SERIAL ARGS QEMU_EXTRA ACCEL VGA ICOUNT ORACLE BAD_SECTORS MONITOR TIMEOUT SILENCE
+RUN_SETTINGS := SEED FIRMWARE MACHINE CPU MEM DEVICES SERIAL ARGS QEMU_EXTRA ACCEL VGA ICOUNT ORACLE BAD_SECTORS MONITOR TIMEOUT SILENCE
 run_setting = $(if $(filter $(2),$(origin $(1))),$(1)=$(call shell_quote,$($(1))))
 run_settings = $(foreach s,$(RUN_SETTINGS),$(call run_setting,$(s),command environment)) \
 	$(call run_setting,NAME,command)
@@ -115,26 +115,29 @@ run:
 	$(BUILD_FIRST) $(RUNNER) $(RUN_NEEDS) >$(BUILD)/make.log || { cat $(BUILD)/make.log; exit 1; }
 	@$(RUNNER) -b $(BUILD) run $(run_settings)
 
+# Tables draw the same random numbers each time; SEED=random: others, as `make run` does.
+TABLE_SEED = -s $(or $(SEED),1)
+
 .PHONY: matrix
 matrix:
 	$(BUILD_FIRST) $(RUNNER) all netboot
-	@$(RUNNER) -b $(BUILD) matrix ci/matrix.cfg $(ONLY)
+	@$(RUNNER) -b $(BUILD) $(TABLE_SEED) matrix ci/matrix.cfg $(ONLY)
 
 .PHONY: mutations
 mutations:
 	$(BUILD_FIRST) $(RUNNER) $(BUILD)/paeload.elf
-	@$(RUNNER) -b $(BUILD) mutations ci/mutations.cfg $(ONLY)
+	@$(RUNNER) -b $(BUILD) $(TABLE_SEED) mutations ci/mutations.cfg $(ONLY)
 
 # Each stage adds to the tally, and the next one runs all the same; the tally decides.
 TALLY := $(BUILD)/test/tally
 TEST_STAGES := units format fuzz static smoke prove bench trace matrix devices mutations
-TEST_RUNNER = @$(RUNNER) -b $(BUILD) -t $(TALLY)
+TEST_RUNNER = @$(RUNNER) -b $(BUILD) -t $(TALLY) $(TABLE_SEED)
 FORMATTED = $(shell find ci drivers lib loader paging payload -name '*.[ch]' ! -path 'ci/static/planted/*')
 
 # Each of these keeps one processor busy for a minute.
 .PHONY: test-smoke test-bench test-trace
 test-smoke:
-	$(TEST_RUNNER) run NAME=smoke MEM=3G || :
+	$(TEST_RUNNER) run NAME=smoke MEM=3G SEED=$(or $(SEED),1) || :
 	$(TEST_RUNNER) check prove prove prove --exec cat $(BUILD)/run/smoke/serial.log || :
 
 test-bench:

@@ -134,7 +134,7 @@ static struct page *make_room(gfp_t gfp, unsigned order)
 
 static void wake_waiters(void)
 {
-    while (!wait_is_empty(&waiters) && !inject(reclaim_lose_wakeup, compaction_threads))
+    while (!wait_is_empty(&waiters) && !inject(reclaim_lose_wakeup, reclaim))
         wait_wake(&waiters);
 }
 

@@ -10,6 +10,7 @@ struct options {
     const char *build; /* the build folder */
     const char *tally; /* see tally.h, or NULL */
     unsigned at_once;  /* jobs */
+    const char *seed;  /* of a table's machines whose options name none, or "random" */
 };
 
 /* run KEY=VALUE...: one run, shown live. The status is an enum result. */

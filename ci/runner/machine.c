@@ -257,6 +257,10 @@ int machine_set(struct machine *machine, const char *key, const char *value, cha
             return 0;
         }
     }
+    if (!strcasecmp(key, "seed")) {
+        replace(&machine->seed, strcmp(value, "random") ? value : NULL);
+        return 0;
+    }
     if (!strcasecmp(key, "firmware"))
         return set_firmware(machine, value, message);
     if (!strcasecmp(key, "devices"))
@@ -339,21 +343,25 @@ enum leave machine_leave(const struct machine *machine)
 char *machine_options(const struct machine *machine)
 {
     char *depth = option_value(machine->args, "depth");
+    char *seed = option_value(machine->args, "seed");
     char *leave = option_value(machine->args, "exit");
     const char *add_leave = machine->firmware == FIRMWARE_BOCHS ? " exit=poweroff" : " exit=qemu";
+    bool add_seed = machine->seed && !seed;
     bool oracle_all = machine->oracle && !strcmp(machine->oracle, "yes");
     char *options;
 
     if (!machine_takes_options(machine))
         options = text_copy("");
     else
-        options = text("%s%s%s%s%s", machine->args, leave ? "" : add_leave,
+        options = text("%s%s%s%s%s%s%s", machine->args, leave ? "" : add_leave,
+                       add_seed ? " seed=" : "", add_seed ? machine->seed : "",
                        machine->beyond_host && !depth ? " depth=sparse" : "",
                        oracle_all        ? " oracle"
                        : machine->oracle ? " oracle="
                                          : "",
                        oracle_all || !machine->oracle ? "" : machine->oracle);
     free(depth);
+    free(seed);
     free(leave);
     if (*options == ' ')
         memmove(options, options + 1, strlen(options));
@@ -421,6 +429,7 @@ void machine_free(struct machine *machine)
     free(machine->qemu_extra);
     free(machine->accel);
     free(machine->vga);
+    free(machine->seed);
     free(machine->oracle);
     free(machine->bad_sectors);
     free(machine->monitor);

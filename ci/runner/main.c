@@ -26,7 +26,7 @@ static const struct {
 
 static int usage(void)
 {
-    fputs("usage: runner [-b BUILD] [-t TALLY] [-j JOBS] COMMAND ...\n"
+    fputs("usage: runner [-b BUILD] [-t TALLY] [-j JOBS] [-s SEED] COMMAND ...\n"
           "  run [KEY=VALUE]...         boot the payload once\n"
           "  matrix TABLE [GLOB]...     boot it on every machine of the table\n"
           "  mutations TABLE [GLOB]...  break it on purpose, see each suite notice\n"
@@ -86,17 +86,19 @@ int command_run(const struct options *options, char **args)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.build = "build", .at_once = DEFAULT_AT_ONCE};
+    struct options options = {.build = "build", .at_once = DEFAULT_AT_ONCE, .seed = "random"};
     int option;
 
     /* "+": what follows the subcommand belongs to it. */
-    while ((option = getopt(argc, argv, "+b:t:j:")) != -1) {
+    while ((option = getopt(argc, argv, "+b:t:j:s:")) != -1) {
         if (option == 'b')
             options.build = optarg;
         else if (option == 't')
             options.tally = optarg;
         else if (option == 'j')
             options.at_once = (unsigned)strtoul(optarg, NULL, 10);
+        else if (option == 's')
+            options.seed = optarg;
         else
             return usage();
     }

@@ -55,6 +55,7 @@ static int understand(struct stanza_run *run, const struct table_stanza *stanza,
     *run = (struct stanza_run){.options = options, .label = text_copy(stanza->name)};
     machine_init(&run->machine);
     machine_set(&run->machine, "timeout", TIMEOUT_S, message);
+    machine_set(&run->machine, "seed", options->seed, message);
     for (size_t i = 0; i < stanza->nr_entries; i++) {
         char *what = NULL;
 

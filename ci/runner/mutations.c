@@ -88,6 +88,7 @@ static int run_mutation(struct job *job)
     /* Read with success before anything ran. */
     understand(run->stanza, &machine, &expectation, &why);
     machine_set(&machine, "name", name, &why);
+    machine_set(&machine, "seed", run->options->seed, &why);
     free(name);
     if (mutation) {
         set_arguments(&machine, mutation);

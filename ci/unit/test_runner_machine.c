@@ -237,6 +237,26 @@ static void repeat_command(void **state)
     machine_free(&machine);
 }
 
+static void assert_options(const char *args, const char *seed, const char *wanted)
+{
+    struct machine machine;
+
+    machine_init(&machine);
+    set(&machine, "args", args);
+    set(&machine, "seed", seed);
+    char *options = machine_options(&machine);
+    assert_string_equal(options, wanted);
+    free(options);
+    machine_free(&machine);
+}
+
+static void seeds(void **state)
+{
+    assert_options("tests=kmap", "random", "tests=kmap exit=qemu");
+    assert_options("tests=kmap", "7", "tests=kmap exit=qemu seed=7");
+    assert_options("seed=8 quiet", "7", "seed=8 quiet exit=qemu");
+}
+
 static void bochs(void **state)
 {
     struct machine machine;
@@ -393,7 +413,8 @@ int main(void)
         cmocka_unit_test(bad_values),      cmocka_unit_test(sizes),
         cmocka_unit_test(repeat_command),  cmocka_unit_test(sounds),
         cmocka_unit_test(silence),         cmocka_unit_test(oracle),
-        cmocka_unit_test(bochs),           cmocka_unit_test(disks),
+        cmocka_unit_test(seeds),           cmocka_unit_test(bochs),
+        cmocka_unit_test(disks),
     };
 
     return cmocka_run_group_tests_name("runner_machine", tests, NULL, NULL);

@@ -27,7 +27,7 @@
 #define CACHE_AT_ONCE 32u
 #define NEAR_PAGES 600u
 #define RECLAIM_MOST 64u
-#define REFUSALS 60u /* before what is held is given back again */
+#define REFUSALS 8u /* of single pages from any zone, before what is held is given back again */
 #define FLOOR_MOST 300u
 
 /* Pages that are left of each zone. */
@@ -86,7 +86,7 @@ static void check_refused(gfp_t gfp, unsigned order)
     unsigned highest = gfp & __GFP_ZONE_MASK;
 
     torture.refused++;
-    if (torture.filling && below(REFUSALS) == 0) {
+    if (torture.filling && !order && highest == ZONE_HIGHMEM && below(REFUSALS) == 0) {
         torture.filling = false;
         torture.floor = below(FLOOR_MOST);
     }
@@ -123,6 +123,18 @@ static void check_left(gfp_t gfp, unsigned order, const struct zone *zone, uint3
                zone->free_pages, zone->name, kept_from(gfp, zone));
 }
 
+/* A zone that has just been passed over has no such block, also if none but it will do. */
+static void check_passed_over(gfp_t gfp, unsigned order)
+{
+    struct page *page = alloc_pages((gfp | __GFP_THISZONE) & ~__GFP_DIRECT_RECLAIM, order);
+
+    TEST_CHECK(torture.t, !page,
+               "gfp 0x%x: order %u only from a zone that had none gave frame 0x%x", gfp, order,
+               page_to_pfn(page));
+    if (page)
+        __free_pages(page, order);
+}
+
 static bool take(gfp_t gfp, unsigned order, enum torture_who who)
 {
     uint32_t before[MAX_NR_ZONES], reclaimed = torture_blocks.reclaimed;
@@ -146,7 +158,10 @@ static bool take(gfp_t gfp, unsigned order, enum torture_who who)
     if (reclaimed == torture_blocks.reclaimed)
         check_left(gfp, order, zone_get((enum zone_type)zone), before[zone]);
     torture.given++;
-    torture.fell_back += zone < highest;
+    if (zone < highest) {
+        torture.fell_back++;
+        check_passed_over(gfp, order);
+    }
     torture_block_enter(page, order, gfp, who);
     return true;
 }

@@ -9,6 +9,7 @@
  * Why it can break: nothing here depends on the machine. A break shows as a cache that gave more
  * than its share, as memory asked for that was there and not freed, or as a call that never ends.
  */
+#include "paging/preempt.h"
 #include "paging/shrinker.h"
 #include "paging/wait.h"
 #include "payload/suite.h"
@@ -22,6 +23,7 @@
 #define FREE_PAGES 24u
 #define BLOCK_ORDER 3u
 #define BLOCK_PAGES BIT(BLOCK_ORDER)
+#define WANTING BLOCK_PAGES /* threads, each of which gets a page of the cache */
 
 /* Pages in the order in which they are given up: the last first. */
 static struct cache {
@@ -384,6 +386,58 @@ static void case_ended(struct test *t)
     small_zone_close(t);
 }
 
+static struct wanting {
+    struct thread *thread;
+    struct page *page;
+} wanting[WANTING];
+
+static void thread_keep_page(void *arg)
+{
+    struct wanting *w = arg;
+
+    w->page = alloc_page((gfp_t)movable.zone | __GFP_THISZONE | __GFP_DIRECT_RECLAIM);
+}
+
+/* While one thread reclaims, and takes its time, all others wait for it, and none for ever. */
+static void case_waiting(struct test *t)
+{
+    struct page_alloc_tuning tuning = page_alloc_default;
+    unsigned count = 0;
+
+    tuning.reclaim = true;
+    if (small_zone_open(t, small_zone_best(), &tuning) && begin(t, 0, no_pages)) {
+        for (uint32_t i = 0; i < BLOCK_PAGES; i++)
+            hand_over(&caches[0], i);
+        caches[0].sleeps = true;
+        threads_start(0);
+        for (; count < WANTING; count++) {
+            wanting[count] = (struct wanting){.page = NULL};
+            wanting[count].thread = thread_create("wanting", thread_keep_page, &wanting[count]);
+            if (!wanting[count].thread)
+                break;
+        }
+        TEST_CHECK(t, count == WANTING, "no memory for thread %u of %u", count + 1, WANTING);
+        page_alloc_clear_events();
+        thread_yield();
+        TEST_CHECK(t, page_alloc_events()->reclaims == 0, "somebody reclaimed while another did");
+        caches[0].sleeps = false;
+        preempt_disable();
+        wait_wake(&sleepers);
+        preempt_enable();
+        for (unsigned i = 0; i < count; i++)
+            if (!TEST_CHECK(t, thread_join(wanting[i].thread), "thread %u sleeps for ever", i))
+                break;
+        TEST_CHECK(t, threads_stop() == 0, "threads are left that did not end");
+        for (unsigned i = 0; i < count; i++) {
+            TEST_CHECK(t, wanting[i].page, "thread %u got no page", i);
+            if (wanting[i].page)
+                __free_page(wanting[i].page);
+        }
+    }
+    give_back();
+    small_zone_close(t);
+}
+
 static void abandon(void)
 {
     give_back();
@@ -397,6 +451,7 @@ static const struct test_case cases[] = {
     {"on_demand", case_on_demand},
     {"watermarks", case_watermarks},
     {"scattered", case_scattered},
+    {"waiting", case_waiting},
     {"ended", case_ended},
 };
 
