@@ -21,8 +21,8 @@
  *     bad_sectors sectors of the disks that can't be read; see disks.h
  *     monitor     what is done to the machine while it runs; see monitor.h
  *     vga         QEMU's -vga, default std
- *     seed        of the payload's random order, unless the options name one; "random", the default,
- *                 leaves it to the payload
+ *     seed        of the payload's random order, unless the options name one; default: "random",
+ *                 as the payload likes
  *     timeout     seconds until a run is given up, default 120
  *     silence     seconds without a byte from a payload that had begun to speak, default 45
  *     name        of the run, and of its folder; default: the firmware's name

@@ -289,25 +289,29 @@ static void jumbo_tune(const struct lab *lab, struct page_alloc_tuning *tuning)
     tuning->min_free_kbytes = pages / 100 * MIN_FREE_PERCENT * (PAGE_SIZE / 1024);
 }
 
-static const struct lab_remedy_use uses[] = {
-    {LAB_SMALLER, 10, "a frame is scattered over single pages"},
-    {LAB_WATERMARKS, 10,
-     "min_free_kbytes is raised, and what is below it left to those who can't wait"},
-    {LAB_COMPACTION, 10, "the page cache lets its pages be moved, between frames"},
-    {LAB_MOBILITY, 0, NULL},
-    {LAB_RECLAIM, 0, "the page cache gives pages up to those who can wait"},
-};
-
-#define JUMBO(workload_name)                                                                  \
+/* Of what watermarks keep back, blocks of 32 KiB are now and then used up all the same. */
+#define USES(promise)                                                                         \
     {                                                                                         \
-        .name = (workload_name), .unit = "frames", .uses = uses, .nr_uses = ARRAY_SIZE(uses), \
-        .begin = jumbo_begin, .start = jumbo_start, .step = jumbo_step, .end = jumbo_end,     \
-        .lowmem_least = LEAST_NORMAL, .lowmem_divisor = LOWMEM_DIVISOR, .tune = jumbo_tune,   \
-        .must_wedge = true,                                                                   \
+        {LAB_SMALLER, 10, "a frame is scattered over single pages"},                          \
+            {LAB_WATERMARKS, (promise),                                                       \
+             "min_free_kbytes is raised, and what is below it left to those who can't wait"}, \
+            {LAB_COMPACTION, 10, "the page cache lets its pages be moved, between frames"},   \
+            {LAB_MOBILITY, 0, NULL},                                                          \
+            {LAB_RECLAIM, 0, "the page cache gives pages up to those who can wait"},          \
     }
 
-static const struct lab_workload jumbo = JUMBO("jumbo");
-static const struct lab_workload jumbo32k = JUMBO("jumbo32k");
+static const struct lab_remedy_use uses[] = USES(10), uses_32k[] = USES(0);
+
+#define JUMBO(workload_name, its_uses)                                               \
+    {                                                                                \
+        .name = (workload_name), .unit = "frames", .uses = (its_uses),               \
+        .nr_uses = ARRAY_SIZE(its_uses), .begin = jumbo_begin, .start = jumbo_start, \
+        .step = jumbo_step, .end = jumbo_end, .lowmem_least = LEAST_NORMAL,          \
+        .lowmem_divisor = LOWMEM_DIVISOR, .tune = jumbo_tune, .must_wedge = true,    \
+    }
+
+static const struct lab_workload jumbo = JUMBO("jumbo", uses);
+static const struct lab_workload jumbo32k = JUMBO("jumbo32k", uses_32k);
 
 #define CASE(name, workload, use)           \
     static void case_##name(struct test *t) \

@@ -36,7 +36,7 @@
 #define STACKS_PERCENT 4u
 
 #define MORNING_PERCENT 18u /* cache that is left of it */
-#define ALIVE_PERCENT 13u   /* stacks when as many end as come */
+#define ALIVE_PERCENT 15u   /* stacks when as many end as come */
 #define FREE_PERCENT 25u    /* free, at least, when it wedges */
 #define CHURN 16u           /* steps to a page that comes and goes, of either kind */
 
