@@ -137,7 +137,7 @@ FORMATTED = $(shell find ci drivers lib loader paging payload -name '*.[ch]' ! -
 # Each of these keeps one processor busy for a minute.
 .PHONY: test-smoke test-bench test-trace
 test-smoke:
-	$(TEST_RUNNER) run NAME=smoke MEM=3G SEED=$(or $(SEED),1) || :
+	$(TEST_RUNNER) run NAME=smoke MEM=3G ARGS=depth=smoke SEED=$(or $(SEED),1) || :
 	$(TEST_RUNNER) check prove prove prove --exec cat $(BUILD)/run/smoke/serial.log || :
 
 test-bench:

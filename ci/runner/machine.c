@@ -304,6 +304,7 @@ void machine_fit(struct machine *machine)
     /* Bochs keeps most of a guest's memory in a file. */
     machine->beyond_host = machine->firmware != FIRMWARE_BOCHS &&
                            machine->mem_bytes + HOST_OVERHEAD_BYTES > host_memory_available();
+    machine->sampled |= machine->beyond_host;
 }
 
 /* The value of the last `key=` among the boot options, for free(), or NULL. */
@@ -340,31 +341,33 @@ enum leave machine_leave(const struct machine *machine)
     return leave;
 }
 
+/* One more option behind the others, unless they have that key already. NULL: none; "": a flag. */
+static void add_option(char **options, const char *key, const char *value)
+{
+    char *present = option_value(*options, key);
+
+    if (value && !present) {
+        char *longer =
+            text("%s%s%s%s%s", *options, **options ? " " : "", key, *value ? "=" : "", value);
+
+        free(*options);
+        *options = longer;
+    }
+    free(present);
+}
+
 char *machine_options(const struct machine *machine)
 {
-    char *depth = option_value(machine->args, "depth");
-    char *seed = option_value(machine->args, "seed");
-    char *leave = option_value(machine->args, "exit");
-    const char *add_leave = machine->firmware == FIRMWARE_BOCHS ? " exit=poweroff" : " exit=qemu";
-    bool add_seed = machine->seed && !seed;
     bool oracle_all = machine->oracle && !strcmp(machine->oracle, "yes");
     char *options;
 
     if (!machine_takes_options(machine))
-        options = text_copy("");
-    else
-        options = text("%s%s%s%s%s%s%s", machine->args, leave ? "" : add_leave,
-                       add_seed ? " seed=" : "", add_seed ? machine->seed : "",
-                       machine->beyond_host && !depth ? " depth=sparse" : "",
-                       oracle_all        ? " oracle"
-                       : machine->oracle ? " oracle="
-                                         : "",
-                       oracle_all || !machine->oracle ? "" : machine->oracle);
-    free(depth);
-    free(seed);
-    free(leave);
-    if (*options == ' ')
-        memmove(options, options + 1, strlen(options));
+        return text_copy("");
+    options = text_copy(machine->args);
+    add_option(&options, "exit", machine->firmware == FIRMWARE_BOCHS ? "poweroff" : "qemu");
+    add_option(&options, "seed", machine->seed);
+    add_option(&options, "depth", machine->sampled ? "sparse" : NULL);
+    add_option(&options, "oracle", oracle_all ? "" : machine->oracle);
     return options;
 }
 
@@ -386,10 +389,12 @@ char *machine_repeat_command(const struct machine *machine, const char *seed)
     char *mem = size_text(machine->mem_bytes);
     char *timeout = text("%u", machine->timeout_s);
     char *set = devices_text(machine->devices);
-    char *has_seed = option_value(machine->args, "seed");
-    bool add_seed = *seed && !has_seed && machine_takes_options(machine);
-    char *args = add_seed ? text("%s%sseed=%s", machine->args, *machine->args ? " " : "", seed)
-                          : text_copy(machine->args);
+    char *args = text_copy(machine->args);
+
+    if (machine_takes_options(machine)) {
+        add_option(&args, "depth", machine->sampled ? NULL : "smoke");
+        add_option(&args, "seed", *seed ? seed : NULL);
+    }
 
     add_setting(&command, "FIRMWARE", firmware_name(machine->firmware));
     add_setting(&command, "MACHINE", machine->type);
@@ -414,7 +419,6 @@ char *machine_repeat_command(const struct machine *machine, const char *seed)
 
     free(timeout);
     free(args);
-    free(has_seed);
     free(set);
     free(mem);
     return command;

@@ -80,6 +80,7 @@ struct machine {
     char *monitor;     /* NULL: none */
     unsigned timeout_s, silence_s;
     bool beyond_host; /* more memory than this host can give; see machine_fit() */
+    bool sampled;     /* depth=sparse, unless the arguments name a depth */
 };
 
 void machine_init(struct machine *machine);
@@ -92,8 +93,7 @@ int machine_set(struct machine *machine, const char *key, const char *value, cha
 
 /*
  * Looks at what the host has to give: a machine with more memory than that is marked beyond_host.
- * It then gets its memory without a reservation, and the payload touches a part of it only
- * (depth=sparse, unless the arguments name a depth).
+ * It then gets its memory without a reservation, and is sampled.
  */
 void machine_fit(struct machine *machine);
 

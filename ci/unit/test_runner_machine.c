@@ -40,7 +40,7 @@ static char *qemu_line(const char *const *settings)
     machine_init(&machine);
     for (; settings[0]; settings += 2) {
         if (!strcmp(settings[0], "beyond_host"))
-            machine.beyond_host = true;
+            machine.sampled = machine.beyond_host = true;
         else
             set(&machine, settings[0], settings[1]);
     }
@@ -226,13 +226,14 @@ static void repeat_command(void **state)
     set(&machine, "DEVICES", "floppy,edu");
     char *command = machine_repeat_command(&machine, "1f");
     assert_string_equal(command, "make run FIRMWARE=bios CPU=qemu64 MEM=64G DEVICES=floppy,edu "
-                                 "ARGS='tests=k*,paging it'\\''s seed=1f'");
+                                 "ARGS='tests=k*,paging it'\\''s depth=smoke seed=1f'");
     free(command);
     set(&machine, "ARGS", "seed=2");
     set(&machine, "DEVICES", "none");
     command = machine_repeat_command(&machine, "1f");
-    assert_string_equal(command,
-                        "make run FIRMWARE=bios CPU=qemu64 MEM=64G DEVICES=none ARGS=seed=2");
+    assert_string_equal(
+        command,
+        "make run FIRMWARE=bios CPU=qemu64 MEM=64G DEVICES=none ARGS='seed=2 depth=smoke'");
     free(command);
     machine_free(&machine);
 }

@@ -289,7 +289,7 @@ static void fail_is_shown_and_reported(void **state)
     assert_true(was_shown("t/report.html"));
     assert_true(was_shown("# page 0x123456000 shows"));
     assert_true(was_shown("not ok kmap.wrap"));
-    assert_true(was_shown("again: make run FIRMWARE=bios MEM=64M ARGS=seed=beef"));
+    assert_true(was_shown("again: make run FIRMWARE=bios MEM=64M ARGS='depth=smoke seed=beef'"));
     run_result_free(&result);
 }
 
