@@ -2,6 +2,7 @@
 #include "drivers/clock.h"
 
 #include "drivers/pit.h"
+#include "lib/attended.h"
 #include "lib/x86/cpu.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
@@ -18,6 +19,9 @@
 #define CPUID_CRYSTAL 0x15u   /* EBX / EAX times ECX Hz (SDM vol. 3B, 18.7.3) */
 #define CPUID_FREQUENCY 0x16u /* EAX: base frequency in MHz */
 #define HZ_PER_MHZ 1000000u
+
+/* Longer than loops that wait take for a turn, and short against what they wait for. */
+#define LONGEST_GAP_MS 20u
 
 #define FRACTION_BITS 16u /* of ticks_per_us */
 
@@ -147,12 +151,24 @@ bool clock_tsc_counts_instructions(void)
     return tsc.counts_instructions;
 }
 
+/* What loops that wait have seen of the TSC. Those of threads and of interrupts share it. */
+static uint64_t attended_ticks(void)
+{
+    static struct attended attended;
+    uint64_t longest = tsc.hz / MS_PER_SECOND * LONGEST_GAP_MS;
+    uint32_t flags = irq_save();
+    uint64_t sum = attended_look(&attended, rdtsc(), longest);
+
+    irq_restore(flags);
+    return sum;
+}
+
 deadline_t deadline_in_ms(uint32_t ms)
 {
-    return rdtsc() + tsc.hz / MS_PER_SECOND * ms;
+    return attended_ticks() + tsc.hz / MS_PER_SECOND * ms;
 }
 
 bool deadline_passed(deadline_t deadline)
 {
-    return rdtsc() >= deadline;
+    return attended_ticks() >= deadline;
 }

@@ -39,7 +39,10 @@ void delay_us(uint32_t us);
  */
 bool clock_tsc_counts_instructions(void);
 
-/* A point in time to give up at. */
+/*
+ * A point in time to give up at, for loops that look every few ms at least. Only attended time
+ * counts (lib/attended.h): if 20 ms or more pass between two looks, they count as 20. Context: any.
+ */
 typedef uint64_t deadline_t;
 
 deadline_t deadline_in_ms(uint32_t ms);

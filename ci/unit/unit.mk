@@ -10,6 +10,7 @@ page_alloc_SRCS := $(wildcard paging/page_alloc*.c paging/buddy*.c) paging/page_
 
 test_ahci_SRCS := drivers/ata_identity.c lib/format.c lib/prng.c
 test_ata_SRCS := lib/prng.c
+test_attended_SRCS := lib/prng.c
 test_bitmap_SRCS := lib/bitmap.c lib/prng.c
 test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c lib/format.c lib/str_copy.c \
 	lib/prng.c
