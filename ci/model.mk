@@ -32,7 +32,7 @@ page_MODEL_SRCS := ci/model/page_model.c ci/model/page_moves.c ci/model/page_hoo
 	ci/model/page_rules.c ci/model/page_check.c ci/model/page_machine.c ci/model/page_ops.c \
 	$(page_alloc_SRCS) paging/compaction.c paging/shrinker.c paging/page_owner.c paging/layout.c lib/prng.c
 page_MODEL_CFLAGS := -DMAX_ORDER=5u -DLIST_PAGES=16u -DPREEMPT_UNDER_TEST "-DZONE_DMA_END=phys_make(MIB64(1))"
-page_MODEL_OPS := 40000u
+page_MODEL_OPS := 1000000u
 
 MODEL_CC := clang
 MODEL_CFLAGS := -std=gnu11 -g -I. -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter \
