@@ -31,8 +31,6 @@
 #include "payload/tests/dma_misuse.h"
 
 #define MIN_TRANSFERS 16u
-#define MAX_TRANSFERS 160u
-#define CASE_BUDGET_MS 1600u
 #define CASE_LIMIT_MS \
     4000u /* for a device that is slower than its driver thinks, past the minimum */
 #define FULL_FACTOR 8u
@@ -297,13 +295,21 @@ static void do_write(struct dma_bench *b, struct plan *p)
     dma_arena_paint(p->arena, p->offset, p->bytes);
 }
 
+/* Of a case, and the time that they may take if the device is slow. */
+static const struct {
+    uint32_t most, ms;
+} transfers[] = {
+    [DEPTH_SPARSE] = {64, 600},
+    [DEPTH_SMOKE] = {160, 1600},
+    [DEPTH_FULL] = {160 * FULL_FACTOR, 1600 * FULL_FACTOR},
+};
+
 /* transfer_ms: what one transfer of the case costs. */
 static uint32_t nr_transfers(const struct dma_bench *b, uint32_t transfer_ms)
 {
-    uint32_t count = transfer_ms ? CASE_BUDGET_MS / transfer_ms : MAX_TRANSFERS;
+    uint32_t most = transfers[test_depth(b->t)].most, ms = transfers[test_depth(b->t)].ms;
 
-    count = MIN(MAX(count, MIN_TRANSFERS), MAX_TRANSFERS);
-    return test_depth(b->t) == DEPTH_FULL ? count * FULL_FACTOR : count;
+    return MIN(MAX(transfer_ms ? ms / transfer_ms : most, MIN_TRANSFERS), most);
 }
 
 static void run_transfers(struct dma_bench *b, uint32_t count,
