@@ -39,6 +39,7 @@ MODEL_CFLAGS := -std=gnu11 -g -I. -fno-strict-aliasing -Wall -Wextra -Werror -Wn
 	-Wno-sign-compare
 MODEL_ACCESSES := -fsanitize-coverage=trace-pc-guard,trace-loads,trace-stores
 MODEL_SANITIZE := -DMODEL_SANITIZED=1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+MODEL_SHARED_SRCS := ci/model/broke.c ci/model/choice.c
 MODEL_SEARCH_SRCS := ci/model/search.c ci/model/shrink.c lib/prng.c
 
 MODEL_FLAGS_fast := -O2
@@ -62,16 +63,16 @@ endef
 define model
 $(foreach f,fast asan fuzz,$(eval $(call model_objects,$(1),$(f))))
 
-$(BUILD)/host/$(1)_model: $(patsubst %.c,$(BUILD)/host/model-$(1)-fast/%.o,ci/model/main.c $($(1)_MODEL_SRCS) $(MODEL_SEARCH_SRCS))
+$(BUILD)/host/$(1)_model: $(patsubst %.c,$(BUILD)/host/model-$(1)-fast/%.o,ci/model/main.c $($(1)_MODEL_SRCS) $(MODEL_SHARED_SRCS) $(MODEL_SEARCH_SRCS))
 	$(MODEL_CC) $$^ -o $$@
 
 $(foreach f,fast asan,
-$(BUILD)/host/test_$(1)_model_$(f): $(patsubst %.c,$(BUILD)/host/model-$(1)-$(f)/%.o,ci/model/test_$(1)_model.c ci/model/mutation.c $($(1)_MODEL_SRCS) $(MODEL_SEARCH_SRCS))
+$(BUILD)/host/test_$(1)_model_$(f): $(patsubst %.c,$(BUILD)/host/model-$(1)-$(f)/%.o,ci/model/test_$(1)_model.c ci/model/mutation.c $($(1)_MODEL_SRCS) $(MODEL_SHARED_SRCS) $(MODEL_SEARCH_SRCS))
 	$(MODEL_CC) $(MODEL_FLAGS_$(f)) $$^ -lcmocka -o $$@
 )
 $(BUILD)/host/model-$(1)-fast/ci/model/test_$(1)_model.o: MODEL_MORE_CFLAGS := -DMODEL_OPS=$($(1)_MODEL_OPS)
 
-$(BUILD)/host/fuzz_$(1): $(patsubst %.c,$(BUILD)/host/model-$(1)-fuzz/%.o,ci/fuzz/fuzz.c $($(1)_MODEL_SRCS))
+$(BUILD)/host/fuzz_$(1): $(patsubst %.c,$(BUILD)/host/model-$(1)-fuzz/%.o,ci/fuzz/fuzz.c $($(1)_MODEL_SRCS) $(MODEL_SHARED_SRCS))
 	$(MODEL_CC) -fsanitize=fuzzer,address,undefined $$^ -o $$@
 endef
 $(foreach m,$(MODELS),$(eval $(call model,$(m))))

@@ -224,7 +224,7 @@ void do_pool_alloc(const struct op *op)
     }
     *block = (struct block){0};
     forget_freed(pool, at);
-    m.result->count[COUNT_BLOCKS]++;
+    model_now->count[COUNT_BLOCKS]++;
     *block = (struct block){.at = at, .dma = dma, .fill = next_fill()};
     check_seen(pool->dev, at, dma, pool->size);
     check_alone(pool, block);
@@ -312,12 +312,12 @@ void do_pool_destroy(const struct op *op)
 
 void check_blocks(void)
 {
-    const struct coherent *c = &m.coherent[m.result->done % MAX_COHERENT];
+    const struct coherent *c = &m.coherent[model_now->done % MAX_COHERENT];
 
     if (c->at)
         check_filled(c->at, c->fill, c->size);
     for (unsigned i = 0; i < MODEL_POOLS; i++) {
-        const struct block *block = &m.pool[i].block[m.result->done % MAX_BLOCKS];
+        const struct block *block = &m.pool[i].block[model_now->done % MAX_BLOCKS];
 
         if (block->at && !block->freed)
             check_filled(block->at, block->fill, m.pool[i].size);

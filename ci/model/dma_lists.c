@@ -98,7 +98,7 @@ static void expect_mapped(const struct op *op, struct list *list, const struct s
     struct device *dev = &m.dev[op->dev];
 
     if (list->segments < list->nents) {
-        m.result->count[COUNT_MERGED]++;
+        model_now->count[COUNT_MERGED]++;
         CHECK(sg_dma_len(&list->sg[list->segments]) == 0, "the list of segments has no end");
     }
     for (unsigned i = 0; i < list->segments; i++) {

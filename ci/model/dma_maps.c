@@ -110,7 +110,7 @@ struct mapping *mapping_enter(unsigned dev, phys_addr_t phys, dma_addr_t dma, ui
     memset(map->is_cpu, false, size);
     note_added();
     buffer_now(map, map->held);
-    m.result->count[direct ? COUNT_DIRECT : COUNT_BOUNCED]++;
+    model_now->count[direct ? COUNT_DIRECT : COUNT_BOUNCED]++;
     if (direct) {
         m.want[dev].direct++;
         CHECK(dma == phys_to_dma(phys), "0x%llx, in reach, is mapped at 0x%llx",
@@ -134,7 +134,7 @@ void expect_failed(unsigned dev, phys_addr_t phys, uint32_t size, bool overlappe
     const struct dma_counters *counters = &m.dev[dev].counters;
     struct dma_counters *want = &m.want[dev];
 
-    m.result->count[COUNT_FULL]++;
+    model_now->count[COUNT_FULL]++;
     want->errors++;
     if (!reaches(&m.dev[dev], phys, size) && counters->bounced_bytes == want->bounced_bytes + size)
         want->bounced_bytes += size;
@@ -305,7 +305,7 @@ static bool fake_sleep(struct wait_queue *queue)
         return false;
     list_add_tail(&link, &queue->sleepers);
     model_irqs_off = 0;
-    m.result->count[COUNT_SLEPT]++;
+    model_now->count[COUNT_SLEPT]++;
     unmap(map, map->size, map->dir, 0);
     woken = list_empty(&queue->sleepers);
     CHECK(woken, "slots were given back, and nobody woke who sleeps for them");

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ci/model/dma_state.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,22 +17,11 @@
 
 struct state m;
 
-void broke(const char *fmt, ...)
-{
-    va_list args;
-
-    if (m.result->text[0])
-        return;
-    va_start(args, fmt);
-    vsnprintf(m.result->text, sizeof(m.result->text), fmt, args);
-    va_end(args);
-}
-
 void want_finding(unsigned dev, enum dma_finding kind)
 {
     m.want[dev].findings++;
     m.want[dev].finding[kind]++;
-    m.result->count[COUNT_FINDINGS]++;
+    model_now->count[COUNT_FINDINGS]++;
 }
 
 uint8_t *want_ram(phys_addr_t phys)
@@ -90,7 +77,7 @@ static void interrupt(void)
 
     m.in_irq = true;
     this_cpu()->irq_depth++;
-    m.result->count[COUNT_INTERRUPTED]++;
+    model_now->count[COUNT_INTERRUPTED]++;
     dma = call_map_page(dev, phys_to_page(phys), phys % PAGE_SIZE, IRQ_BYTES, DMA_BIDIRECTIONAL);
     if (!dma_mapping_error(dev, dma)) {
         check_irq_transfer(dma, ram, phys);
@@ -345,7 +332,7 @@ bool model_run(const struct op *sequence, size_t count, const char *broken,
                struct model_result *result)
 {
     *result = (struct model_result){0};
-    m.result = result;
+    model_now = result;
     start(broken);
     while (result->done < count && !result->text[0]) {
         m.op = sequence[result->done++];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ci/model/dma_model.h"
+#include "ci/model/choice.h"
 #include "ci/model/model.h"
 
 #define NAME(op) [op] = #op
@@ -99,14 +100,6 @@ void model_print(const struct op *ops, size_t count)
     }
 }
 
-static int index_of(const char *name, const char *const *names, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (!strcmp(name, names[i]))
-            return i;
-    return -1;
-}
-
 bool model_parse_op(const char *line, struct op *op)
 {
     char kind[32], event[32];
@@ -116,8 +109,8 @@ bool model_parse_op(const char *line, struct op *op)
     if (sscanf(line, " {%31[A-Z_], %u, %u, %u, %u, %31[A-Z_], %u, %u, %u}", kind, &dev, &arg, &dir,
                &more, event, &at, &offset, &size) != 9)
         return false;
-    kind_number = index_of(kind, kinds, NR_OP_KINDS);
-    event_number = index_of(event, events, NR_EVENTS);
+    kind_number = choice_by_name(kind, kinds, NR_OP_KINDS);
+    event_number = choice_by_name(event, events, NR_EVENTS);
     if (kind_number < 0 || event_number < 0)
         return false;
     *op = (struct op){.kind = (uint8_t)kind_number,
@@ -164,13 +157,8 @@ struct op model_random_op(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
         .offset = random_offset(draw, ctx),
         .size = random_size(draw, ctx),
     };
-    uint32_t sum = 0, at;
 
-    for (unsigned i = 0; i < NR_OP_KINDS; i++)
-        sum += weights[i];
-    at = draw(ctx, sum);
-    while (at >= weights[op.kind])
-        at -= weights[op.kind++];
+    op.kind = choice_by_weight(draw, ctx, weights, NR_OP_KINDS);
     if (draw(ctx, 8) == 0) {
         op.event = EVENT_IRQ;
         op.at = (uint16_t)draw(ctx, 1u << (3 + draw(ctx, 7)));

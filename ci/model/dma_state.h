@@ -4,6 +4,7 @@
 
 /* What the DMA model says, for the files that it is made of. */
 
+#include "ci/model/broke.h"
 #include "ci/model/dma_calls.h"
 #include "ci/model/dma_machine.h"
 #include "ci/model/model.h"
@@ -86,17 +87,8 @@ struct state {
     struct op op;           /* in progress */
     unsigned accesses;
     bool in_irq;
-    struct model_result *result;
 };
 extern struct state m;
-
-void broke(const char *fmt, ...) __printf(1, 2);
-
-#define CHECK(cond, ...)        \
-    do {                        \
-        if (!(cond))            \
-            broke(__VA_ARGS__); \
-    } while (0)
 
 /* The next call makes a finding of this kind. */
 void want_finding(unsigned dev, enum dma_finding kind);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "ci/model/broke.h"
 #include "ci/model/model.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <ucontext.h>
@@ -55,25 +54,7 @@ static struct {
     ucontext_t scheduler;
     bool in_coroutine, in_irq;
     unsigned accesses; /* of the current operation */
-    struct model_result *result;
 } m;
-
-static void __attribute__((format(printf, 1, 2))) broke(const char *fmt, ...)
-{
-    va_list args;
-
-    if (m.result->text[0])
-        return;
-    va_start(args, fmt);
-    vsnprintf(m.result->text, sizeof(m.result->text), fmt, args);
-    va_end(args);
-}
-
-#define CHECK(cond, ...)        \
-    do {                        \
-        if (!(cond))            \
-            broke(__VA_ARGS__); \
-    } while (0)
 
 static unsigned number_of(const struct thread *t)
 {
@@ -104,7 +85,7 @@ static bool fake_sleep(struct wait_queue *queue)
     CHECK(t->must_sleep, "thread %u sleeps, though there is a window for it", number_of(t));
     if (!m.in_coroutine || threads_in(STATE_ASLEEP) == MODEL_THREADS - 1)
         return false;
-    m.result->count[COUNT_SLEPT]++;
+    model_now->count[COUNT_SLEPT]++;
     t->state = STATE_ASLEEP;
     t->was_woken = false;
     list_add_tail(&t->link, &queue->sleepers);
@@ -135,7 +116,7 @@ static void interrupt(void)
     unsigned depth = kmap_local_depth(), count = MIN(KMAP_LOCAL_DEPTH - depth, IRQ_WINDOWS_MAX);
 
     m.in_irq = true;
-    m.result->count[COUNT_INTERRUPTED]++;
+    model_now->count[COUNT_INTERRUPTED]++;
     for (unsigned i = 0; i < count; i++)
         window[i] = kmap_local_pfn(SOME_PFN + i);
     for (unsigned i = count; i > 0; i--) {
@@ -160,7 +141,7 @@ static void on_access(void)
     if (t->op.event == EVENT_IRQ) {
         interrupt();
     } else if (t->op.event == EVENT_PREEMPT && m.in_coroutine && !processor.cpu.preempt_count) {
-        m.result->count[COUNT_PREEMPTED]++;
+        model_now->count[COUNT_PREEMPTED]++;
         t->state = STATE_STOPPED;
         back_to_scheduler(t);
         t->state = STATE_IDLE;
@@ -193,13 +174,13 @@ static void do_kmap(struct thread *t)
 {
     unsigned page = t->op.page;
     struct mapping *map = &m.mapping[page];
-    uint32_t slept = m.result->count[COUNT_SLEPT];
+    uint32_t slept = model_now->count[COUNT_SLEPT];
     virt_t window;
 
     t->was_woken = false;
     t->must_sleep = must_sleep(page);
     if (threads_in(STATE_WOKEN) || threads_in(STATE_ASLEEP))
-        m.result->count[COUNT_CONTENDED]++;
+        model_now->count[COUNT_CONTENDED]++;
     window = (virt_t)under_test_kmap(&processor.map[page]);
     if (!is_high(page)) {
         CHECK(processor_frame_at(window) == pfn_of(page), "kmap() of lowmem page %u: 0x%lx", page,
@@ -211,7 +192,7 @@ static void do_kmap(struct thread *t)
         CHECK(!window, "kmap() of the free page %u gives 0x%lx", page, (unsigned long)window);
         return;
     }
-    if (t->must_sleep && slept == m.result->count[COUNT_SLEPT])
+    if (t->must_sleep && slept == model_now->count[COUNT_SLEPT])
         CHECK(!window, "kmap() has given a window that is kept for another");
     if (t->must_sleep && !t->was_woken && !map->uses) {
         CHECK(!window, "kmap() by a thread that nobody woke gives 0x%lx", (unsigned long)window);
@@ -544,7 +525,7 @@ bool model_run(const struct op *sequence, size_t count, const char *broken,
 {
     *result = (struct model_result){0};
     start(broken);
-    m.result = result;
+    model_now = result;
     while (result->done < count && !result->text[0]) {
         struct op op = sequence[result->done++];
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ci/model/choice.h"
 #include "ci/model/model.h"
 
 static const char *const kinds[NR_OP_KINDS] = {
@@ -46,14 +47,6 @@ void model_print(const struct op *ops, size_t count)
     }
 }
 
-static int index_of(const char *name, const char *const *names, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (!strcmp(name, names[i]))
-            return i;
-    return -1;
-}
-
 bool model_parse_op(const char *line, struct op *op)
 {
     char kind[32], event[32];
@@ -62,8 +55,8 @@ bool model_parse_op(const char *line, struct op *op)
 
     if (sscanf(line, " {%u, %31[A-Z_], %u, %31[A-Z_], %u}", &thread, kind, &page, event, &at) != 5)
         return false;
-    kind_number = index_of(kind, kinds, NR_OP_KINDS);
-    event_number = index_of(event, events, NR_EVENTS);
+    kind_number = choice_by_name(kind, kinds, NR_OP_KINDS);
+    event_number = choice_by_name(event, events, NR_EVENTS);
     if (kind_number < 0 || event_number < 0)
         return false;
     *op = (struct op){(uint8_t)thread, (uint8_t)kind_number, (uint8_t)page, (uint8_t)event_number,
@@ -75,13 +68,8 @@ struct op model_random_op(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
 {
     struct op op = {.thread = (uint8_t)draw(ctx, MODEL_THREADS),
                     .page = (uint8_t)draw(ctx, MODEL_PAGES)};
-    uint32_t sum = 0, at;
 
-    for (unsigned i = 0; i < NR_OP_KINDS; i++)
-        sum += weights[i];
-    at = draw(ctx, sum);
-    while (at >= weights[op.kind])
-        at -= weights[op.kind++];
+    op.kind = choice_by_weight(draw, ctx, weights, NR_OP_KINDS);
     if (draw(ctx, 3) == 0) {
         op.event = (uint8_t)draw(ctx, NR_EVENTS);
         op.at = (uint8_t)draw(ctx, 20);

@@ -178,9 +178,9 @@ void check_all(void)
     if (m.words_written)
         check_words();
     for (unsigned type = 0; type < MIGRATE_TYPES; type++)
-        m.result->count[COUNT_STOLEN] += now->stolen[type] - m.before.stolen[type];
-    m.result->count[COUNT_MOVED] += m.moved;
-    m.result->count[COUNT_RECLAIMED] += m.reclaimed;
+        model_now->count[COUNT_STOLEN] += now->stolen[type] - m.before.stolen[type];
+    model_now->count[COUNT_MOVED] += m.moved;
+    model_now->count[COUNT_RECLAIMED] += m.reclaimed;
     for (pfn_t pfn = 0; pfn < m.nr_pfn; pfn += 1u << PAGEBLOCK_ORDER)
         m.type[pfn >> PAGEBLOCK_ORDER] = (uint8_t)get_pageblock_migratetype(m.map + pfn);
     m.before = *now;

@@ -274,5 +274,5 @@ void do_compact(const struct op *op)
         check_compacted(zone);
     else if (!said)
         check_no_place(zone, order);
-    m.result->count[COUNT_PINNED] += result.pinned;
+    model_now->count[COUNT_PINNED] += result.pinned;
 }

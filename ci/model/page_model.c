@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "ci/model/page_state.h"
@@ -10,17 +8,6 @@
 #define WORDS_EVERY 16u /* operations between looks at all that is held */
 
 struct state m;
-
-void broke(const char *fmt, ...)
-{
-    va_list args;
-
-    if (m.result->text[0])
-        return;
-    va_start(args, fmt);
-    vsnprintf(m.result->text, sizeof(m.result->text), fmt, args);
-    va_end(args);
-}
 
 static void do_drain(const struct op *op)
 {
@@ -200,7 +187,7 @@ bool model_run(const struct op *sequence, size_t count, const char *broken,
                struct model_result *result)
 {
     *result = (struct model_result){0};
-    m.result = result;
+    model_now = result;
     m.broken = broken;
     m.serial = 0;
     memset(m.word, 0, sizeof(m.word));

@@ -54,7 +54,7 @@ struct block *block_enters(struct page *page, unsigned order, gfp_t gfp)
         m.block[pfn + i] = number;
         m.word[pfn + i] = word_of(block, i);
     }
-    m.result->count[COUNT_ALLOCATED]++;
+    model_now->count[COUNT_ALLOCATED]++;
     return block;
 }
 
@@ -68,7 +68,7 @@ void block_leaves(struct block *block)
     for (unsigned i = 0; i < 1u << block->order; i++)
         frame_is(block->pfn + i, FREE);
     m.last_freed = block->pfn;
-    m.result->count[COUNT_FREED]++;
+    model_now->count[COUNT_FREED]++;
 }
 
 void block_own(struct block *block, enum who who)
@@ -271,7 +271,7 @@ void do_free_wrong(const struct op *op)
         return;
     memcpy(before, m.map, sizeof(before));
     m.findings_wanted++;
-    m.result->count[COUNT_FINDINGS]++;
+    model_now->count[COUNT_FINDINGS]++;
     __free_pages(m.map + pfn, order);
     CHECK(!memcmp(before, m.map, sizeof(before)),
           "freeing frame %u, order %u is wrong, and changed something", pfn, order);

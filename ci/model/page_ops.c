@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Operations as text, at random, out of bytes, and simpler ones. */
 #include <stdio.h>
-#include <string.h>
 
 #include "ci/model/page_model.h"
+#include "ci/model/choice.h"
 #include "ci/model/model.h"
 #include "paging/page_alloc.h"
 
@@ -41,20 +41,19 @@ bool model_parse_op(const char *line, struct op *op)
 {
     unsigned order, more, gfp, at;
     char kind[32];
+    int number;
 
     if (sscanf(line, " {%31[A-Z_], %u, %u, 0x%x, %u}", kind, &order, &more, &gfp, &at) != 5)
         return false;
-    for (unsigned i = 0; i < NR_OP_KINDS; i++) {
-        if (strcmp(kind, kinds[i]) != 0)
-            continue;
-        *op = (struct op){.kind = (uint8_t)i,
-                          .order = (uint8_t)order,
-                          .more = (uint8_t)more,
-                          .gfp = (uint16_t)gfp,
-                          .at = (uint16_t)at};
-        return true;
-    }
-    return false;
+    number = choice_by_name(kind, kinds, NR_OP_KINDS);
+    if (number < 0)
+        return false;
+    *op = (struct op){.kind = (uint8_t)number,
+                      .order = (uint8_t)order,
+                      .more = (uint8_t)more,
+                      .gfp = (uint16_t)gfp,
+                      .at = (uint16_t)at};
+    return true;
 }
 
 /* Mostly those that a kernel uses. */
@@ -84,16 +83,11 @@ static uint16_t random_gfp(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
 struct op model_random_op(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
 {
     struct op op = {.more = (uint8_t)draw(ctx, 256), .gfp = random_gfp(draw, ctx)};
-    uint32_t sum = 0, at;
 
     op.at = (uint16_t)draw(ctx, 65536);
     while (op.order < NR_ORDERS && draw(ctx, 2))
         op.order++;
-    for (unsigned i = 0; i < NR_OP_KINDS; i++)
-        sum += weights[i];
-    at = draw(ctx, sum);
-    while (at >= weights[op.kind])
-        at -= weights[op.kind++];
+    op.kind = choice_by_weight(draw, ctx, weights, NR_OP_KINDS);
     return op;
 }
 

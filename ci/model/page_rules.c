@@ -143,7 +143,7 @@ void check_given(const struct page *page, gfp_t gfp, unsigned order)
     CHECK(zone <= highest && (zone == highest || !(gfp & __GFP_THISZONE)),
           "gfp 0x%x gave frame %u, of zone %u", gfp, page_to_pfn(page), zone);
     if (zone < highest)
-        m.result->count[COUNT_FELL_BACK]++;
+        model_now->count[COUNT_FELL_BACK]++;
     /* What is on the per-CPU lists has been taken already. */
     CHECK(left >= m.listed.pages[zone] || left >= kept_from(gfp, zone, WMARK_MIN),
           "gfp 0x%x, order %u left %u pages in zone %u, which keeps %u", gfp, order, left, zone,
@@ -178,7 +178,7 @@ void check_refused(gfp_t gfp, unsigned order)
 {
     unsigned highest = gfp & __GFP_ZONE_MASK;
 
-    m.result->count[COUNT_FAILED]++;
+    model_now->count[COUNT_FAILED]++;
     if (highest >= MAX_NR_ZONES || order > MAX_ORDER)
         return;
     supply_count(&m.free, m.is_free);

@@ -8,6 +8,7 @@
 #define MAX_ORDER 5u
 #endif
 
+#include "ci/model/broke.h"
 #include "ci/model/page_model.h"
 #include "ci/model/model.h"
 #include "paging/buddy.h"
@@ -85,22 +86,8 @@ struct state {
     uint32_t findings, findings_wanted;
     char finding[112];
     const char *broken;
-    struct model_result *result;
 };
 extern struct state m;
-
-void broke(const char *fmt, ...) __printf(1, 2);
-
-#define CHECK(cond, ...)        \
-    do {                        \
-        if (!(cond))            \
-            broke(__VA_ARGS__); \
-    } while (0)
-
-static inline bool is_right(void)
-{
-    return !m.result->text[0];
-}
 
 /* The zone of a frame, as the model sees it; its first and last-but-one frame. */
 enum zone_type zone_of(pfn_t pfn);

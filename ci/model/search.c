@@ -52,3 +52,32 @@ void search_print(const struct search *search)
            search->broken ? search->broken : "", search->result.text);
     model_print(search->found, search->count);
 }
+
+static bool seed_passes(const struct search *search, bool (*enough)(const struct search *search))
+{
+    if (search->count) {
+        search_print(search);
+        return false;
+    }
+    if (enough(search))
+        return true;
+    printf("seed %" PRIu64 " has not come to all in %" PRIu64 " operations:", search->seed,
+           search->done);
+    for (unsigned i = 0; i < MODEL_NR_COUNTS; i++)
+        printf(" %" PRIu64 " %s", search->total[i], model_count_names[i]);
+    printf("\n");
+    return false;
+}
+
+bool search_seeds(uint64_t ops, unsigned seeds, bool (*enough)(const struct search *search))
+{
+    static struct search search;
+
+    for (unsigned seed = 1; seed <= seeds; seed++) {
+        search = (struct search){.seed = seed, .wanted = ops / seeds};
+        search_run(&search);
+        if (!seed_passes(&search, enough))
+            return false;
+    }
+    return true;
+}

@@ -22,6 +22,12 @@ struct search {
 /* True if nothing failed. */
 bool search_run(struct search *search);
 
+/*
+ * The same from each seed of 1..seeds, with `ops` operations together; `enough` looks whether each
+ * has come to all that the model is about. False, after saying so, if one failed or has not.
+ */
+bool search_seeds(uint64_t ops, unsigned seeds, bool (*enough)(const struct search *search));
+
 /* Says what was found, with the lines that reproduce it. */
 void search_print(const struct search *search);
 

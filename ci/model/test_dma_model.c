@@ -63,26 +63,23 @@ static const struct model_mutation mutations[] = {
     {"sg_no_end", 2},
 };
 
+/* Some of it is rare. */
+static bool has_come_to_all(const struct search *search)
+{
+    return search->total[COUNT_DIRECT] > search->done / 20 &&
+           search->total[COUNT_BOUNCED] > search->done / 20 &&
+           search->total[COUNT_FULL] > search->done / 200 &&
+           (search->total[COUNT_SLEPT] > 0 || search->done < 100000) &&
+           search->total[COUNT_MERGED] > search->done / 100 &&
+           search->total[COUNT_INTERRUPTED] > search->done / 100 &&
+           search->total[COUNT_FINDINGS] > search->done / 20 &&
+           search->total[COUNT_BLOCKS] > search->done / 100;
+}
+
 static void random_sequences(void **state)
 {
-    static struct search search;
-
     (void)state;
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        search = (struct search){.seed = seed, .wanted = MODEL_OPS / SEEDS};
-        if (!search_run(&search))
-            search_print(&search);
-        assert_int_equal(search.count, 0);
-        /* It has come to all that it is about. */
-        assert_true(search.total[COUNT_DIRECT] > search.done / 20);
-        assert_true(search.total[COUNT_BOUNCED] > search.done / 20);
-        assert_true(search.total[COUNT_FULL] > search.done / 200);
-        assert_true(search.total[COUNT_SLEPT] > 0 || search.done < 100000); /* it is rare */
-        assert_true(search.total[COUNT_MERGED] > search.done / 100);
-        assert_true(search.total[COUNT_INTERRUPTED] > search.done / 100);
-        assert_true(search.total[COUNT_FINDINGS] > search.done / 20);
-        assert_true(search.total[COUNT_BLOCKS] > search.done / 100);
-    }
+    assert_true(search_seeds(MODEL_OPS, SEEDS, has_come_to_all));
 }
 
 static void mutations_are_found_and_shrunk(void **state)

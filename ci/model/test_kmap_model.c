@@ -60,23 +60,19 @@ static const struct model_mutation mutations[] = {
     {"kmap_local_skip_restore", 3},
 };
 
+static bool has_come_to_all(const struct search *search)
+{
+    return search->total[COUNT_SLEPT] > search->done / 100 &&
+           search->total[COUNT_WRAPS] > search->done / 100 &&
+           search->total[COUNT_CONTENDED] > search->done / 50 &&
+           search->total[COUNT_PREEMPTED] > search->done / 1000 &&
+           search->total[COUNT_INTERRUPTED] > search->done / 100;
+}
+
 static void random_sequences(void **state)
 {
-    static struct search search;
-
     (void)state;
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
-        search = (struct search){.seed = seed, .wanted = MODEL_OPS / SEEDS};
-        if (!search_run(&search))
-            search_print(&search);
-        assert_int_equal(search.count, 0);
-        /* It has come to all that it is about. */
-        assert_true(search.total[COUNT_SLEPT] > search.done / 100);
-        assert_true(search.total[COUNT_WRAPS] > search.done / 100);
-        assert_true(search.total[COUNT_CONTENDED] > search.done / 50);
-        assert_true(search.total[COUNT_PREEMPTED] > search.done / 1000);
-        assert_true(search.total[COUNT_INTERRUPTED] > search.done / 100);
-    }
+    assert_true(search_seeds(MODEL_OPS, SEEDS, has_come_to_all));
 }
 
 static void mutations_are_found_and_shrunk(void **state)
