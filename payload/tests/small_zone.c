@@ -12,6 +12,7 @@ static struct page_owner ballast = {.name = "ballast", .letter = 'b'};
 static struct zone_state before;
 static struct page_alloc_tuning tuning_before;
 static bool is_tuned;
+static unsigned blocks_left;
 
 /* Movable, for the sake of the pageblock that it comes from, although nobody moves it. */
 static struct page *take_block(enum zone_type zone)
@@ -42,6 +43,7 @@ static bool take_ballast(struct test *t, enum zone_type zone, unsigned keep)
     for (unsigned i = 0; i < nr_kept; i++)
         __free_pages(kept[i], MAX_ORDER);
     drain_all_pages();
+    blocks_left = nr_kept;
     return true;
 }
 
@@ -91,6 +93,11 @@ void small_zone_close(struct test *t)
 {
     small_zone_give_back();
     zone_state_compare(t, &before);
+}
+
+unsigned small_zone_blocks(void)
+{
+    return blocks_left;
 }
 
 enum zone_type small_zone_best(void)

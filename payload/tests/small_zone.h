@@ -18,6 +18,9 @@
  */
 bool small_zone_open(struct test *t, enum zone_type zone, const struct page_alloc_tuning *tuning);
 
+/* The blocks of MAX_ORDER that it has, from small_zone_open() on: at least two. */
+unsigned small_zone_blocks(void);
+
 /* Gives all back, and fails the case unless it is as free as before, block for block. */
 void small_zone_close(struct test *t);
 
