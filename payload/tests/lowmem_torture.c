@@ -424,7 +424,11 @@ static void run_case(struct test *t, bool remedies)
         test_error(t, "no lowmem block of order %u for the table", torture_blocks.table_order);
         return;
     }
-    torture_arena_open(&torture.arena, left);
+    if (!torture_arena_open(&torture.arena, left)) {
+        test_error(t, "no owner's number is free");
+        torture_blocks_close();
+        return;
+    }
     run(t, counts[test_depth(t)], remedies);
     give_all();
     account(true);

@@ -1,45 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "payload/tests/torture_arena.h"
+#include "lib/inject.h"
 #include "lib/prng.h"
 #include "paging/kmap_local.h"
+#include "paging/page_owner.h"
 
-#define ORDER_SHIFT PFN_BITS
-#define CHAIN_ORDER(link) ((link) >> ORDER_SHIFT)
-#define CHAIN_PFN(link) ((link)&PFN_LINK_MASK)
+#define STAMPS 128u /* about as many blocks are stamped, however many there are */
 
-/* At the start of each block that is taken. */
-struct chain_link {
-    uint32_t next;  /* frame and order, or 0 */
-    uint32_t check; /* of it and of the frame that it stands in */
-};
+/* Registered while an arena is open. */
+static struct page_owner ballast = {.name = "ballast", .letter = 'b'};
 
-static uint32_t check_of(pfn_t pfn, uint32_t next)
+static bool is_stamped(const struct torture_arena *arena, pfn_t pfn, unsigned order)
 {
-    return hash32(next ^ hash32(pfn ^ 0x62616c6c));
+    return (pfn >> order) % arena->stamp_every == 0;
 }
 
-static void chain_push(struct torture_arena *arena, struct page *page, unsigned order)
+static uint32_t stamp_of(pfn_t pfn, unsigned order)
 {
-    pfn_t pfn = page_to_pfn(page);
-    struct chain_link *link = kmap_local_page(page);
-
-    *link = (struct chain_link){.next = arena->first, .check = check_of(pfn, arena->first)};
-    kunmap_local(link);
-    arena->first = pfn | order << ORDER_SHIFT;
+    return hash32(pfn ^ hash32(order ^ 0x62616c6c));
 }
 
-/* Takes the first block off the chain. False if its link was changed: the rest is lost. */
-static bool chain_pop(struct torture_arena *arena, struct page **page, unsigned *order)
+static void stamp(struct page *page, unsigned order)
 {
-    struct chain_link *window, link;
+    uint32_t *window = kmap_local_page(page);
 
-    *page = pfn_to_page(CHAIN_PFN(arena->first));
-    *order = CHAIN_ORDER(arena->first);
-    window = kmap_local_page(*page);
-    link = *window;
+    *window =
+        inject(torture_ballast_written, lowmem_torture) ? 0 : stamp_of(page_to_pfn(page), order);
     kunmap_local(window);
-    arena->first = link.next;
-    return link.check == check_of(page_to_pfn(*page), link.next);
+}
+
+static bool holds_stamp(struct page *page, unsigned order)
+{
+    const volatile uint32_t *window = kmap_local_page(page);
+    bool holds = *window == stamp_of(page_to_pfn(page), order);
+
+    kunmap_local((const void *)window);
+    return holds;
 }
 
 static void take_zone(struct torture_arena *arena, unsigned zone, uint32_t leave)
@@ -50,21 +46,53 @@ static void take_zone(struct torture_arena *arena, unsigned zone, uint32_t leave
 
             if (!page)
                 break;
-            chain_push(arena, page, order);
+            page_set_owner(page, ballast.id, 0);
+            if (is_stamped(arena, page_to_pfn(page), order))
+                stamp(page, order);
         }
     }
     arena->pages[zone] = nr_free_pages((enum zone_type)zone);
 }
 
-void torture_arena_open(struct torture_arena *arena, const uint32_t *leave)
+bool torture_arena_open(struct torture_arena *arena, const uint32_t *leave)
 {
-    *arena = (struct torture_arena){.tuning = *page_alloc_tuning(), .is_open = true};
+    uint32_t blocks = 0;
+
+    *arena = (struct torture_arena){.tuning = *page_alloc_tuning()};
+    if (page_owner_register(&ballast))
+        return false;
+    arena->is_open = true;
     page_alloc_tune(&page_alloc_plain);
     drain_all_pages();
-    for (unsigned zone = 0; zone < MAX_NR_ZONES; zone++)
+    for (unsigned zone = 0; zone < MAX_NR_ZONES; zone++) {
         zone_buddy_counts(zone_get((enum zone_type)zone), &arena->before[zone]);
+        blocks += arena->before[zone].nr_free[MAX_ORDER];
+    }
+    arena->stamp_every = blocks / STAMPS + 1;
     for (unsigned zone = 0; zone < MAX_NR_ZONES; zone++)
         take_zone(arena, zone, leave[zone]);
+    return true;
+}
+
+/* Gives the ballast of a zone back. Returns the first page of a block that was written to, or NULL.
+ */
+static const struct page *give_zone(const struct torture_arena *arena, const struct zone *zone)
+{
+    const struct page *wrong = NULL;
+    unsigned order;
+
+    for (pfn_t pfn = zone->start_pfn; pfn < zone->end_pfn; pfn += 1u << order) {
+        struct page *page = pfn_to_page(pfn);
+
+        order = 0;
+        if (page->free || !page->allocated || page->owner != ballast.id)
+            continue;
+        order = page->order;
+        if (!wrong && is_stamped(arena, pfn, order) && !holds_stamp(page, order))
+            wrong = page;
+        __free_pages(page, order);
+    }
+    return wrong;
 }
 
 /* Free buddies never stay apart, so equal free memory means equal lists, block for block. */
@@ -93,24 +121,23 @@ static const char *compare(const struct torture_arena *arena, uint64_t *where)
 
 const char *torture_arena_close(struct torture_arena *arena, uint64_t *where)
 {
-    const char *wrong = NULL;
+    const struct page *written = NULL;
 
     *where = 0;
     if (!arena->is_open)
         return NULL;
     arena->is_open = false;
     page_alloc_tune(&page_alloc_plain);
-    while (arena->first && !wrong) {
-        struct page *page;
-        unsigned order;
+    for (unsigned zone = 0; zone < MAX_NR_ZONES; zone++) {
+        const struct page *wrong = give_zone(arena, zone_get((enum zone_type)zone));
 
-        if (!chain_pop(arena, &page, &order)) {
-            *where = addr_number(page_to_phys(page));
-            wrong = "a page that nobody but the arena had was written to";
-        }
-        __free_pages(page, order);
+        written = written ? written : wrong;
     }
+    page_owner_unregister(&ballast);
     page_alloc_tune(&arena->tuning);
     drain_all_pages();
-    return wrong ? wrong : compare(arena, where);
+    if (!written)
+        return compare(arena, where);
+    *where = addr_number(page_to_phys(written));
+    return "a page that nobody but the arena had was written to";
 }
