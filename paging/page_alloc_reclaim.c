@@ -30,6 +30,8 @@ struct attempt {
     unsigned order;
     uint32_t least;               /* free pages more make it worth while to compact again */
     uint32_t tried[MAX_NR_ZONES]; /* free pages + 1 when it was compacted last; 0: never */
+    const struct zone *found;     /* where compaction says that the block is free; NULL: nowhere */
+    bool moved;                   /* pages had to be moved for it */
 };
 
 static bool is_worth_compacting(const struct attempt *a, enum zone_type zone)
@@ -37,21 +39,19 @@ static bool is_worth_compacting(const struct attempt *a, enum zone_type zone)
     return !a->tried[zone] || nr_free_pages(zone) + 1 >= a->tried[zone] + a->least;
 }
 
-/*
- * Compacts one zone after the other, until one has a block. True if pages had to be moved for it:
- * if it can't be had then, somebody was quicker, and it may be tried again.
- */
-static bool compact(struct attempt *a)
+/* Compacts one zone after the other, until one has a block. */
+static void compact(struct attempt *a)
 {
     struct compact_result result = {0};
-    bool got = false;
 
-    for (unsigned z = (a->gfp & __GFP_ZONE_MASK) + 1; z-- > 0 && !got;) {
+    a->found = NULL;
+    for (unsigned z = (a->gfp & __GFP_ZONE_MASK) + 1; z-- > 0 && !a->found;) {
         enum zone_type zone = (enum zone_type)z;
 
         if (is_worth_compacting(a, zone)) {
-            got = compact_zone(zone, a->order, &result);
-            a->tried[zone] = got && result.moved ? 0 : nr_free_pages(zone) + 1;
+            a->found = compact_zone(zone, a->order, &result) ? zone_get(zone) : NULL;
+            a->moved = result.moved > 0;
+            a->tried[zone] = nr_free_pages(zone) + 1;
             page_alloc_counts.compactions++;
             page_alloc_counts.pages_moved += result.moved;
             page_alloc_counts.pages_pinned += result.pinned;
@@ -59,7 +59,22 @@ static bool compact(struct attempt *a)
         if (a->gfp & __GFP_THISZONE)
             break;
     }
-    return got && result.moved;
+}
+
+/*
+ * The block that compaction found is anybody's, also if it did nothing for it because somebody had
+ * just freed one. True if it is worth while to compact again. Context: preemption off, after
+ * zones_alloc().
+ */
+static bool somebody_was_quicker(struct attempt *a)
+{
+    if (!a->found)
+        return false;
+    for (unsigned order = a->order; order <= MAX_ORDER && !a->moved; order++)
+        if (a->found->free_area[order].nr_free)
+            return false; /* it is still there, and kept by the watermarks */
+    a->tried[a->found - zones] = 0;
+    return true;
 }
 
 /* Returns how many pages came free. */
@@ -112,10 +127,11 @@ static struct page *make_room(gfp_t gfp, unsigned order)
 
         if (compacts) {
             preempt_enable();
-            found = compact(&a);
+            compact(&a);
             preempt_disable();
             /* Also if that found nothing: others have freed pages meanwhile. */
             page = zones_alloc(gfp, order);
+            found = !page && somebody_was_quicker(&a);
         }
         /* A block may be free, and kept by the watermarks: then there must be more memory. */
         if (!page && tuning->reclaim && !(compacts && inject(reclaim_unless_compacted, reclaim))) {

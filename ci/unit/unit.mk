@@ -39,6 +39,7 @@ test_memmap_SRCS := paging/memmap.c lib/format.c lib/prng.c
 test_option_SRCS := lib/option.c lib/prng.c
 test_page_alloc_SRCS := $(page_alloc_SRCS) paging/layout.c lib/prng.c
 test_page_alloc_lists_SRCS := $(page_alloc_SRCS) paging/layout.c lib/prng.c
+test_page_alloc_reclaim_SRCS := lib/prng.c
 test_page_set_SRCS := payload/page_set.c $(page_alloc_SRCS) paging/layout.c lib/prng.c
 test_pci_SRCS := lib/bitmap.c lib/format.c lib/prng.c
 test_permute_SRCS := lib/permute.c lib/prng.c
