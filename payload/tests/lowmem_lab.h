@@ -47,12 +47,16 @@
  *                                           alloc, free: blocks; slab: objects, ORDER is 0
  * # lab events NAME COUNT                   other events, see struct page_alloc_events
  * # lab end DONE VERDICT ORDER ZONE FREE_DMA FREE_NORMAL FREE_HIGH LARGEST
- *                                           VERDICT: wedged, never, or stopped
- * (test_should_stop()). At which order, wanted from which zone, with how many pages free in each,
- * and the largest order there (-1: nothing is free); the order and zone are 0 and "-" if it is not
- * wedged # lab result WORKLOAD REMEDY DONE VERDICT TIMES P50 ORDER TIMES: steps, in percent of
- * those of "none"; P50: of allocations of ORDER, the least that "none" has, or - if this case has
- * none of it
+ *                                           VERDICT: wedged; never, in LIMIT steps; over, there was
+ *                                           no more to do; or stopped (test_should_stop()).
+ *                                           At which order, wanted from which zone, with how many
+ *                                           pages free in each, and the largest order there (-1:
+ *                                           nothing is free); where it is not wedged the order and
+ *                                           zone are 0 and "-"
+ * # lab result WORKLOAD REMEDY DONE VERDICT TIMES P50 ORDER
+ *                                           TIMES: steps, in percent of those of "none"; P50: of
+ *                                           allocations of ORDER, the least that "none" has, or -
+ *                                           if this case has none of it
  */
 
 #include "lib/prng.h"
