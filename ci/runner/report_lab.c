@@ -210,9 +210,9 @@ static void put_table(FILE *out, const struct lab_log *log, const char *workload
 static void put_bars(FILE *out, const struct lab_log *log, const char *workload)
 {
     static const char *const bar_words[LAB_VERDICTS] = {
-        [LAB_NEVER] = ", never wedged",
+        [LAB_NEVER] = ", never",
         [LAB_WEDGED] = "",
-        [LAB_OVER] = ", over: there was no more",
+        [LAB_OVER] = ", over",
         [LAB_STOPPED] = ", stopped",
     };
     struct svg_bar *bars = calloc(log->nr_cases + 1, sizeof(*bars));
@@ -240,10 +240,11 @@ static void put_bars(FILE *out, const struct lab_log *log, const char *workload)
     if (count > 1) {
         char *label = text("%s: %s until it wedges, by remedy", workload, unit);
 
-        fputs("<figure>", out);
+        fputs("<figure class=\"bars\">", out);
         svg_bars(out, label, bars, count);
         fputs("<figcaption>", out);
-        put_textf(out, "%s until it wedges; an arrow: it did not", unit);
+        put_textf(out, "%s until it wedges; an arrow: it did not; over: there was no more to do",
+                  unit);
         fputs("</figcaption></figure>\n", out);
         free(label);
     }

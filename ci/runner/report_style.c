@@ -89,5 +89,6 @@ const char report_style[] =
     "figure,tr,.verdict{break-inside:avoid}h2,h3,h4,summary{break-after:avoid}}\n"
     "@media (max-width:600px){body{padding:10px;font-size:14px}.verdict b{font-size:1.8rem}"
     "svg text{font-size:14.5px}svg g[transform] text{font-size:48px}svg .small text{font-size:15px}"
+    ".bars svg text{font-size:13px}"
     "dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 .35rem}th,td{padding-right:.5rem}"
     ".case{padding:.5rem .55rem}details details,.in{margin-left:.5rem}}\n";

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ci/runner/markup.h"
 #include "ci/runner/svg.h"
@@ -12,8 +13,11 @@
 #define CELLS_WIDTH 410.0 /* of a whole row */
 #define CELL_HEIGHT 14
 
-#define BAR_LEFT 96
-#define BAR_ROOM 225 /* for the longest bar; its text stands behind it */
+#define BAR_LEFT_LEAST 96.0
+#define BAR_GAP 8.0
+#define BAR_NAME_MAX 28u /* characters; longer names are cut */
+#define BAR_ROOM_LEAST 60.0
+#define LETTER_WIDTH 7.5 /* of the widest fonts that the style may get, on the average */
 #define BAR_PITCH 24
 #define BAR_HEIGHT 14.0
 
@@ -74,25 +78,62 @@ void svg_cells(FILE *out, const char *label, const char *cells, size_t count, si
     svg_end(out);
 }
 
+/* For free(). */
+static char *bar_name(const struct svg_bar *bar)
+{
+    return strlen(bar->name) <= BAR_NAME_MAX ? text_copy(bar->name)
+                                             : text("%.*s..", (int)BAR_NAME_MAX - 2, bar->name);
+}
+
+/* Where bars begin: right of the longest name. */
+static double bars_left(const struct svg_bar *bars, size_t count)
+{
+    double left = BAR_LEFT_LEAST;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t letters = strnlen(bars[i].name, BAR_NAME_MAX);
+
+        left = fmax(left, (double)letters * LETTER_WIDTH + BAR_GAP);
+    }
+    return left;
+}
+
+/* How long the longest bar may be, so that the text behind each is seen whole. */
+static double bars_room(const struct svg_bar *bars, size_t count, double left, double longest)
+{
+    double room = WIDTH - left;
+
+    for (size_t i = 0; i < count; i++) {
+        double behind = (double)strlen(bars[i].text) * LETTER_WIDTH + BAR_HEIGHT / 2 + BAR_GAP;
+
+        if (bars[i].value > 0)
+            room = fmin(room, (WIDTH - left - behind) / (bars[i].value / longest));
+    }
+    return fmax(room, BAR_ROOM_LEAST);
+}
+
 void svg_bars(FILE *out, const char *label, const struct svg_bar *bars, size_t count)
 {
-    double longest = 0;
+    double longest = 0, left = bars_left(bars, count);
 
     for (size_t i = 0; i < count; i++)
         longest = fmax(longest, bars[i].value);
+    double room = bars_room(bars, count, left, longest);
     svg_begin(out, WIDTH, (unsigned)(count * BAR_PITCH + 4), label);
     for (size_t i = 0; i < count; i++) {
         const struct svg_bar *bar = &bars[i];
-        double width = longest > 0 ? fmax(bar->value / longest * BAR_ROOM, 1) : 1;
+        double width = longest > 0 ? fmax(bar->value / longest * room, 1) : 1;
         double top = (double)(i * BAR_PITCH) + (BAR_PITCH - BAR_HEIGHT) / 2;
         double point = bar->open ? BAR_HEIGHT / 2 : 0;
+        char *name = bar_name(bar);
 
-        svg_text(out, BAR_LEFT - 8, top + 12, "end", bar->name);
-        fprintf(out, "<path class=\"%s\" d=\"M%d %gh%.1fl%g %gl-%g %gH%dz\"><title>", bar->class,
-                BAR_LEFT, top, width, point, BAR_HEIGHT / 2, point, BAR_HEIGHT / 2, BAR_LEFT);
+        svg_text(out, left - BAR_GAP, top + 12, "end", name);
+        free(name);
+        fprintf(out, "<path class=\"%s\" d=\"M%g %gh%.1fl%g %gl-%g %gH%gz\"><title>", bar->class,
+                left, top, width, point, BAR_HEIGHT / 2, point, BAR_HEIGHT / 2, left);
         put_textf(out, "%s: %s", bar->name, bar->text);
         fputs("</title></path>", out);
-        svg_text(out, BAR_LEFT + width + point + 7, top + 12, "start", bar->text);
+        svg_text(out, left + width + point + BAR_GAP, top + 12, "start", bar->text);
         fputc('\n', out);
     }
     svg_end(out);

@@ -33,7 +33,10 @@ struct svg_bar {
     const char *class; /* gives the colour */
 };
 
-/* Bars side by side, the longest as wide as there is room. */
+/*
+ * Bars below each other, the longest as wide as names and texts leave room. A name that would take
+ * half of the picture is cut; its title has it whole.
+ */
 void svg_bars(FILE *out, const char *label, const struct svg_bar *bars, size_t count);
 
 /* What a distribution is known by, on a scale of powers of ten. */

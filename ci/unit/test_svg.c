@@ -258,6 +258,43 @@ static void bars(void **state)
     free(bytes);
 }
 
+#define LETTER_LEAST 6.6 /* the mean of lower-case letters at 12 px, in the fonts that are usual \
+                          */
+
+static void draw_long_names(FILE *out)
+{
+    const struct svg_bar bars[] = {
+        {"none", "2,148", 2148, false, "bar"},
+        {"without_watermarks", "15,488", 15488, false, "bar"},
+        {"a_name_that_is_longer_than_any_remedy_s", "2,025,777, never", 2025777, true, "never"},
+        {"nothing", "0, over", 0, true, "never"},
+    };
+
+    svg_bars(out, "bars", bars, 4);
+}
+
+/* No text of a picture begins left of it, or ends right of it. */
+static void bars_have_room_for_their_names(void **state)
+{
+    char *bytes = written(draw_long_names);
+    unsigned texts = 0;
+
+    for (const char *at = bytes; (at = strstr(at, "<text x=\"")); texts++) {
+        double x = strtod(at + strlen("<text x=\""), NULL);
+        const char *end = strstr(at, "text-anchor=\"");
+        bool ends_there = !strncmp(end, "text-anchor=\"end\"", strlen("text-anchor=\"end\""));
+
+        at = strchr(at, '>') + 1;
+        double width = (double)strcspn(at, "<") * LETTER_LEAST;
+        assert_true(ends_there ? x >= width : x + width <= SVG_WIDTH);
+    }
+    assert_int_equal(texts, 8);
+    assert_non_null(strstr(bytes, ">without_watermarks</text>"));
+    assert_non_null(strstr(bytes, ">a_name_that_is_longer_than..</text>"));
+    assert_non_null(strstr(bytes, "<title>a_name_that_is_longer_than_any_remedy_s: 2,0"));
+    free(bytes);
+}
+
 static void escaping(void **state)
 {
     char *bytes = NULL;
@@ -311,6 +348,7 @@ int main(void)
         cmocka_unit_test(names_keep_clear),
         cmocka_unit_test(cells),
         cmocka_unit_test(bars),
+        cmocka_unit_test(bars_have_room_for_their_names),
         cmocka_unit_test(escaping),
         cmocka_unit_test(sizes),
     };
