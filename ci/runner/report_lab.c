@@ -64,28 +64,6 @@ static void assign_colours(const struct lab_log *log, struct lab_colours *colour
     }
 }
 
-static void put_done(FILE *out, enum lab_verdict verdict, uint64_t done)
-{
-    char *grouped = grouped_text(done), *printed;
-
-    switch (verdict) {
-    case LAB_NEVER:
-        printed = text("never (%s)", grouped);
-        break;
-    case LAB_OVER:
-        printed = text("over (%s)", grouped);
-        break;
-    case LAB_STOPPED:
-        printed = text("stopped (%s)", grouped);
-        break;
-    default:
-        printed = text_copy(grouped);
-    }
-    put_element(out, "td", "n", printed);
-    free(printed);
-    free(grouped);
-}
-
 /* The name of the workload at place i: first those that have cases, then those with results only.
  */
 static const char *name_at(const struct lab_log *log, size_t i)
@@ -105,106 +83,6 @@ static bool is_first(const struct lab_log *log, size_t i)
 static bool belongs(const struct lab_case *run, const char *workload)
 {
     return !strcmp(run->workload, workload);
-}
-
-static void put_times(FILE *out, const struct lab_result *result)
-{
-    fputs("<td class=\"n\">", out);
-    if (result) {
-        put_textf(out, "%s%.*f", result->verdict == LAB_WEDGED ? "" : "at least ",
-                  result->times < 1000    ? 2
-                  : result->times < 10000 ? 1
-                                          : 0,
-                  (double)result->times / 100);
-        fputs(" &#215;", out);
-    }
-    fputs("</td>", out);
-}
-
-static void put_pages_cell(FILE *out, uint64_t pages)
-{
-    char *size = pages_text(pages);
-
-    put_element(out, "td", "n", size);
-    free(size);
-}
-
-static void put_row(FILE *out, const struct lab_log *log, const struct lab_case *run)
-{
-    const struct lab_spent *spent = lab_main_spent(log, run);
-
-    fputs("<tr>", out);
-    put_element(out, "td", NULL, run->name);
-    if (run->ended)
-        put_done(out, run->verdict, run->done);
-    else
-        fputs("<td class=\"n\">cut off</td>", out);
-    put_times(out, lab_result_of(log, run));
-    for (unsigned zone = 0; zone < LAB_ZONES; zone++) {
-        if (run->ended)
-            put_pages_cell(out, run->free[zone]);
-        else
-            fputs("<td></td>", out);
-    }
-    fputs("<td>", out);
-    if (run->ended && run->verdict == LAB_WEDGED && run->zone >= 0)
-        put_textf(out, "order %u in %s", run->order, lab_zone_name((unsigned)run->zone));
-    fputs("</td>", out);
-    if (spent) {
-        put_number_cell(out, spent->p50);
-        put_number_cell(out, spent->p90);
-        put_number_cell(out, spent->p99);
-        put_number_cell(out, spent->max);
-        fputs("<td>", out);
-        put_textf(out, "%s (order %u)", spent->unit, spent->order);
-        fputs("</td>", out);
-    } else {
-        fputs("<td colspan=\"5\"></td>", out);
-    }
-    fputs("</tr>\n", out);
-}
-
-/* A result whose case is lost. */
-static void put_bare_row(FILE *out, const struct lab_result *result)
-{
-    fputs("<tr>", out);
-    put_element(out, "td", NULL, result->remedy);
-    put_done(out, result->verdict, result->done);
-    put_times(out, result);
-    fputs("<td colspan=\"4\" class=\"soft\">the case itself is not in the log</td>", out);
-    if (result->has_p50)
-        put_number_cell(out, result->p50);
-    else
-        fputs("<td></td>", out);
-    fputs("<td colspan=\"4\"></td></tr>\n", out);
-}
-
-static void put_table(FILE *out, const struct lab_log *log, const char *workload)
-{
-    const char *unit = "steps";
-
-    for (size_t i = 0; i < log->nr_cases; i++) {
-        if (belongs(&log->cases[i], workload))
-            unit = log->cases[i].unit;
-    }
-    fputs("<div class=\"wide\"><table class=\"results\"><thead><tr><th>remedy</th><th class=\"n\">",
-          out);
-    put_text(out, unit);
-    fputs(" until it wedges</th><th class=\"n\">times none</th>"
-          "<th class=\"n\">free then: DMA</th><th class=\"n\">NORMAL</th>"
-          "<th class=\"n\">HIGHMEM</th><th>what failed</th><th class=\"n\">cost p50</th>"
-          "<th class=\"n\">p90</th><th class=\"n\">p99</th><th class=\"n\">max</th>"
-          "<th>in</th></tr></thead><tbody>\n",
-          out);
-    for (size_t i = 0; i < log->nr_cases; i++) {
-        if (belongs(&log->cases[i], workload))
-            put_row(out, log, &log->cases[i]);
-    }
-    for (size_t i = 0; i < log->nr_results; i++) {
-        if (!strcmp(log->results[i].workload, workload) && !log->results[i].has_case)
-            put_bare_row(out, &log->results[i]);
-    }
-    fputs("</tbody></table></div>\n", out);
 }
 
 static void put_bars(FILE *out, const struct lab_log *log, const char *workload)
@@ -273,7 +151,7 @@ static void put_workload(FILE *out, const struct lab_log *log, const char *workl
     fputs("\">", out);
     put_text(out, workload);
     fputs("</h3>\n", out);
-    put_table(out, log, workload);
+    put_lab_table(out, log, workload);
     put_bars(out, log, workload);
     for (size_t i = 0; i < log->nr_cases; i++) {
         if (belongs(&log->cases[i], workload))

@@ -26,6 +26,9 @@ struct lab_colours {
 /* Writes all sections; nothing when the log has neither cases nor results of the laboratory. */
 void put_lab(FILE *out, const struct lab_log *log);
 
+/* The table of a workload: a row for each case, and for each result whose case is lost. */
+void put_lab_table(FILE *out, const struct lab_log *log, const char *workload);
+
 /* Writes one case; `wanted` is the zone whose fragmentation is shown. */
 void put_lab_case(FILE *out, const struct lab_case *run, const struct lab_colours *colours,
                   unsigned wanted, const struct lab_detail *detail);

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ci/runner/report_lab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ci/runner/markup.h"
+
+#define COSTS 4 /* columns: p50, p90, p99, max */
+
+static bool belongs(const struct lab_case *run, const char *workload)
+{
+    return !strcmp(run->workload, workload);
+}
+
+static void put_done(FILE *out, enum lab_verdict verdict, uint64_t done)
+{
+    static const char *const formats[LAB_VERDICTS] = {
+        [LAB_NEVER] = "never",
+        [LAB_OVER] = "over",
+        [LAB_STOPPED] = "stopped",
+    };
+    char *grouped = grouped_text(done);
+
+    fputs("<td class=\"n\">", out);
+    if (formats[verdict])
+        put_textf(out, "%s (%s)", formats[verdict], grouped);
+    else
+        put_text(out, grouped);
+    fputs("</td>", out);
+    free(grouped);
+}
+
+/* "12.0 x", or that it is at least so many where there was no wedge. */
+static void put_times(FILE *out, const struct lab_result *result)
+{
+    int digits = result->times < 1000 ? 2 : result->times < 10000 ? 1 : 0;
+
+    if (result->verdict != LAB_WEDGED)
+        fputs("&#8805; ", out);
+    put_textf(out, "%.*f", digits, (double)result->times / 100);
+    fputs(" &#215;", out);
+}
+
+static void put_times_cell(FILE *out, const struct lab_result *result)
+{
+    fputs("<td class=\"n\">", out);
+    if (result)
+        put_times(out, result);
+    fputs("</td>", out);
+}
+
+static void put_pages_cell(FILE *out, uint64_t pages)
+{
+    char *size = pages_text(pages);
+
+    put_element(out, "td", "n", size);
+    free(size);
+}
+
+/* What the workload's table compares costs by: as its first case that has any tells. */
+static const struct lab_spent *compared_spent(const struct lab_log *log, const char *workload)
+{
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        const struct lab_spent *spent = lab_main_spent(log, &log->cases[i]);
+
+        if (belongs(&log->cases[i], workload) && spent)
+            return spent;
+    }
+    return NULL;
+}
+
+static void put_costs(FILE *out, const struct lab_spent *spent)
+{
+    if (!spent) {
+        for (unsigned i = 0; i < COSTS; i++)
+            fputs("<td class=\"n\">-</td>", out);
+        return;
+    }
+    put_number_cell(out, spent->p50);
+    put_number_cell(out, spent->p90);
+    put_number_cell(out, spent->p99);
+    put_number_cell(out, spent->max);
+}
+
+static void put_row(FILE *out, const struct lab_log *log, const struct lab_case *run,
+                    const struct lab_spent *compared)
+{
+    fputs("<tr>", out);
+    put_element(out, "td", NULL, run->name);
+    if (run->ended)
+        put_done(out, run->verdict, run->done);
+    else
+        fputs("<td class=\"n\">cut off</td>", out);
+    put_times_cell(out, lab_result_of(log, run));
+    for (unsigned zone = 0; zone < LAB_ZONES; zone++) {
+        if (run->ended)
+            put_pages_cell(out, run->free[zone]);
+        else
+            fputs("<td></td>", out);
+    }
+    fputs("<td>", out);
+    if (run->ended && run->verdict == LAB_WEDGED && run->zone >= 0)
+        put_textf(out, "order %u in %s", run->order, lab_zone_name((unsigned)run->zone));
+    fputs("</td>", out);
+    put_costs(out, compared ? lab_spent_of(run, LAB_ALLOC, compared->order) : NULL);
+    fputs("</tr>\n", out);
+}
+
+/* A result whose case is lost. */
+static void put_bare_row(FILE *out, const struct lab_result *result)
+{
+    fputs("<tr>", out);
+    put_element(out, "td", NULL, result->remedy);
+    put_done(out, result->verdict, result->done);
+    put_times_cell(out, result);
+    fputs("<td colspan=\"4\" class=\"soft\">the case itself is not in the log</td>", out);
+    if (result->has_p50)
+        put_number_cell(out, result->p50);
+    else
+        fputs("<td class=\"n\">-</td>", out);
+    fprintf(out, "<td colspan=\"%d\"></td></tr>\n", COSTS - 1);
+}
+
+static const char *step_unit(const struct lab_log *log, const char *workload)
+{
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        if (belongs(&log->cases[i], workload))
+            return log->cases[i].unit;
+    }
+    return "steps";
+}
+
+static void put_head(FILE *out, const char *unit, const struct lab_spent *compared)
+{
+    fputs("<thead><tr><th rowspan=\"2\">remedy</th><th rowspan=\"2\" class=\"n\">", out);
+    put_text(out, unit);
+    fputs(" until it wedges</th><th rowspan=\"2\" class=\"n\">times none</th>"
+          "<th colspan=\"3\" class=\"over\">free memory then</th>"
+          "<th rowspan=\"2\">what failed</th>",
+          out);
+    fprintf(out, "<th colspan=\"%d\" class=\"over\">", COSTS);
+    if (compared)
+        put_textf(out, "cost of order %u, %s", compared->order, compared->unit);
+    else
+        fputs("cost of allocations", out);
+    fputs("</th></tr><tr>", out);
+    for (unsigned zone = 0; zone < LAB_ZONES; zone++)
+        put_element(out, "th", "n", lab_zone_name(zone));
+    fputs("<th class=\"n\">p50</th><th class=\"n\">p90</th><th class=\"n\">p99</th>"
+          "<th class=\"n\">max</th></tr></thead>",
+          out);
+}
+
+void put_lab_table(FILE *out, const struct lab_log *log, const char *workload)
+{
+    const struct lab_spent *compared = compared_spent(log, workload);
+
+    fputs("<div class=\"wide\"><table class=\"results\">", out);
+    put_head(out, step_unit(log, workload), compared);
+    fputs("<tbody>\n", out);
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        if (belongs(&log->cases[i], workload))
+            put_row(out, log, &log->cases[i], compared);
+    }
+    for (size_t i = 0; i < log->nr_results; i++) {
+        if (!strcmp(log->results[i].workload, workload) && !log->results[i].has_case)
+            put_bare_row(out, &log->results[i]);
+    }
+    fputs("</tbody></table></div>\n", out);
+}
