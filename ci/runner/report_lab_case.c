@@ -150,6 +150,45 @@ static void put_events(FILE *out, const struct lab_case *run)
     fputs("</tbody></table></div>\n", out);
 }
 
+/* How much memory the steps began with; false if the log does not have that of all zones. */
+static bool free_at_start(const struct lab_case *run, uint64_t free[LAB_ZONES])
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < LAB_ZONES; i++) {
+        const struct lab_zone *zone = &run->zones[i];
+
+        free[i] = zone->nr_samples ? zone->samples[0].free : 0;
+        if (zone->present && (!zone->nr_samples || zone->samples[0].done))
+            return false;
+        any = any || zone->nr_samples;
+    }
+    return any;
+}
+
+/* Only that tells how large the machine was for the workload, most of which ballast may hold. */
+static void put_start(FILE *out, const struct lab_case *run)
+{
+    uint64_t free_then[LAB_ZONES], lowmem = 0, lowmem_free = 0;
+
+    if (!free_at_start(run, free_then))
+        return;
+    for (unsigned zone = 0; zone < HIGHMEM; zone++) {
+        lowmem += run->zones[zone].present;
+        lowmem_free += free_then[zone];
+    }
+    put_text(out, lowmem_free < lowmem / 2 ? ". Ballast leaves free at the start: "
+                                           : ". Free at the start: ");
+    for (unsigned zone = 0, any = 0; zone < LAB_ZONES; zone++) {
+        if (!run->zones[zone].nr_samples)
+            continue;
+        char *size = pages_text(free_then[zone]);
+
+        put_textf(out, "%s%s %s", any++ ? ", " : "", lab_zone_name(zone), size);
+        free(size);
+    }
+}
+
 static void put_head(FILE *out, const struct lab_case *run)
 {
     char *outcome = lab_outcome_text(run);
@@ -166,6 +205,7 @@ static void put_head(FILE *out, const struct lab_case *run)
         put_textf(out, "%s%s %s", any++ ? ", " : ". Zones: ", lab_zone_name(zone), size);
         free(size);
     }
+    put_start(out, run);
     fputs("</p>\n", out);
     free(outcome);
 }

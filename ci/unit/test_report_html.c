@@ -166,6 +166,33 @@ static void tables_name_the_unit_once(void **state)
     xmlFreeDoc(document);
 }
 
+/* A machine of 2 GiB that ends with 1 MiB: only with what it began with does that make sense. */
+static void cases_tell_what_was_free_at_the_start(void **state)
+{
+    static const char whole[] = "KTAP version 1\n"
+                                "# lab begin lowmem_memmap.none memmap GiB 65\n"
+                                "# lab zone Normal 4096 229376 224241\n"
+                                "# lab sample 0 0 Normal 200000 0 0 0 0 0 0 0 0 0 0 195\n"
+                                "# lab begin lowmem_memmap.late memmap GiB 65\n"
+                                "# lab zone Normal 4096 229376 224241\n"
+                                "# lab sample 900 7 Normal 1024 0 0 0 0 0 0 0 0 0 0 1\n";
+    char *log = lab_sample();
+    xmlDocPtr document = report_of(log, strlen(log), RESULT_FAIL);
+
+    assert_int_equal(count_nodes(document,
+                                 "//h:p[contains(., 'HIGHMEM 1.1 GiB. Ballast leaves free "
+                                 "at the start: DMA 8.0 MiB, NORMAL 16.0 MiB, HIGHMEM "
+                                 "1.1 GiB')]"),
+                     1);
+    xmlFreeDoc(document);
+    document = report_of(whole, strlen(whole), RESULT_PASS);
+    assert_int_equal(
+        count_nodes(document, "//h:p[contains(., '. Free at the start: NORMAL 781 MiB')]"), 1);
+    assert_int_equal(count_nodes(document, "//h:p[contains(., 'at the start')]"), 1);
+    xmlFreeDoc(document);
+    free(log);
+}
+
 static void nothing_from_elsewhere(void **state)
 {
     char *log = lab_sample();
@@ -290,6 +317,7 @@ int main(void)
         cmocka_unit_test(sections_in_order),
         cmocka_unit_test(the_laboratory_is_drawn),
         cmocka_unit_test(tables_name_the_unit_once),
+        cmocka_unit_test(cases_tell_what_was_free_at_the_start),
         cmocka_unit_test(nothing_from_elsewhere),
         cmocka_unit_test(no_laboratory),
         cmocka_unit_test(any_end),
