@@ -184,13 +184,19 @@ static size_t share(size_t all, size_t among, size_t at_least, size_t at_most)
     return each > at_most ? at_most : each;
 }
 
-void put_lab(FILE *out, const struct lab_log *log)
+static void put_all(FILE *out, const struct lab_log *log)
 {
-    size_t places = log->nr_cases + log->nr_results;
+    size_t places = log->nr_cases + log->nr_results, count = 0;
+    const char **workloads = calloc(places + 1, sizeof(*workloads));
     struct lab_colours colours;
 
-    if (!places && !log->notes.count)
-        return;
+    if (!workloads)
+        abort();
+
+    for (size_t i = 0; i < places; i++) {
+        if (is_first(log, i))
+            workloads[count++] = name_at(log, i);
+    }
     const struct lab_detail detail = {
         .points = share(in_all.points, log->nr_cases, least.points, most.points),
         .hints = share(in_all.hints, log->nr_cases, least.hints, most.hints),
@@ -199,8 +205,15 @@ void put_lab(FILE *out, const struct lab_log *log)
     assign_colours(log, &colours);
     fputs("<h2 id=\"laboratory\">The lowmem laboratory</h2>\n", out);
     put_notes(out, log);
-    for (size_t i = 0; i < places; i++) {
-        if (is_first(log, i))
-            put_workload(out, log, name_at(log, i), &colours, &detail);
-    }
+    if (count)
+        put_lab_summary(out, log, workloads, count);
+    for (size_t i = 0; i < count; i++)
+        put_workload(out, log, workloads[i], &colours, &detail);
+    free(workloads);
+}
+
+void put_lab(FILE *out, const struct lab_log *log)
+{
+    if (log->nr_cases || log->nr_results || log->notes.count)
+        put_all(out, log);
 }

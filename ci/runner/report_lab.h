@@ -3,8 +3,8 @@
 #define CI_RUNNER_REPORT_LAB_H
 
 /*
- * The laboratory's part of report.html: a section for each workload, with a table over its
- * remedies, and below it the charts and maps of each case.
+ * The laboratory's part of report.html: a table over all workloads, then a section for each, with
+ * a table over its remedies, and below it the charts and maps of each case.
  */
 
 #include <stdio.h>
@@ -25,6 +25,13 @@ struct lab_colours {
 
 /* Writes all sections; nothing when the log has neither cases nor results of the laboratory. */
 void put_lab(FILE *out, const struct lab_log *log);
+
+/*
+ * The table over all workloads: when each wedges without remedies, with how much memory free, and
+ * what each remedy changes about that, and costs.
+ */
+void put_lab_summary(FILE *out, const struct lab_log *log, const char *const *workloads,
+                     size_t count);
 
 /* The table of a workload: a row for each case, and for each result whose case is lost. */
 void put_lab_table(FILE *out, const struct lab_log *log, const char *workload);

@@ -6,7 +6,9 @@
 
 #include "ci/runner/markup.h"
 
-#define COSTS 4 /* columns: p50, p90, p99, max */
+#define COSTS 4      /* columns: p50, p90, p99, max */
+#define TENFOLD 1000 /* percent: so many, and a remedy is one */
+#define WITHOUT "none"
 
 static bool belongs(const struct lab_case *run, const char *workload)
 {
@@ -167,5 +169,108 @@ void put_lab_table(FILE *out, const struct lab_log *log, const char *workload)
         if (!strcmp(log->results[i].workload, workload) && !log->results[i].has_case)
             put_bare_row(out, &log->results[i]);
     }
+    fputs("</tbody></table></div>\n", out);
+}
+
+/* The run without remedies, which comes first; NULL if it is not in the log. */
+static const struct lab_case *without(const struct lab_log *log, const char *workload)
+{
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        if (belongs(&log->cases[i], workload) &&
+            !strncmp(log->cases[i].name, WITHOUT, strlen(WITHOUT)))
+            return &log->cases[i];
+    }
+    return NULL;
+}
+
+static void put_free(FILE *out, const struct lab_case *run)
+{
+    fputs("<td>", out);
+    for (unsigned zone = 0; zone < LAB_ZONES; zone++) {
+        char *size = pages_text(run->free[zone]);
+
+        put_textf(out, "%s%s %s", zone ? ", " : "", lab_zone_name(zone), size);
+        free(size);
+    }
+    fputs("</td>", out);
+}
+
+static void put_without(FILE *out, const struct lab_case *run, const struct lab_spent *compared)
+{
+    const struct lab_spent *spent = NULL;
+
+    if (run && run->ended) {
+        put_done(out, run->verdict, run->done);
+        put_free(out, run);
+    } else {
+        fputs("<td colspan=\"2\" class=\"soft\">not in the log</td>", out);
+    }
+    if (run && compared)
+        spent = lab_spent_of(run, LAB_ALLOC, compared->order);
+    fputs("<td>", out);
+    if (spent) {
+        char *cost = grouped_text(spent->p50);
+
+        put_textf(out, "%s %s (order %u)", cost, spent->unit, spent->order);
+        free(cost);
+    }
+    fputs("</td>", out);
+}
+
+static void put_remedy(FILE *out, const struct lab_result *result)
+{
+    bool helps = result->verdict == LAB_NEVER || result->times >= TENFOLD;
+
+    fputs("<li>", out);
+    put_text(out, result->remedy);
+    fputs(helps ? " <b class=\"pass\">" : " <b>", out);
+    put_times(out, result);
+    fputs("</b>", out);
+    if (result->has_p50) {
+        char *cost = grouped_text(result->p50);
+
+        fputs(" <span class=\"soft\">", out);
+        put_text(out, cost);
+        fputs("</span>", out);
+        free(cost);
+    }
+    fputs("</li>", out);
+}
+
+static void put_summary_row(FILE *out, const struct lab_log *log, const char *workload)
+{
+    const struct lab_case *none = without(log, workload);
+
+    fputs("<tr><td><a href=\"#lab-", out);
+    put_text(out, workload);
+    fputs("\">", out);
+    put_text(out, workload);
+    fputs("</a></td>", out);
+    put_element(out, "td", NULL, step_unit(log, workload));
+    put_without(out, none, compared_spent(log, workload));
+    fputs("<td class=\"remedies\"><ul>", out);
+    for (size_t i = 0; i < log->nr_results; i++) {
+        const struct lab_result *result = &log->results[i];
+
+        if (!strcmp(result->workload, workload) &&
+            strncmp(result->remedy, WITHOUT, strlen(WITHOUT)))
+            put_remedy(out, result);
+    }
+    fputs("</ul></td></tr>\n", out);
+}
+
+void put_lab_summary(FILE *out, const struct lab_log *log, const char *const *workloads,
+                     size_t count)
+{
+    fputs("<div class=\"wide\"><table class=\"results\" id=\"lab-summary\"><thead><tr>"
+          "<th rowspan=\"2\">workload</th><th rowspan=\"2\">steps are</th>"
+          "<th colspan=\"3\" class=\"over\">without remedies</th>"
+          "<th rowspan=\"2\">with each remedy: times as many steps until it wedges, and "
+          "the p50 of an allocation</th></tr>"
+          "<tr><th class=\"n\">wedged after</th><th>free memory then</th>"
+          "<th>p50 of an allocation</th></tr></thead><tbody>\n",
+          out);
+    for (size_t i = 0; i < count; i++)
+        put_summary_row(out, log, workloads[i]);
     fputs("</tbody></table></div>\n", out);
 }
