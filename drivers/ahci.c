@@ -25,13 +25,19 @@ static bool ahci_service(struct completion *c)
 static int begin(struct ahci_client *ac)
 {
     struct ahci_port *port = &ac->drive->port;
-    int err = disk_claim(&port->owner, &ac->disk.client);
+    uint32_t identity;
+    int err;
 
+    /* Seconds would go by until its port had not started. */
+    if (pci_is_gone(port->hba->pdev, &identity))
+        return client_error(&ac->disk.client, -EPROTO, "the adapter's identity reads 0x%08x",
+                            identity);
+    err = disk_claim(&port->owner, &ac->disk.client);
     if (err)
         return err;
     if (port->hba->broken) {
         disk_unclaim(&port->owner);
-        return client_error(&ac->disk.client, -EIO, "an engine of the adapter did not stop");
+        return client_error(&ac->disk.client, -EPROTO, "an engine of the adapter did not stop");
     }
     ahci_hold(port->hba);
     err = ahci_port_open(port);
@@ -212,6 +218,7 @@ void ahci_register_narrow(struct ahci_drive *drive)
         .dma_mask = DMA_BIT_MASK(32),
         .max_segment_bytes = dev->max_segment_bytes,
         .segment_boundary_mask = DMA_BOUNDARY_4G,
+        .parent = dev,
     };
     make_client(&drive->narrow, drive, &drive->dev32, "_32bit");
     drive->narrow.disk.client.size_bytes = drive->wide.disk.client.size_bytes;

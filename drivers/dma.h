@@ -160,6 +160,8 @@ struct device {
      * first is mapped quickly and directly, what is behind it bounces quickly into the second. */
     const struct page *quick_end;
     struct bounce_pool *quick_pool;
+    /* The same function of the bus, where a driver describes it twice; else NULL. */
+    const struct device *parent;
 };
 
 /*

@@ -310,8 +310,10 @@ struct pci_device *pci_device_at(unsigned index)
     return index < nr_devices ? &devices[index] : NULL;
 }
 
-const struct pci_device *pci_device_of(const struct device *dev)
+struct pci_device *pci_device_of(const struct device *dev)
 {
+    while (dev->parent)
+        dev = dev->parent;
     for (unsigned i = 0; i < nr_devices; i++) {
         if (&devices[i].dma == dev)
             return &devices[i];

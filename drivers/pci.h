@@ -92,10 +92,10 @@ unsigned pci_device_count(void);
 struct pci_device *pci_device_at(unsigned index);
 
 /*
- * The listed function whose `dma` this is, or NULL: a device that is no PCI function, or one that a
- * driver made itself.
+ * The listed function whose `dma` this is, or its parent's; NULL for a device that is no PCI
+ * function.
  */
-const struct pci_device *pci_device_of(const struct device *dev);
+struct pci_device *pci_device_of(const struct device *dev);
 
 /*
  * True if the function has left the bus since it was listed: its identity reads as all ones (*value

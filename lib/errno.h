@@ -20,6 +20,7 @@
 #define EROFS 30      /* the medium is write-protected */
 #define ERANGE 34     /* a number too large for its type */
 #define ENOSYS 38     /* not on this machine */
+#define EPROTO 71     /* the device or its bus reports a fault of its own, or what can't be */
 #define ETIMEDOUT 110 /* the device did not answer in time */
 #endif
 

@@ -161,6 +161,12 @@ const char *disk_medium(int sense)
     return sense < 0 ? "silent" : sense == ATA_SENSE_NOT_READY ? "no medium" : "medium";
 }
 
+bool pci_is_gone(const struct pci_device *pdev, uint32_t *value)
+{
+    *value = 0;
+    return false;
+}
+
 void pci_hold(struct pci_device *pdev, uint32_t bits)
 {
     model.nr_holders++;

@@ -295,6 +295,8 @@ static void leaving(void **state)
     pci_init();
     assert_ptr_equal(pci_device_of(&pci_device_at(1)->dma), pci_device_at(1));
     assert_null(pci_device_of(&(struct device){0}));
+    assert_ptr_equal(pci_device_of(&(struct device){.parent = &pci_device_at(1)->dma}),
+                     pci_device_at(1));
     assert_false(pci_is_gone(pci_device_at(1), &value));
     set16(f, PCI_DEVICE_ID, 0x7777);
     assert_true(pci_is_gone(pci_device_at(1), &value));

@@ -134,6 +134,10 @@ static struct loop_bench *open_bench(struct test *t)
         test_error(t, "device %u is gone", test_instance(t));
         return NULL;
     }
+    if (client->quarantined) {
+        test_skip(t, "%s is quarantined: %s", client->name, client->reason);
+        return NULL;
+    }
     c = client->completion;
     memset(b, 0, sizeof(*b));
     b->t = t;
@@ -324,7 +328,7 @@ static void run_transfers(struct loop_bench *b)
         uint32_t pair = permute_at(&pairs, n % NR_PAIRS);
         uint32_t place = permute_at(&places, n % NR_PLACES);
 
-        if (n >= MIN_TRANSFERS && deadline_passed(deadline))
+        if (b->client->quarantined || (n >= MIN_TRANSFERS && deadline_passed(deadline)))
             break;
         test_progress(b->t, n, nr);
         p.bytes = choose_bytes(b, n, &order);

@@ -145,6 +145,11 @@ static struct sound_bench *open_bench(struct test *t)
         test_error(t, "client %u is not there any more", test_instance(t));
         return NULL;
     }
+    if (b->client->quarantined) {
+        test_skip(t, "%s is quarantined: %s", b->client->name, b->client->reason);
+        b->client = NULL;
+        return NULL;
+    }
     b->mask = b->client->dev->dma_mask;
     b->before = b->client->dev->counters;
     if (b->client->completion)
@@ -253,7 +258,7 @@ static void push_out(struct sound_bench *b)
     struct dma_arena *arena = &b->arena[DMA_ARENA_DMA];
     int err;
 
-    if (!arena->page)
+    if (!arena->page || b->client->quarantined)
         return;
     memset_page(arena->page, FIRST_OFFSET, SILENCE, PUSH_BYTES);
     err = client_send(b->client, arena->page, FIRST_OFFSET, PUSH_BYTES);
@@ -364,7 +369,7 @@ static void run(struct test *t, const char *what,
     struct completion *c = b->client->completion;
     struct buffer buf;
 
-    for (unsigned n = 0; n < total && !test_should_stop(t); n++) {
+    for (unsigned n = 0; n < total && !b->client->quarantined && !test_should_stop(t); n++) {
         const struct shape *shape = &shapes[n / DMA_NR_ARENAS];
 
         buf.kind = n % DMA_NR_ARENAS;
