@@ -169,7 +169,7 @@ static int check_position(struct ac97 *card)
 
     if (current == card->last && left == 0 && (status & STATUS_AT_LAST))
         return 0;
-    return client_error(&card->client, -EIO,
+    return client_error(&card->client, -EPROTO,
                         "halted at entry %u of %u, %u samples left, status 0x%x", current,
                         card->last, left, status);
 }
@@ -184,7 +184,7 @@ static int run(struct ac97 *card, dma_addr_t addr, uint32_t bytes, uint32_t limi
         return client_error(client, -ERANGE, "address 0x%llx+%u has more than 32 bits",
                             addr_number(addr), bytes);
     if (!stop(card))
-        return client_error(client, -EIO, "an engine does not stop");
+        return client_error(client, -EPROTO, "an engine does not stop");
     make_ring(card, addr, bytes);
     outl(port(card, ENGINE_LIST), (uint32_t)addr_number(card->ring_addr));
     outb(port(card, ENGINE_LAST), card->last);

@@ -309,10 +309,10 @@ static int judge_end(struct ahci_port *port, struct disk *disk, const struct ahc
         return client_error(&disk->client, -EIO, "drive error 0x%02x, status 0x%02x",
                             tfd >> TFD_ERROR_SHIFT & UINT8_MAX, tfd & UINT8_MAX);
     if (port->seen & AHCI_PIS_FATAL)
-        return client_error(&disk->client, -EIO, "port status 0x%08x, SATA errors 0x%08x",
+        return client_error(&disk->client, -EPROTO, "port status 0x%08x, SATA errors 0x%08x",
                             port->seen, port_read(port, AHCI_SERR));
     if (moved != command->bytes)
-        return client_error(&disk->client, -EIO, "%u bytes were moved, not %u, status 0x%02x",
+        return client_error(&disk->client, -EPROTO, "%u bytes were moved, not %u, status 0x%02x",
                             moved, command->bytes, tfd & UINT8_MAX);
     return 0;
 }

@@ -159,7 +159,7 @@ static int phy_access(struct loopback *l, uint32_t command)
     await(l, REG_MDIC, MDIC_READY, MDIC_LIMIT_US);
     mdic = readl(l->regs + REG_MDIC);
     if (!(mdic & MDIC_READY) || (mdic & MDIC_ERROR))
-        return client_error(&l->client, -EIO, "PHY does not answer: MDIC 0x%08x", mdic);
+        return client_error(&l->client, -EPROTO, "PHY does not answer: MDIC 0x%08x", mdic);
     return (int)(mdic & UINT16_MAX);
 }
 
@@ -216,10 +216,10 @@ static int e1000_loop_identify(struct loopback *l)
     low = readl(l->regs + REG_RAL);
     high = readl(l->regs + REG_RAH);
     if (low == UINT32_MAX || readl(l->regs + REG_STATUS) == UINT32_MAX)
-        return client_error(&l->client, -EIO, "registers read all ones");
+        return client_error(&l->client, -EPROTO, "registers read all ones");
     for (uint32_t i = 0; i < ETHERNET_ADDRESS_BYTES; i++)
         l->station[i] = (uint8_t)(i < 4 ? low >> 8 * i : high >> 8 * (i - 4));
-    return phy_read(l, PHY_CONTROL) < 0 ? -EIO : 0;
+    return phy_read(l, PHY_CONTROL) < 0 ? -EPROTO : 0;
 }
 
 static int set_loopback(struct loopback *l)
@@ -246,7 +246,7 @@ static int set_loopback(struct loopback *l)
     if (control < 0)
         return control;
     if (((uint32_t)control & loopback) != loopback)
-        return client_error(&l->client, -EIO, "no loopback: PHY control reads 0x%04x", control);
+        return client_error(&l->client, -EPROTO, "no loopback: PHY control reads 0x%04x", control);
     if (!await(l, REG_STATUS, STATUS_LINK_UP, LINK_LIMIT_US))
         return client_error(&l->client, -ETIMEDOUT, "no link to itself: STATUS 0x%08x",
                             readl(l->regs + REG_STATUS));
@@ -353,7 +353,7 @@ static int e1000_loop_check(struct loopback *l, uint32_t bytes)
     for (uint32_t i = l->rx_at; i != l->rx_end; i = (i + 1) % RX_ENTRIES)
         length += rx_ring(l)[i].length;
     if (end->errors || !(end->status & RX_END_OF_FRAME) || length != bytes)
-        return client_error(&l->client, -EIO,
+        return client_error(&l->client, -EPROTO,
                             "received %u bytes of %u, status 0x%02x, errors 0x%02x", length, bytes,
                             end->status, end->errors);
     return 0;

@@ -208,11 +208,11 @@ static int set_frame(struct es1370 *card, dma_addr_t addr, uint32_t bytes)
     outl(reg(card, path->frame_reg), size);
     found = inl(reg(card, path->address_reg));
     if (found != address)
-        return client_error(&card->client, -EIO, "%s: frame address is 0x%x, not 0x%x", path->name,
-                            found, address);
+        return client_error(&card->client, -EPROTO, "%s: frame address is 0x%x, not 0x%x",
+                            path->name, found, address);
     found = inl(reg(card, path->frame_reg));
     if (found != size)
-        return client_error(&card->client, -EIO, "%s: frame count is 0x%x, not 0x%x", path->name,
+        return client_error(&card->client, -EPROTO, "%s: frame count is 0x%x, not 0x%x", path->name,
                             found, size);
     return 0;
 }
@@ -224,7 +224,7 @@ static int check_position(struct es1370 *card, uint32_t bytes)
 
     if ((frame >> 16) <= (frame & 0xffff) && (frame & 0xffff) < bytes / LONGWORD_BYTES)
         return 0;
-    return client_error(&card->client, -EIO, "%s: frame count 0x%08x at the end of %u longwords",
+    return client_error(&card->client, -EPROTO, "%s: frame count 0x%08x at the end of %u longwords",
                         card->path->name, frame, bytes / LONGWORD_BYTES);
 }
 

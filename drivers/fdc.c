@@ -407,5 +407,5 @@ int fdc_transfer(struct fdc *fdc, const struct fdc_run *run, bool to_disk)
     if (fdc->result[1] == ST1_END_OF_TRACK)
         return -ENOSPC;
     /* An overrun may leave a checksum unread; the sector itself need not be bad. */
-    return (fdc->result[1] & ST1_MEDIUM) && !(fdc->result[1] & ST1_OVERRUN) ? -EIO : -EFAULT;
+    return (fdc->result[1] & ST1_MEDIUM) && !(fdc->result[1] & ST1_OVERRUN) ? -EIO : -EPROTO;
 }

@@ -96,7 +96,7 @@ int fdc_is_write_protected(struct fdc *fdc, bool *is);
 /*
  * Reads or writes sectors, as many as the DMA channel is programmed for, which is the caller's to
  * do. Returns 0; -EIO if the medium has a fault (checksum, no such sector); -EROFS if it is write-
- * protected; -ENOSPC if the run's last sector was reached and the channel wanted more; -EFAULT if
+ * protected; -ENOSPC if the run's last sector was reached and the channel wanted more; -EPROTO if
  * the transfer failed with the medium in order (the DMA came too late); -ETIMEDOUT.
  */
 int fdc_transfer(struct fdc *fdc, const struct fdc_run *run, bool to_disk);

@@ -91,10 +91,10 @@ static int move_run_once(struct floppy *fd, uint32_t lba, dma_addr_t addr, uint3
     if (err)
         return client_error(&fd->client, err, "8237 channel %u does not start", FDC_DMA_CHANNEL);
     err = run_once(fd, &run, to_disk, &left);
-    if (!err && left)
-        return client_error(&fd->client, -EFAULT, "C%u H%u S%u: 8237 has %u of %u bytes left",
-                            run.cylinder, run.head, run.sector, left, bytes);
-    return err;
+    if (!err)
+        err = client_judge_residue(&fd->client, left, bytes);
+    /* The controller did not hear that the 8237 was done. */
+    return err == -ENOSPC ? -EPROTO : err;
 }
 
 /* Whether it is worth to do it once more: not where the medium or the channel said a clear no. */

@@ -150,7 +150,8 @@ static int dump(struct i8255x *card, dma_addr_t to)
                          readb(card->regs + REG_STATUS), readb(card->regs + REG_REQUESTS),
                          block(card)[0]);
         else if (!(block(card)[0] & BLOCK_OK))
-            err = client_error(&card->client, -EIO, "command failed: block 0x%08x", block(card)[0]);
+            err = client_error(&card->client, -EPROTO, "command failed: block 0x%08x",
+                               block(card)[0]);
     }
     reset(card);
     completion_end(c);
@@ -213,7 +214,7 @@ static int measure_table(struct i8255x *card)
         if (table[counter_bytes[i] / sizeof(*table)] == TABLE_MARK)
             return counter_bytes[i] + (int)sizeof(*table);
     }
-    return client_error(&card->client, -EIO, "no mark behind its statistics");
+    return client_error(&card->client, -EPROTO, "no mark behind its statistics");
 }
 
 static int open_card(struct i8255x *card)

@@ -127,7 +127,7 @@ static int try_it(struct loopback *l)
     static const uint8_t type[] = {TRIAL_TYPE >> 8, TRIAL_TYPE & 0xff};
     uint32_t bytes = MAX(l->kind->min, ETHERNET_MIN_BYTES);
     uint8_t *from = l->ring + TRIAL_FROM;
-    int err = -EIO;
+    int err = -EPROTO;
 
     memcpy(from, l->station, ETHERNET_ADDRESS_BYTES);
     memcpy(from + ETHERNET_ADDRESS_BYTES, l->station, ETHERNET_ADDRESS_BYTES);

@@ -61,7 +61,7 @@ static int lsi_loop_identify(struct loopback *l)
     reset(l);
     istat = readb(l->regs + REG_ISTAT);
     if (istat)
-        return client_error(&l->client, -EIO, "ISTAT 0x%02x after a reset", istat);
+        return client_error(&l->client, -EPROTO, "ISTAT 0x%02x after a reset", istat);
     return 0;
 }
 
@@ -104,8 +104,9 @@ static int lsi_loop_check(struct loopback *l, uint32_t bytes)
     uint32_t mark = readl(l->regs + REG_DSPS);
 
     if ((l->events & DMA_ERRORS) || mark != SCRIPT_MARK)
-        return client_error(&l->client, -EIO, "script stopped, %u bytes: DSTAT 0x%02x, DSPS 0x%08x",
-                            bytes, l->events, mark);
+        return client_error(&l->client, -EPROTO,
+                            "script stopped, %u bytes: DSTAT 0x%02x, DSPS 0x%08x", bytes, l->events,
+                            mark);
     return 0;
 }
 

@@ -137,7 +137,7 @@ static int pcnet_loop_identify(struct loopback *l)
     reset(l);
     chip = csr_read(l, CSR_CHIP_HIGH) << 16 | csr_read(l, CSR_CHIP_LOW);
     if ((chip & 0xfff) != CHIP_MANUFACTURER || csr_read(l, CSR_STATUS) != STATUS_STOP)
-        return client_error(&l->client, -EIO, "chip 0x%08x, status 0x%04x after a reset", chip,
+        return client_error(&l->client, -EPROTO, "chip 0x%08x, status 0x%04x after a reset", chip,
                             csr_read(l, CSR_STATUS));
     for (uint32_t i = 0; i < ETHERNET_ADDRESS_BYTES; i++)
         l->station[i] = inb((uint16_t)(l->port + REG_APROM + i));
@@ -174,7 +174,7 @@ static int initialize(struct loopback *l)
         delay_us(STEP_US);
     }
     if ((csr_read(l, CSR_MODE) & mode) != mode)
-        return client_error(&l->client, -EIO, "no loopback: mode reads 0x%04x",
+        return client_error(&l->client, -EPROTO, "no loopback: mode reads 0x%04x",
                             csr_read(l, CSR_MODE));
     return 0;
 }
@@ -227,7 +227,7 @@ static int pcnet_loop_check(struct loopback *l, uint32_t bytes)
 
     if ((l->events & STATUS_ERRORS) || ((sent | received) & (DESC_ERROR | DESC_OWNED_BY_CHIP)) ||
         !(received & DESC_START) || !(received & DESC_END) || length != bytes + ETHERNET_FCS_BYTES)
-        return client_error(&l->client, -EIO,
+        return client_error(&l->client, -EPROTO,
                             "%u bytes of %u, status 0x%04x, sent 0x%08x, received 0x%08x", length,
                             bytes + ETHERNET_FCS_BYTES, l->events, sent, received);
     return 0;

@@ -80,7 +80,7 @@ static bool reset(const struct loopback *l)
 static int rtl8139_loop_identify(struct loopback *l)
 {
     if (!reset(l))
-        return client_error(&l->client, -EIO, "stays in reset: command 0x%02x",
+        return client_error(&l->client, -EPROTO, "stays in reset: command 0x%02x",
                             inb(port(l, REG_CR)));
     for (uint32_t i = 0; i < ETHERNET_ADDRESS_BYTES; i++)
         l->station[i] = inb(port(l, REG_IDR + i));
@@ -95,7 +95,7 @@ static uint32_t ring_bytes(uint32_t bytes)
 
 /*
  * The ring is 8 KiB for the chip, of which only one frame's room is the caller's: the rest is said
- * to hold what nobody has read yet. Returns 0, or -EIO.
+ * to hold what nobody has read yet. Returns 0, or -EPROTO.
  */
 static int bound_ring(struct loopback *l, uint32_t bytes)
 {
@@ -105,7 +105,7 @@ static int bound_ring(struct loopback *l, uint32_t bytes)
         outw(port(l, REG_CAPR), capr);
     if (inw(port(l, REG_CAPR)) == capr)
         return 0;
-    return client_error(&l->client, -EIO, "ring of %u bytes not bounded: CAPR reads 0x%04x",
+    return client_error(&l->client, -EPROTO, "ring of %u bytes not bounded: CAPR reads 0x%04x",
                         ring_bytes(bytes), inw(port(l, REG_CAPR)));
 }
 
@@ -161,14 +161,14 @@ static int rtl8139_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to
     int err;
 
     if (!reset(l))
-        return client_error(&l->client, -EIO, "stays in reset: command 0x%02x",
+        return client_error(&l->client, -EPROTO, "stays in reset: command 0x%02x",
                             inb(port(l, REG_CR)));
     outl(port(l, REG_RBSTART), (uint32_t)addr_number(to - HEAD_BYTES));
     outb(port(l, REG_CR), CR_TRANSMIT);
     outl(port(l, REG_TCR), TCR_LOOPBACK | TCR_BURST_1K | TCR_GAP);
     tcr = inl(port(l, REG_TCR));
     if ((tcr & TCR_LOOPBACK) != TCR_LOOPBACK)
-        return client_error(&l->client, -EIO, "no loopback: TCR reads 0x%08x", tcr);
+        return client_error(&l->client, -EPROTO, "no loopback: TCR reads 0x%08x", tcr);
     err = open_receiver(l, bytes);
     if (err)
         return err;
@@ -204,11 +204,11 @@ static int rtl8139_loop_check(struct loopback *l, uint32_t bytes)
     uint32_t wanted = ring_bytes(bytes);
 
     if (!(status & TSD_OK) || (status & (TSD_UNDERRUN | TSD_ABORTED)))
-        return client_error(&l->client, -EIO, "not sent: TSD0 0x%08x, requests 0x%04x", status,
+        return client_error(&l->client, -EPROTO, "not sent: TSD0 0x%08x, requests 0x%04x", status,
                             l->events);
     if ((l->events & INT_ERRORS) || end != wanted)
-        return client_error(&l->client, -EIO, "received up to %u of %u bytes, requests 0x%04x", end,
-                            wanted, l->events);
+        return client_error(&l->client, -EPROTO, "received up to %u of %u bytes, requests 0x%04x",
+                            end, wanted, l->events);
     return 0;
 }
 

@@ -102,9 +102,11 @@ static bool start_dsp(const struct voice *voice, uint32_t bytes, bool input)
  */
 static int check_position(struct voice *voice, uint32_t bytes, uint32_t left)
 {
-    if (voice->kind->autoinit ? left <= bytes : left == 0 || left == bytes)
+    if (left > bytes)
+        return client_judge_residue(&voice->client, left, bytes);
+    if (voice->kind->autoinit || left == 0 || left == bytes)
         return 0;
-    return client_error(&voice->client, -EIO, "channel %u has %u of %u bytes left at the end",
+    return client_error(&voice->client, -EPROTO, "channel %u has %u of %u bytes left at the end",
                         voice->channel, left, bytes);
 }
 
@@ -127,15 +129,15 @@ static int run(struct voice *voice, dma_addr_t addr, uint32_t bytes, enum dma_da
     if (start_dsp(voice, bytes, dir == DMA_FROM_DEVICE))
         err = completion_wait(c, limit_ms);
     else
-        err = -EIO;
+        err = -EPROTO;
     if (!err && voice->kind->autoinit && !sb_dsp_stop(&card.dsp, voice->kind->words))
-        err = -EIO;
+        err = -EPROTO;
     completion_end(c);
     left = isa_dma_stop(voice->channel);
     card.moved = !err || left != bytes;
     if (err) {
         client_error(client, err, "%s in %u ms, channel %u has %u of %u left, interrupts 0x%x",
-                     err == -EIO         ? "DSP takes no command"
+                     err == -EPROTO      ? "DSP takes no command"
                      : c->interrupt_lost ? "no interrupt"
                                          : "not done",
                      limit_ms, voice->channel, left, bytes, sb_mixer_interrupts(&card.dsp));

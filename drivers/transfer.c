@@ -64,7 +64,7 @@ void client_readmit(struct dma_client *client)
 {
     client->quarantined = false;
     client->told_lost = false;
-    client->timeouts = 0;
+    client->distrust = client->silent = client->wrong = 0;
     if (client->completion)
         completion_forgive(client->completion);
 }
@@ -72,17 +72,49 @@ void client_readmit(struct dma_client *client)
 int client_judge_residue(struct dma_client *client, uint32_t left, uint32_t bytes)
 {
     if (left > bytes)
-        return client_quarantine(client, -EIO, "%u bytes left of %u is nonsense", left, bytes);
+        return client_error(client, -EPROTO, "%u bytes left of %u, which can't be", left, bytes);
     if (left)
-        return client_error(client, -EFAULT, "%u bytes left of %u", left, bytes);
+        return client_error(client, -EPROTO, "%u bytes left of %u", left, bytes);
     return 0;
 }
 
-/* Keeps the score of a device's answers. -EAGAIN: the transfer is to be made again, once. */
+/* Keeps the score of a device's answers, see transfer.h. Returns whether it has gone too far. */
+static bool lose_trust(struct dma_client *client, int err)
+{
+    bool silent = err == -ETIMEDOUT;
+    bool answered = err == 0 || err == -EIO || err == -ENXIO || err == -EROFS;
+
+    if (answered && inject(client_forgive_at_once, irq))
+        client->distrust = 0;
+    if (answered && client->distrust > 0)
+        client->distrust--;
+    if (client->distrust == 0)
+        client->silent = client->wrong = 0;
+    if (!silent && (err != -EPROTO || inject(client_believe_nonsense, irq)))
+        return false;
+    client->distrust += CLIENT_BAD_WEIGHT;
+    client->silent += silent;
+    client->wrong += !silent;
+    return client->distrust >= CLIENT_MAX_BAD * CLIENT_BAD_WEIGHT;
+}
+
+static int quarantine_for_answers(struct dma_client *client, int err)
+{
+    char reason[DMA_CLIENT_REASON_BYTES];
+
+    memcpy(reason, client->reason, sizeof(reason));
+    if (!client->wrong)
+        return client_quarantine(client, err, "no answer %u times: %s", client->silent, reason);
+    if (!client->silent)
+        return client_quarantine(client, err, "nonsense %u times: %s", client->wrong, reason);
+    return client_quarantine(client, err, "no answer %u times, nonsense %u times: %s",
+                             client->silent, client->wrong, reason);
+}
+
+/* What becomes of a transfer and its device. -EAGAIN: the transfer is to be made again, once. */
 static int judge(struct dma_client *client, int err)
 {
     struct completion *c = client->completion;
-    char reason[DMA_CLIENT_REASON_BYTES];
     const struct pci_device *pdev = err ? pci_device_of(client->dev) : NULL;
     uint32_t identity;
 
@@ -101,14 +133,9 @@ static int judge(struct dma_client *client, int err)
                      err ? ": " : "", err ? client->reason : "");
         return err ? -EAGAIN : 0;
     }
-    if (err != -ETIMEDOUT) {
-        client->timeouts = 0;
-        return err == -EAGAIN ? -EBUSY : err;
-    }
-    if (++client->timeouts < CLIENT_MAX_TIMEOUTS)
-        return err;
-    memcpy(reason, client->reason, sizeof(reason));
-    return client_quarantine(client, err, "no answer %u times: %s", client->timeouts, reason);
+    if (lose_trust(client, err))
+        return quarantine_for_answers(client, err);
+    return err == -EAGAIN ? -EBUSY : err;
 }
 
 /* Makes a transfer, and again if judge() says so; of a device in quarantine none. */

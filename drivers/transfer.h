@@ -77,16 +77,26 @@ struct dma_client {
     char reason[DMA_CLIENT_REASON_BYTES];
     bool quarantined; /* not used any more; `reason` says why */
     bool told_lost;   /* that its interrupts don't come */
-    uint8_t timeouts; /* in a row */
+    uint8_t distrust; /* bad answers weigh CLIENT_BAD_WEIGHT each, and a good one takes 1 off */
+    uint8_t silent, wrong; /* of the bad answers since distrust was 0: none at all, and nonsense */
 };
 
 /*
- * The operations, for all but drivers. Those of a device in quarantine fail with -ENODEV, and one
- * that does not answer CLIENT_MAX_TIMEOUTS times in a row, or does not take its interrupt back,
- * goes there. A transfer whose interrupt was lost is told by a probe_report(), once a device, and
- * made again by asking.
+ * The operations, for all but drivers. What a driver returns says who is to blame:
+ *
+ *     -EIO, -ENXIO, -EROFS  the medium: the drive itself has answered that it can't
+ *     -EPROTO               the device, its controller or the bus: it reports a fault of its own,
+ * or what can't be (more bytes than were asked for, a position elsewhere) -ETIMEDOUT            the
+ * device does not answer others                nobody: the device was not asked
+ *
+ * The operations of a device in quarantine fail with -ENODEV. There goes one that does not take its
+ * interrupt back, one that has left the bus, and one that gives bad answers (-EPROTO, -ETIMEDOUT)
+ * CLIENT_MAX_BAD times in a row, or not in a row but oftener than each CLIENT_BAD_WEIGHT + 1st
+ * time. A transfer whose interrupt was lost is told by a probe_report(), once a device, and made
+ * again by asking.
  */
-#define CLIENT_MAX_TIMEOUTS 3u
+#define CLIENT_MAX_BAD 3u
+#define CLIENT_BAD_WEIGHT 4u
 int client_read(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
                 uint32_t bytes);
 int client_write(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
@@ -105,8 +115,8 @@ int client_capture(struct dma_client *client, struct page *page, uint32_t offset
 int client_quarantine(struct dma_client *client, int error, const char *fmt, ...) __printf(3, 4);
 
 /*
- * Judges what a device says it has left of `bytes`: 0 for nothing left, -EFAULT for some, and more
- * than there were sends it into quarantine (-EIO). The reason says how many. Context: thread.
+ * For drivers: judges what a device says it has left of `bytes`. 0 for nothing, else -EPROTO with
+ * the number as the reason.
  */
 int client_judge_residue(struct dma_client *client, uint32_t left, uint32_t bytes);
 

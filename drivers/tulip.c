@@ -99,7 +99,7 @@ static int tulip_loop_identify(struct loopback *l)
     reset(l);
     mode = csr_read(l, CSR_MODE);
     if (mode == UINT32_MAX || (mode & (MODE_RECEIVE | MODE_SEND)))
-        return client_error(&l->client, -EIO, "mode 0x%08x after a reset", mode);
+        return client_error(&l->client, -EPROTO, "mode 0x%08x after a reset", mode);
     /* The station's address is in a serial EEPROM that only firmware has a use for. */
     l->station[0] = 0x02;
     return 0;
@@ -116,7 +116,7 @@ static int tulip_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, 
     reset(l);
     csr_write(l, CSR_MODE, mode);
     if ((csr_read(l, CSR_MODE) & MODE_LOOPBACK_MASK) != MODE_LOOPBACK_INTERNAL)
-        return client_error(&l->client, -EIO, "no loopback: mode reads 0x%08x",
+        return client_error(&l->client, -EPROTO, "no loopback: mode reads 0x%08x",
                             csr_read(l, CSR_MODE));
     rx[DESC_SIZES] = ALIGN_UP(bytes + ETHERNET_FCS_BYTES, ALIGN_BYTES) | DESC_END_OF_RING;
     rx[DESC_FIRST_BUFFER] = (uint32_t)addr_number(to);
@@ -164,7 +164,7 @@ static int tulip_loop_check(struct loopback *l, uint32_t bytes)
     if ((l->events & STATUS_ERRORS) || (sent & (TX_UNDERFLOW | TX_JABBER)) ||
         (received & (RX_ERROR | RX_FIRST | RX_LAST)) != (RX_FIRST | RX_LAST) ||
         length != bytes + ETHERNET_FCS_BYTES)
-        return client_error(&l->client, -EIO,
+        return client_error(&l->client, -EPROTO,
                             "%u bytes of %u, status 0x%08x, sent 0x%08x, received 0x%08x", length,
                             bytes + ETHERNET_FCS_BYTES, l->events, sent, received);
     return 0;

@@ -223,6 +223,11 @@ int client_error(struct dma_client *client, int error, const char *fmt, ...)
     return error;
 }
 
+int client_judge_residue(struct dma_client *client, uint32_t left, uint32_t bytes)
+{
+    return left ? client_error(client, -EPROTO, "%u bytes left of %u", left, bytes) : 0;
+}
+
 void probe_report(const char *driver, int result, const char *fmt, ...)
 {
     va_list args;
@@ -533,10 +538,10 @@ static void test_bad_medium(void **state)
     m.read_status1 = ST1_DATA_ERROR;
     assert_int_equal(read_at(100, 3), -EIO);
     m.read_status1 = ST1_OVERRUN;
-    assert_int_equal(read_at(100, 3), -EFAULT);
+    assert_int_equal(read_at(100, 3), -EPROTO);
     m.read_status1 = 0;
     m.dma_short = true;
-    assert_int_equal(read_at(100, 3), -EFAULT);
+    assert_int_equal(read_at(100, 3), -EPROTO);
     assert_int_equal(unmap_attrs, DMA_ATTR_SKIP_CPU_SYNC);
     m.dma_short = false;
     assert_int_equal(read_at(100, 3), 0);

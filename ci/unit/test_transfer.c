@@ -139,14 +139,10 @@ static int read_it(int result)
     return client_read(&dev.client, 0, NULL, 0, 1);
 }
 
-static void time_limits(void **state)
+static void in_a_row(void **state)
 {
     start();
-    for (unsigned i = 1; i < CLIENT_MAX_TIMEOUTS; i++)
-        assert_int_equal(read_it(-ETIMEDOUT), -ETIMEDOUT);
-    /* Any answer ends the row, an error too. */
-    assert_int_equal(read_it(-EIO), -EIO);
-    for (unsigned i = 1; i < CLIENT_MAX_TIMEOUTS; i++)
+    for (unsigned i = 1; i < CLIENT_MAX_BAD; i++)
         assert_int_equal(read_it(-ETIMEDOUT), -ETIMEDOUT);
     assert_false(dev.client.quarantined);
     assert_int_equal(dev.told, 0);
@@ -154,7 +150,40 @@ static void time_limits(void **state)
     assert_true(dev.client.quarantined);
     assert_int_equal(dev.quiets, 1);
     assert_int_equal(dev.told, 1);
-    assert_string_equal(dev.last, "quarantined: no answer 3 times: status 0x6");
+    assert_string_equal(dev.last, "quarantined: no answer 3 times: status 0x3");
+    client_readmit(&dev.client);
+    for (unsigned i = 0; i < CLIENT_MAX_BAD; i++)
+        assert_int_equal(read_it(-EPROTO), -EPROTO);
+    assert_string_equal(dev.last, "quarantined: nonsense 3 times: status 0x6");
+    client_readmit(&dev.client);
+    assert_int_equal(read_it(-EPROTO), -EPROTO);
+    assert_int_equal(read_it(-ETIMEDOUT), -ETIMEDOUT);
+    assert_int_equal(read_it(-EPROTO), -EPROTO);
+    assert_string_equal(dev.last, "quarantined: no answer 1 times, nonsense 2 times: status 0x9");
+}
+
+/* How many answers it takes until a device is out whose each n-th is bad; 0: it stays. */
+static unsigned answers_until_out(int bad, unsigned n, int good)
+{
+    start();
+    for (unsigned i = 0; i < 1000; i++) {
+        read_it(i % n ? good : bad);
+        if (dev.client.quarantined)
+            return i + 1;
+    }
+    return 0;
+}
+
+/* Answers that are good, or a bad medium, speak for a device; those that did not ask it don't. */
+static void now_and_then(void **state)
+{
+    assert_int_equal(answers_until_out(-EPROTO, 2, 0), 7);
+    assert_int_equal(answers_until_out(-ETIMEDOUT, 3, -EIO), 13);
+    assert_int_not_equal(answers_until_out(-EPROTO, CLIENT_BAD_WEIGHT, -EIO), 0);
+    assert_int_equal(answers_until_out(-EPROTO, CLIENT_BAD_WEIGHT + 1, 0), 0);
+    assert_int_equal(answers_until_out(-ETIMEDOUT, CLIENT_BAD_WEIGHT + 1, -ENXIO), 0);
+    assert_int_equal(answers_until_out(-ETIMEDOUT, 20, -EINVAL), 41);
+    assert_int_equal(answers_until_out(-EIO, 1, 0), 0);
 }
 
 static void nobody_asks_it_then(void **state)
@@ -188,7 +217,7 @@ static void lost_interrupts(void **state)
     assert_int_equal(dev.calls, 2);
     assert_int_equal(dev.told, 1);
     assert_non_null(strstr(dev.last, "line 11 is silent: status 0x50"));
-    assert_int_equal(dev.client.timeouts, 0);
+    assert_int_equal(dev.client.distrust, 0);
     dev.loses = true;
     assert_int_equal(read_it(0), -ETIMEDOUT);
     assert_int_equal(dev.told, 1);
@@ -213,11 +242,10 @@ static void residues(void **state)
 {
     start();
     assert_int_equal(client_judge_residue(&dev.client, 0, 512), 0);
-    assert_int_equal(client_judge_residue(&dev.client, 512, 512), -EFAULT);
+    assert_int_equal(client_judge_residue(&dev.client, 512, 512), -EPROTO);
     assert_string_equal(dev.client.reason, "512 bytes left of 512");
-    assert_false(dev.client.quarantined);
-    assert_int_equal(client_judge_residue(&dev.client, 513, 512), -EIO);
-    assert_true(dev.client.quarantined);
+    assert_int_equal(client_judge_residue(&dev.client, 513, 512), -EPROTO);
+    assert_string_equal(dev.client.reason, "513 bytes left of 512, which can't be");
 }
 
 /* A quarantine that the driver itself has declared comes out of the transfer. */
@@ -242,9 +270,13 @@ static void by_the_driver(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(time_limits),     cmocka_unit_test(nobody_asks_it_then),
-        cmocka_unit_test(lost_interrupts), cmocka_unit_test(storms),
-        cmocka_unit_test(residues),        cmocka_unit_test(by_the_driver),
+        cmocka_unit_test(in_a_row),
+        cmocka_unit_test(now_and_then),
+        cmocka_unit_test(nobody_asks_it_then),
+        cmocka_unit_test(lost_interrupts),
+        cmocka_unit_test(storms),
+        cmocka_unit_test(residues),
+        cmocka_unit_test(by_the_driver),
     };
 
     return cmocka_run_group_tests_name("transfer", tests, NULL, NULL);

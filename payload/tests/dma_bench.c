@@ -159,7 +159,7 @@ static void step_over(struct dma_bench *b, uint64_t dev_offset, uint32_t bytes, 
                    (unsigned long long)dev_offset, b->client->reason);
 }
 
-/* A bad place, or no disk any more: not what this suite is about. */
+/* The drive says: a bad place, or no disk any more. That is not what this suite is about. */
 static bool is_medium_error(const struct dma_client *client, int err)
 {
     return !client->quarantined && (err == -EIO || err == -ENXIO);
@@ -243,6 +243,9 @@ int dma_bench_make_reference(struct dma_bench *b, uint64_t dev_offset, uint32_t 
         step_over(b, dev_offset, bytes, b->reference == DMA_REFERENCE_PIO);
     else if (client->quarantined)
         test_fail(b->t, "%s is out of use: %s", client->name, client->reason);
+    else if (err == -EPROTO)
+        test_fail(b->t, "reference of %u bytes at %llu: error %d: %s", bytes,
+                  (unsigned long long)dev_offset, -err, client->reason);
     else if (err)
         test_error(b->t, "reference of %u bytes at %llu: error %d: %s", bytes,
                    (unsigned long long)dev_offset, -err, client->reason);

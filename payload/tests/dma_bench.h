@@ -8,7 +8,9 @@
  * is being checked. There is one bench at a time.
  *
  * A medium may have bad places. They are no fault of memory or DMA: they are stepped over, and the
- * test errs, not the machine, where nobody but the DMA can tell.
+ * test errs, not the machine, where nobody but the DMA can tell. That is for what the drive itself
+ * says (-EIO, drivers/transfer.h); what its controller says is the machine's, once or
+ * always.
  */
 
 #include "drivers/transfer.h"
