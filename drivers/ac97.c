@@ -227,7 +227,8 @@ static int transfer(struct ac97 *card, uint16_t engine, struct page *page, uint3
         card->engine = (uint16_t)(card->master + engine);
         command = pci_enable(card->pdev, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
         err = run(card, addr, bytes, limit_ms);
-        pci_restore_command(card->pdev, command);
+        if (!inject(ac97_stay_master, dma_sound))
+            pci_restore_command(card->pdev, command);
         sound_unmap(client->dev, addr, bytes, err ? 0 : bytes, dir);
     }
     yield_lock_release(&card->lock);

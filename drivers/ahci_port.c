@@ -94,7 +94,8 @@ void ahci_release(struct ahci_hba *hba)
         }
         writel(hba->ghc_before, hba->regs + AHCI_GHC);
     }
-    pci_release(hba->pdev);
+    if (!inject(ahci_stay_master, dma_bounce))
+        pci_release(hba->pdev);
     irq_restore(flags);
 }
 

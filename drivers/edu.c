@@ -209,7 +209,8 @@ static int transfer(struct dma_client *client, uint64_t dev_offset, struct page 
     } else {
         command = pci_enable(edu->pdev, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
         err = run_engine(edu, (uint32_t)dev_offset, addr, bytes, dir);
-        pci_restore_command(edu->pdev, command);
+        if (!inject(edu_stay_master, dma_bounce))
+            pci_restore_command(edu->pdev, command);
         yield_lock_release(&edu->lock);
     }
     dma_unmap_page_attrs(client->dev, addr, bytes, dir, err ? DMA_ATTR_SKIP_CPU_SYNC : 0);

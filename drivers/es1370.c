@@ -275,7 +275,8 @@ static int transfer(struct es1370 *card, const struct path *path, struct page *p
         card->path = path;
         command = pci_enable(card->pdev, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
         err = run(card, addr, bytes, limit_ms);
-        pci_restore_command(card->pdev, command);
+        if (!inject(es1370_stay_master, dma_sound))
+            pci_restore_command(card->pdev, command);
         sound_unmap(client->dev, addr, bytes, err ? 0 : bytes, dir);
     }
     yield_lock_release(&card->lock);

@@ -155,7 +155,8 @@ static int dump(struct i8255x *card, dma_addr_t to)
     }
     reset(card);
     completion_end(c);
-    pci_restore_command(card->pdev, card->command);
+    if (!inject(i8255x_stay_master, dma_bounce))
+        pci_restore_command(card->pdev, card->command);
     card->busy = false;
     return err;
 }

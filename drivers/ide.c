@@ -190,7 +190,8 @@ static int begin(struct ide_drive *drive, uint32_t command_bits)
 
 static void finish(struct ide_drive *drive)
 {
-    pci_release(drive->channel->pdev);
+    if (!inject(ide_stay_master, dma_bounce))
+        pci_release(drive->channel->pdev);
     disk_unclaim(&drive->channel->owner);
 }
 

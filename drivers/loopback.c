@@ -77,7 +77,8 @@ static int run(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t byte
     }
     kind->stop(l);
     completion_end(c);
-    pci_restore_command(l->pdev, l->command);
+    if (!inject(loop_stay_master, dma_loop))
+        pci_restore_command(l->pdev, l->command);
     l->busy = false;
     if (err)
         loopback_quiet(&l->client);

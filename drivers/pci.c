@@ -454,3 +454,31 @@ void pci_release(struct pci_device *pdev)
         pci_write_config16(pdev, PCI_COMMAND, pdev->command_before);
     irq_restore(flags);
 }
+
+void pci_begin_work(struct pci_device *pdev)
+{
+    uint32_t flags = irq_save();
+
+    pdev->workers++;
+    irq_restore(flags);
+}
+
+bool pci_end_work(struct pci_device *pdev)
+{
+    uint32_t flags = irq_save();
+    bool is_last = pdev->workers > 0 && --pdev->workers == 0;
+    uint16_t command = is_last ? pci_read_config16(pdev, PCI_COMMAND) : 0;
+    /* All ones: it has left the bus. */
+    bool forgotten = (command & PCI_COMMAND_MASTER) && command != UINT16_MAX && !pdev->stays_master;
+
+    if (forgotten)
+        pci_set_master(pdev, false);
+    irq_restore(flags);
+    return forgotten;
+}
+
+void pci_forget_work(void)
+{
+    for (unsigned i = 0; i < nr_devices; i++)
+        devices[i].workers = 0;
+}

@@ -49,6 +49,8 @@ struct pci_device {
     struct device dma;       /* mask 32 bits and no limits until the driver says better */
     uint16_t command_before; /* while held, see pci_hold() */
     uint8_t holders;
+    uint8_t workers;   /* see pci_begin_work() */
+    bool stays_master; /* when none of our drivers works with it: see pci_stop_masters() */
 };
 
 /* PCI_ANY in `vendor` and `device` matches all; the class is compared under its mask. */
@@ -133,7 +135,8 @@ bool pci_set_master(const struct pci_device *pdev, bool on);
 /*
  * Takes mastering from every listed device that firmware left it to, bridges and displays excepted,
  * and USB controllers that system management mode uses. One probe_report() for each. A driver gives
- * mastering back for as long as it needs it. Context: paged phase, after pci_init().
+ * mastering back for as long as it needs it. What can't be stopped is told, and stays_master is
+ * set. Context: paged phase, after pci_init().
  */
 void pci_stop_masters(void);
 
@@ -159,5 +162,16 @@ void pci_restore_command(const struct pci_device *pdev, uint16_t command);
  */
 void pci_hold(struct pci_device *pdev, uint32_t bits);
 void pci_release(struct pci_device *pdev);
+
+/*
+ * Around each piece of work that a driver does with its device, of which several may go on at a
+ * time. When the last of them ends, the device must not be bus master any more, whoever it was that
+ * forgot: returns true if it was, and then it is not from now on. Context: thread.
+ */
+void pci_begin_work(struct pci_device *pdev);
+bool pci_end_work(struct pci_device *pdev);
+
+/* For when a fault has taken threads away in the middle of their work: nobody works any more. */
+void pci_forget_work(void);
 
 #endif

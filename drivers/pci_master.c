@@ -115,12 +115,18 @@ static bool may_stay_master(const struct pci_device *pdev)
            CLASS_KIND(pdev->class_code) == CLASS_ANCIENT_VGA;
 }
 
+static bool is_master(const struct pci_device *pdev)
+{
+    return pci_read_config16(pdev, PCI_COMMAND) & PCI_COMMAND_MASTER;
+}
+
 void pci_stop_masters(void)
 {
     for (unsigned i = 0; i < pci_device_count(); i++) {
         struct pci_device *pdev = pci_device_at(i);
 
-        if (may_stay_master(pdev) || !(pci_read_config16(pdev, PCI_COMMAND) & PCI_COMMAND_MASTER))
+        pdev->stays_master = is_master(pdev);
+        if (may_stay_master(pdev) || !pdev->stays_master)
             continue;
         if (CLASS_KIND(pdev->class_code) == CLASS_USB && pci_usb_is_owned(pdev)) {
             probe_report("pci", 0, "%s %04x:%04x class %06x: still bus master, firmware's USB",
@@ -128,7 +134,9 @@ void pci_stop_masters(void)
             continue;
         }
         pci_set_master(pdev, false);
-        probe_report("pci", 0, "%s %04x:%04x class %06x: was bus master, stopped", pdev->name,
-                     pdev->vendor, pdev->device, pdev->class_code);
+        pdev->stays_master = is_master(pdev);
+        probe_report("pci", 0, "%s %04x:%04x class %06x: was bus master, %s", pdev->name,
+                     pdev->vendor, pdev->device, pdev->class_code,
+                     pdev->stays_master ? "can't be stopped" : "stopped");
     }
 }

@@ -111,14 +111,35 @@ static int quarantine_for_answers(struct dma_client *client, int err)
                              client->silent, client->wrong, reason);
 }
 
+static void begin_work(struct dma_client *client)
+{
+    struct pci_device *pdev = pci_device_of(client->dev);
+
+    if (pdev)
+        pci_begin_work(pdev);
+}
+
+/* Its own errors, and that it must not be able to reach memory any more. */
+static int end_work(struct dma_client *client, struct pci_device *pdev, int err)
+{
+    char reason[DMA_CLIENT_REASON_BYTES];
+
+    if (!pdev || !pci_end_work(pdev))
+        return err;
+    memcpy(reason, client->reason, sizeof(reason));
+    return client_error(client, -EPROTO, "%s was left bus master%s%s", pdev->name,
+                        err ? " after: " : "", err ? reason : "");
+}
+
 /* What becomes of a transfer and its device. -EAGAIN: the transfer is to be made again, once. */
 static int judge(struct dma_client *client, int err)
 {
     struct completion *c = client->completion;
-    const struct pci_device *pdev = err ? pci_device_of(client->dev) : NULL;
+    struct pci_device *pdev = pci_device_of(client->dev);
     uint32_t identity;
 
-    if (pdev && pci_is_gone(pdev, &identity))
+    err = end_work(client, pdev, err);
+    if (err && pdev && pci_is_gone(pdev, &identity))
         return client_quarantine(client, err, "%s has left the bus, its identity reads 0x%08x",
                                  pdev->name, identity);
     if (client->quarantined)
@@ -139,12 +160,14 @@ static int judge(struct dma_client *client, int err)
 }
 
 /* Makes a transfer, and again if judge() says so; of a device in quarantine none. */
-#define JUDGED(client, operation)                                                \
-    ({                                                                           \
-        int result = -EAGAIN;                                                    \
-        while (result == -EAGAIN)                                                \
-            result = (client)->quarantined ? -ENODEV : judge(client, operation); \
-        result;                                                                  \
+#define JUDGED(client, operation)                               \
+    ({                                                          \
+        int result = (client)->quarantined ? -ENODEV : -EAGAIN; \
+        while (result == -EAGAIN) {                             \
+            begin_work(client);                                 \
+            result = judge(client, operation);                  \
+        }                                                       \
+        result;                                                 \
     })
 
 int client_read(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
@@ -239,4 +262,5 @@ void devices_quiet(void)
         if (clients[i]->quiet)
             clients[i]->quiet(clients[i]);
     }
+    pci_forget_work();
 }

@@ -89,11 +89,12 @@ struct dma_client {
  * or what can't be (more bytes than were asked for, a position elsewhere) -ETIMEDOUT            the
  * device does not answer others                nobody: the device was not asked
  *
- * The operations of a device in quarantine fail with -ENODEV. There goes one that does not take its
- * interrupt back, one that has left the bus, and one that gives bad answers (-EPROTO, -ETIMEDOUT)
- * CLIENT_MAX_BAD times in a row, or not in a row but oftener than each CLIENT_BAD_WEIGHT + 1st
- * time. A transfer whose interrupt was lost is told by a probe_report(), once a device, and made
- * again by asking.
+ * If its PCI function could still drive the bus after one of them, that is -EPROTO, and it can't
+ * any more. The operations of a device in quarantine fail with -ENODEV. There goes one that does
+ * not take its interrupt back, one that has left the bus, and one that gives bad answers (-EPROTO,
+ * -ETIMEDOUT) CLIENT_MAX_BAD times in a row, or not in a row but oftener than each
+ * CLIENT_BAD_WEIGHT + 1st time. A transfer whose interrupt was lost is told by a probe_report(),
+ * once a device, and made again by asking.
  */
 #define CLIENT_MAX_BAD 3u
 #define CLIENT_BAD_WEIGHT 4u
@@ -147,7 +148,7 @@ struct isa_driver {
  */
 void devices_probe(void);
 
-/* Calls quiet() of every client. */
+/* Calls quiet() of every client. No thread may be in a transfer, except one that is gone. */
 void devices_quiet(void);
 
 /* What a probe came to. `result` is 0 for a working device, else the negative errno. */

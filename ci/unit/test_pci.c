@@ -284,6 +284,39 @@ static void gone(void **state)
     assert_false(listed_once(0, 3, 0));
 }
 
+/* Two that work with a function at a time; one that can't be stopped; one that is gone. */
+static void working(void **state)
+{
+    struct model_function *f;
+    struct pci_device *pdev;
+
+    start();
+    f = add(0, 1, 0, 0x010180);
+    pci_init();
+    pdev = pci_device_at(1);
+    pci_begin_work(pdev);
+    pci_begin_work(pdev);
+    pci_set_master(pdev, true);
+    assert_false(pci_end_work(pdev));
+    pci_set_master(pdev, false);
+    assert_false(pci_end_work(pdev));
+    pci_begin_work(pdev);
+    pci_set_master(pdev, true);
+    assert_true(pci_end_work(pdev));
+    assert_false(pci_set_master(pdev, true));
+    pdev->stays_master = true;
+    pci_begin_work(pdev);
+    assert_false(pci_end_work(pdev));
+    pdev->stays_master = false;
+    pci_begin_work(pdev);
+    pci_forget_work();
+    pci_begin_work(pdev);
+    assert_true(pci_end_work(pdev));
+    memset(f->config, 0xff, 64);
+    pci_begin_work(pdev);
+    assert_false(pci_end_work(pdev));
+}
+
 /* A function that leaves after it was listed, and one that comes in its place. */
 static void leaving(void **state)
 {
@@ -479,12 +512,19 @@ static void bar_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_mechanism), cmocka_unit_test(buses),
-        cmocka_unit_test(peer_buses),   cmocka_unit_test(mirrored_bus),
-        cmocka_unit_test(gone),         cmocka_unit_test(truncation),
-        cmocka_unit_test(masters),      cmocka_unit_test(usb_masters),
-        cmocka_unit_test(bar_size),     cmocka_unit_test(leaving),
-        cmocka_unit_test(holding),      cmocka_unit_test(level_triggered),
+        cmocka_unit_test(no_mechanism),
+        cmocka_unit_test(buses),
+        cmocka_unit_test(peer_buses),
+        cmocka_unit_test(mirrored_bus),
+        cmocka_unit_test(gone),
+        cmocka_unit_test(truncation),
+        cmocka_unit_test(masters),
+        cmocka_unit_test(usb_masters),
+        cmocka_unit_test(bar_size),
+        cmocka_unit_test(leaving),
+        cmocka_unit_test(holding),
+        cmocka_unit_test(working),
+        cmocka_unit_test(level_triggered),
     };
 
     return cmocka_run_group_tests_name("pci", tests, NULL, NULL);

@@ -42,10 +42,28 @@ void pci_probe_drivers(void)
 {
 }
 
+static struct pci_device on_bus = {.name = "00:01.0"};
+static bool has_pci, left_master;
+
 struct pci_device *pci_device_of(const struct device *dev)
 {
     (void)dev;
-    return NULL;
+    return has_pci ? &on_bus : NULL;
+}
+
+void pci_begin_work(struct pci_device *pdev)
+{
+    pdev->workers++;
+}
+
+bool pci_end_work(struct pci_device *pdev)
+{
+    assert_int_equal(pdev->workers--, 1);
+    return left_master;
+}
+
+void pci_forget_work(void)
+{
 }
 
 bool pci_is_gone(const struct pci_device *pdev, uint32_t *value)
@@ -248,6 +266,21 @@ static void residues(void **state)
     assert_string_equal(dev.client.reason, "513 bytes left of 512, which can't be");
 }
 
+static void left_as_master(void **state)
+{
+    start();
+    has_pci = true;
+    assert_int_equal(read_it(0), 0);
+    left_master = true;
+    assert_int_equal(read_it(0), -EPROTO);
+    assert_string_equal(dev.client.reason, "00:01.0 was left bus master");
+    assert_int_equal(read_it(-EIO), -EPROTO);
+    assert_string_equal(dev.client.reason, "00:01.0 was left bus master after: status 0x3");
+    assert_int_equal(read_it(0), -EPROTO);
+    assert_true(dev.client.quarantined);
+    has_pci = left_master = false;
+}
+
 /* A quarantine that the driver itself has declared comes out of the transfer. */
 static int falls_off(struct dma_client *client, uint64_t dev_offset, struct page *page,
                      uint32_t offset, uint32_t bytes)
@@ -276,6 +309,7 @@ int main(void)
         cmocka_unit_test(lost_interrupts),
         cmocka_unit_test(storms),
         cmocka_unit_test(residues),
+        cmocka_unit_test(left_as_master),
         cmocka_unit_test(by_the_driver),
     };
 
