@@ -8,11 +8,10 @@
 #include "lib/string.h"
 #include "paging/preempt.h"
 
-#define MAX_CLIENTS 24u
-#define MAX_RESULTS 64u
+#define MAX_RESULTS 96u
 
 /* Clients are written at probe time only, by the one thread that probes. */
-static struct dma_client *clients[MAX_CLIENTS];
+static struct dma_client *clients[DMA_MAX_CLIENTS];
 static unsigned nr_clients;
 static struct probe_result results[MAX_RESULTS];
 static unsigned nr_results;
@@ -20,8 +19,11 @@ static void (*result_hook)(const struct probe_result *result);
 
 void dma_client_register(struct dma_client *client)
 {
-    if (nr_clients < MAX_CLIENTS)
+    if (nr_clients < DMA_MAX_CLIENTS)
         clients[nr_clients++] = client;
+    else
+        probe_report(client->name, -ENOSPC, "left out of every test: more than %u devices",
+                     DMA_MAX_CLIENTS);
 }
 
 unsigned dma_client_count(void)

@@ -124,7 +124,11 @@ int client_judge_residue(struct dma_client *client, uint32_t left, uint32_t byte
 /* For tests that broke it on purpose: all is forgotten that speaks against it. */
 void client_readmit(struct dma_client *client);
 
-/* Makes a client known. It stays for ever. Dropped without a word beyond 24. */
+/*
+ * Makes a client known. It stays for ever. With DMA_MAX_CLIENTS known already, it is not, which a
+ * probe_report() says.
+ */
+#define DMA_MAX_CLIENTS 48u
 void dma_client_register(struct dma_client *client);
 unsigned dma_client_count(void);
 struct dma_client *dma_client_at(unsigned index);

@@ -281,6 +281,24 @@ static void left_as_master(void **state)
     has_pci = left_master = false;
 }
 
+/* The last test: what is registered stays. */
+static void too_many(void **state)
+{
+    static struct dma_client many[DMA_MAX_CLIENTS + 1];
+
+    start();
+    for (unsigned i = 0; i < ARRAY_SIZE(many); i++) {
+        many[i].name = "many";
+        assert_int_equal(dev.told, 0);
+        dma_client_register(&many[i]);
+    }
+    assert_int_equal(dev.told, 1);
+    assert_string_equal(dev.last, "left out of every test: more than 48 devices");
+    assert_int_equal(dma_client_count(), DMA_MAX_CLIENTS);
+    assert_ptr_equal(dma_client_at(DMA_MAX_CLIENTS - 1), &many[DMA_MAX_CLIENTS - 1]);
+    assert_null(dma_client_at(DMA_MAX_CLIENTS));
+}
+
 /* A quarantine that the driver itself has declared comes out of the transfer. */
 static int falls_off(struct dma_client *client, uint64_t dev_offset, struct page *page,
                      uint32_t offset, uint32_t bytes)
@@ -311,6 +329,7 @@ int main(void)
         cmocka_unit_test(residues),
         cmocka_unit_test(left_as_master),
         cmocka_unit_test(by_the_driver),
+        cmocka_unit_test(too_many),
     };
 
     return cmocka_run_group_tests_name("transfer", tests, NULL, NULL);

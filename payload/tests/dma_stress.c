@@ -25,7 +25,7 @@
 #include "payload/tests/stress_client.h"
 #include "payload/tests/stress_pressure.h"
 
-#define MAX_STRESSED 28u /* clients: all that can be registered, and the models */
+#define MAX_STRESSED (DMA_MAX_CLIENTS + DMA_NR_MODELS)
 #define TICK_HZ 1000u
 #define SPARSE_MS 1500u
 #define SMOKE_MS 3000u
