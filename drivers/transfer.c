@@ -205,6 +205,11 @@ int client_capture(struct dma_client *client, struct page *page, uint32_t offset
     return JUDGED(client, client->capture(client, page, offset, bytes));
 }
 
+int client_work(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes)
+{
+    return JUDGED(client, client->work(client, page, offset, bytes));
+}
+
 void probe_report(const char *driver, int result, const char *fmt, ...)
 {
     struct probe_result overflow = {0};

@@ -64,6 +64,15 @@ struct dma_client {
      */
     int (*capture)(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes);
     /*
+     * Memory that the device reads and writes back changed, in place. Contents are the device's to
+     * choose: work_fill() makes some that it can work on from `noise`, and work_check() says what
+     * came of them: where the first byte lies that is not what it must be, or -1. NULL, all three,
+     * if it is no such device.
+     */
+    int (*work)(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes);
+    void (*work_fill)(uint8_t *to, uint32_t bytes, uint32_t noise);
+    int32_t (*work_check)(const uint8_t *given, const uint8_t *found, uint32_t bytes);
+    /*
      * What send() takes, for those who listen on the far side (ci/runner/wav.h): "s16x2" is signed
      * samples of 16 bits, little-endian, of two channels; "s8x1" of 8 bits, of one; then "loops"
      * for a device that may begin the same anew before it is stopped.
@@ -107,6 +116,7 @@ int client_loop(struct dma_client *client, struct page *from, uint32_t from_offs
                 uint32_t to_offset, uint32_t bytes);
 int client_send(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes);
 int client_capture(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes);
+int client_work(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes);
 
 /*
  * Takes a device out of use that hangs, floods a line or answers nonsense: it is quieted, a

@@ -22,7 +22,8 @@
 #define STATUS_SYSTEM_ERROR BIT(3)
 #define STATUS_PROCESS_ERROR BIT(4)
 #define STATUS_HALTED BIT(5)
-#define STATUS_ALL 0x1fu /* what writing ones clears */
+#define STATUS_ALL 0x1fu    /* what writing ones clears */
+#define ALL_ONES UINT16_MAX /* of every register: nobody drives the bus */
 #define REG_INTERRUPT_ENABLE 0x04u
 #define ENABLE_ON_COMPLETE BIT(2)
 #define REG_FRAME_NUMBER 0x06u
@@ -53,6 +54,7 @@
 
 /* Two seconds: should a descriptor miss its frames, they come again after 1024 ms. */
 #define RUN_LIMIT_MS 2500u
+#define RUN_COST_MS 8u
 #define HALT_LIMIT_MS 20u
 
 /* A queue head (3.3), padded to keep its alignment of 16 bytes. */
@@ -91,6 +93,7 @@ struct uhci {
     uint16_t ports[NR_PORTS]; /* when it was found */
     volatile uint16_t status; /* causes seen since the run began */
     unsigned advanced;        /* queues that went on after a failure */
+    unsigned frame;           /* that runs begin in */
     bool runs;
 };
 
@@ -117,8 +120,14 @@ static bool end_is_done(const struct uhci *hc)
 static bool uhci_service(struct completion *c)
 {
     struct uhci *hc = container_of(c, struct uhci, completion);
-    uint16_t causes = read16(hc, REG_STATUS) & STATUS_ALL;
+    uint16_t causes = read16(hc, REG_STATUS);
 
+    if (causes == ALL_ONES) {
+        hc->status = causes;
+        c->done = true;
+        return false;
+    }
+    causes &= STATUS_ALL;
     if (causes)
         write16(hc, REG_STATUS, causes);
     hc->status |= causes;
@@ -143,14 +152,14 @@ static dma_addr_t td_address(dma_addr_t tds, unsigned index)
 }
 
 /* Frame list and queues for `count` descriptors at the bus address `tds`. */
-static void build_schedule(struct uhci *hc, dma_addr_t tds, unsigned count, unsigned frame)
+static void build_schedule(struct uhci *hc, dma_addr_t tds, unsigned count)
 {
     struct schedule *s = hc->schedule;
 
     for (unsigned i = 0; i < NR_FRAMES; i++)
         s->frames[i] = UHCI_LINK_END;
     for (unsigned i = 0; i < FRAMES_USED; i++)
-        s->frames[(frame + i) % NR_FRAMES] = address_of(hc, &s->heads[0]) | LINK_QH;
+        s->frames[(hc->frame + i) % NR_FRAMES] = address_of(hc, &s->heads[0]) | LINK_QH;
     for (unsigned i = 0; i < count; i++) {
         unsigned next = i + 2 < count && inject(uhci_skip_queue, uhci) ? i + 2 : i + 1;
 
@@ -182,7 +191,7 @@ static int check_heads(struct uhci *hc, dma_addr_t tds, unsigned count)
 
         hc->advanced += found == UHCI_LINK_END;
         if (found != wanted && found != UHCI_LINK_END)
-            return client_error(&hc->client, -EIO, "queue %u points to 0x%08x, not 0x%08x", i,
+            return client_error(&hc->client, -EPROTO, "queue %u points to 0x%08x, not 0x%08x", i,
                                 found, wanted);
     }
     return 0;
@@ -215,11 +224,14 @@ static void set_registers(struct uhci *hc, const struct saved *values)
 static int halt(struct uhci *hc)
 {
     deadline_t deadline = deadline_in_ms(HALT_LIMIT_MS);
+    bool late = false;
 
     write16(hc, REG_COMMAND, hc->saved.command);
+    /* Others may have run for longer than the limit: what is looked at last counts. */
     while (!(read16(hc, REG_STATUS) & STATUS_HALTED)) {
-        if (deadline_passed(deadline))
+        if (late)
             return -ETIMEDOUT;
+        late = deadline_passed(deadline);
         cpu_relax();
     }
     return 0;
@@ -237,47 +249,85 @@ static void stop(struct uhci *hc)
     hc->runs = false;
 }
 
+/*
+ * Of a controller that has left the bus, or whose BAR is not what it was: what is read there is
+ * nobody's, and nothing of it may be put back.
+ */
+static int is_not_there(struct uhci *hc)
+{
+    pci_restore_command(hc->pdev, hc->pci_command);
+    return client_quarantine(&hc->client, -EPROTO,
+                             "its registers, from port 0x%x on, read all ones", hc->port);
+}
+
+/* How a run ended that is still to be stopped: its error, with the reason. */
+static int explain(struct uhci *hc, int err)
+{
+    struct completion *c = &hc->completion;
+
+    if (err)
+        return client_error(&hc->client, err,
+                            "%s after %u ms: status 0x%02x (0x%02x before), frame %u",
+                            c->interrupt_lost ? "no interrupt" : "not done", RUN_LIMIT_MS,
+                            read16(hc, REG_STATUS), hc->status, read16(hc, REG_FRAME_NUMBER));
+    if (hc->status & (STATUS_SYSTEM_ERROR | STATUS_PROCESS_ERROR))
+        return client_error(&hc->client, -EPROTO, "it stopped by itself: status 0x%02x",
+                            hc->status);
+    return 0;
+}
+
 /* Starts the controller on its schedule, waits for the end, and stops it. */
-static int run_schedule(struct uhci *hc, unsigned frame)
+static int run_schedule(struct uhci *hc)
 {
     struct completion *c = &hc->completion;
     struct saved values;
     int err;
 
     hc->pci_command = pci_enable(hc->pdev, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+    if (read16(hc, REG_COMMAND) == ALL_ONES)
+        return is_not_there(hc);
     save(hc);
     hc->runs = true;
     hc->status = 0;
     completion_begin(c);
     values = hc->saved;
-    values.frame = (uint16_t)((frame - FRAMES_BEFORE) % NR_FRAMES);
+    values.frame = (uint16_t)((hc->frame - FRAMES_BEFORE) % NR_FRAMES);
     values.base = (uint32_t)addr_number(hc->schedule_addr);
     values.interrupts = c->requested ? ENABLE_ON_COMPLETE : 0;
     values.legacy |= LEGACY_INTERRUPT;
-    values.command |= COMMAND_RUN;
+    values.command |= inject(uhci_dont_start, uhci) ? 0 : COMMAND_RUN;
     write16(hc, REG_COMMAND, hc->saved.command); /* the frame number is kept while it is stopped */
     set_registers(hc, &values);
     err = inject(uhci_dont_wait, uhci) ? 0 : completion_wait(c, RUN_LIMIT_MS);
-    if (err)
-        client_error(&hc->client, err, "%s after %u ms: status 0x%02x (0x%02x before), frame %u",
-                     c->interrupt_lost ? "no interrupt" : "not done", RUN_LIMIT_MS,
-                     read16(hc, REG_STATUS), hc->status, read16(hc, REG_FRAME_NUMBER));
+    if (read16(hc, REG_COMMAND) == ALL_ONES) {
+        completion_end(c);
+        hc->runs = false;
+        return is_not_there(hc);
+    }
+    err = explain(hc, err);
     stop(hc);
-    if (!err && (hc->status & (STATUS_SYSTEM_ERROR | STATUS_PROCESS_ERROR)))
-        return client_error(&hc->client, -EIO, "it stopped by itself: status 0x%02x", hc->status);
     return err;
 }
 
-int uhci_run(struct uhci *hc, struct page *page, uint32_t offset, unsigned count, unsigned frame)
+static void free_schedule(struct uhci *hc)
 {
-    struct device *dev = hc->client.dev;
-    uint32_t bytes = count * UHCI_TD_BYTES;
+    if (hc->schedule)
+        dma_free_coherent(hc->client.dev, sizeof(*hc->schedule), hc->schedule, hc->schedule_addr);
+    hc->schedule = NULL;
+}
+
+static int uhci_work(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes)
+{
+    struct uhci *hc = container_of(client, struct uhci, client);
+    struct device *dev = client->dev;
+    uint32_t count = bytes / UHCI_TD_BYTES;
     enum dma_data_direction dir = inject(uhci_one_way, uhci) ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL;
     dma_addr_t tds;
     int err;
 
-    if (count == 0 || count > UHCI_MAX_TDS)
-        return client_error(&hc->client, -EINVAL, "%u descriptors are none or too many", count);
+    if (count == 0 || count > UHCI_MAX_TDS || (bytes | offset) % UHCI_TD_BYTES)
+        return client_error(client, -EINVAL, "%u bytes at offset 0x%x: not 1 to %u descriptors",
+                            bytes, offset, UHCI_MAX_TDS);
     hc->schedule = dma_alloc_coherent(dev, sizeof(*hc->schedule), &hc->schedule_addr);
     if (!hc->schedule)
         return client_error(&hc->client, -ENOMEM, "no memory for a schedule");
@@ -285,24 +335,24 @@ int uhci_run(struct uhci *hc, struct page *page, uint32_t offset, unsigned count
     if (dma_mapping_error(dev, tds)) {
         err = client_error(&hc->client, -ENOMEM, "mapping of %u bytes failed", bytes);
     } else {
-        build_schedule(hc, tds, count, frame);
-        err = run_schedule(hc, frame);
+        build_schedule(hc, tds, count);
+        err = run_schedule(hc);
         if (!err)
             err = check_heads(hc, tds, count);
         dma_unmap_page(dev, tds, bytes, dir);
     }
-    dma_free_coherent(dev, sizeof(*hc->schedule), hc->schedule, hc->schedule_addr);
-    hc->schedule = NULL;
+    free_schedule(hc);
     return err;
 }
 
-void uhci_quiet(struct uhci *hc)
+/* After a fault in a run: stops the controller and gives back what it held. */
+static void uhci_quiet(struct dma_client *client)
 {
+    struct uhci *hc = container_of(client, struct uhci, client);
+
     if (hc->runs)
         stop(hc);
-    if (hc->schedule)
-        dma_free_coherent(hc->client.dev, sizeof(*hc->schedule), hc->schedule, hc->schedule_addr);
-    hc->schedule = NULL;
+    free_schedule(hc);
 }
 
 bool uhci_is_restored(struct uhci *hc, const char **what)
@@ -334,6 +384,11 @@ unsigned uhci_count(void)
 struct uhci *uhci_at(unsigned index)
 {
     return index < nr_controllers ? &controllers[index] : NULL;
+}
+
+void uhci_begin_at(struct uhci *hc, unsigned frame)
+{
+    hc->frame = frame;
 }
 
 unsigned uhci_advanced(const struct uhci *hc)
@@ -401,10 +456,18 @@ static int uhci_probe(struct pci_device *pdev)
     hc->client = (struct dma_client){
         .name = names[nr_controllers],
         .dev = &pdev->dma,
+        .granule_bytes = UHCI_TD_BYTES,
+        .max_bytes = UHCI_MAX_TDS * UHCI_TD_BYTES,
         .align_bytes = UHCI_TD_BYTES,
+        .cost_ms = RUN_COST_MS,
+        .work = uhci_work,
+        .work_fill = uhci_td_fill,
+        .work_check = uhci_td_check,
+        .quiet = uhci_quiet,
         .completion = &hc->completion,
     };
     nr_controllers++;
+    dma_client_register(&hc->client);
     probe_report("uhci", 0,
                  "%s: UHCI controller, nothing enabled, frame lists and descriptors only",
                  pdev->name);

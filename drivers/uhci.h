@@ -25,6 +25,7 @@
  */
 
 #include "drivers/transfer.h"
+#include "lib/prng.h"
 #include "lib/types.h"
 
 /* A transfer descriptor; little endian, at a multiple of 16 bytes. */
@@ -57,6 +58,19 @@ struct uhci_td {
 #define UHCI_TOKEN_ENDPOINT_SHIFT 15u
 #define UHCI_TOKEN_NO_DATA (0x7ffu << 21) /* maximum length 0 */
 
+/*
+ * A random descriptor that may be given to a controller, and what must have become of one that was:
+ * those that are active time out and are written back so, with the caller's control bits in the
+ * same word; the others are passed over and keep every bit (3.2.2). Of the bits that a controller
+ * may set or not, the outcome has those that `is` has.
+ */
+struct uhci_td uhci_td_draw(struct prng *prng);
+struct uhci_td uhci_td_outcome(const struct uhci_td *was, const struct uhci_td *is);
+
+/* The same for clients: see work_fill() and work_check() of struct dma_client. */
+void uhci_td_fill(uint8_t *to, uint32_t bytes, uint32_t noise);
+int32_t uhci_td_check(const uint8_t *given, const uint8_t *found, uint32_t bytes);
+
 struct uhci;
 
 /* The controllers found fit for use. */
@@ -64,27 +78,21 @@ unsigned uhci_count(void);
 struct uhci *uhci_at(unsigned index);
 
 /*
- * The controller's device and completion, and the reason of the last failure. No operation of the
- * client is set: it is not registered.
+ * The controller as a DMA client, whose work() are descriptors, 1 to UHCI_MAX_TDS of them. Those
+ * that are active must be IN tokens without data, with link ended and 1 to 3 tries. work() returns
+ * 0 when all were worked on, or with the reason -ENOMEM, -ETIMEDOUT, or -EPROTO for what the
+ * controller reports. One whose registers read all ones is not there any more, and quarantined.
+ * Bus mastering is on during the call only.
  */
 struct dma_client *uhci_client(struct uhci *hc);
 
-/*
- * Has the controller work on `count` descriptors (1 to UHCI_MAX_TDS) at `offset` of `page`, from
- * frame `frame` (0 to 1023) on. Those that are active must be IN tokens without data, with link
- * ended and 1 to 3 tries; the others are passed over. Returns 0 when all were worked on, or
- * -ENOMEM, -ETIMEDOUT, -EIO with the reason. Bus mastering is on during the call only.
- * Context: thread.
- */
-int uhci_run(struct uhci *hc, struct page *page, uint32_t offset, unsigned count, unsigned frame);
+/* The frame (0 to 1023) that the next runs begin in; 0 at first. */
+void uhci_begin_at(struct uhci *hc, unsigned frame);
 
 /* Queues, in all runs, whose element pointer was advanced over a descriptor that failed. */
 unsigned uhci_advanced(const struct uhci *hc);
 
 /* True if the registers are as they were found: stopped, no interrupts, ports untouched. */
 bool uhci_is_restored(struct uhci *hc, const char **what);
-
-/* After a fault in a run: stops the controller and gives back what it held. */
-void uhci_quiet(struct uhci *hc);
 
 #endif

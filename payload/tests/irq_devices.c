@@ -15,6 +15,10 @@ int irq_transfer(struct dma_client *client, struct page *page, unsigned n)
 {
     uint32_t bytes = MAX(client->granule_bytes, MIN(IRQ_BYTES, client->max_bytes));
 
+    if (client->work) {
+        client->work_fill(page_address(page), bytes, n);
+        return client_work(client, page, 0, bytes);
+    }
     if (client->loop)
         return client_loop(client, page, client->loop_head, page, PAGE_SIZE + client->loop_head,
                            client->loop_min);

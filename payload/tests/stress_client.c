@@ -13,7 +13,8 @@
 
 #define BUFFER_ORDER 4u
 #define BUFFER_BYTES STRESS_REFERENCE_BYTES
-#define SLOW_COST_MS 10u /* a transfer of such a device is short */
+#define WORK_BYTES (BUFFER_BYTES / 2) /* so that what was given and what came fit into a frame */
+#define SLOW_COST_MS 10u              /* a transfer of such a device is short */
 #define SLOW_BYTES KIB(16)
 #define NO_ROOM_LIMIT_MS 4000u
 
@@ -21,10 +22,10 @@
 #define NOISE_FACTOR 1664525u
 #define NOISE_STEP 1013904223u
 
-enum operation { OP_READ, OP_WRITE, OP_LOOP, OP_SEND, OP_CAPTURE, NR_OPERATIONS };
+enum operation { OP_READ, OP_WRITE, OP_LOOP, OP_SEND, OP_CAPTURE, OP_WORK, NR_OPERATIONS };
 
-static const char *const operation_names[NR_OPERATIONS] = {"read", "write", "loop", "send",
-                                                           "capture"};
+static const char *const operation_names[NR_OPERATIONS] = {"read", "write",   "loop",
+                                                           "send", "capture", "work"};
 
 /* A transfer to be made. */
 struct plan {
@@ -63,8 +64,10 @@ static bool can(const struct dma_client *client, enum operation op)
         return client->loop;
     case OP_SEND:
         return client->send;
-    default:
+    case OP_CAPTURE:
         return client->capture;
+    default:
+        return client->work;
     }
 }
 
@@ -193,6 +196,8 @@ static uint32_t draw_bytes(struct stress_client *s, enum operation op)
         return client->loop_min + prng_below(&s->prng, most - client->loop_min + 1);
     }
     most = MIN(most, client->max_bytes);
+    if (op == OP_WORK)
+        most = MIN(most, WORK_BYTES);
     if (client->cost_ms >= SLOW_COST_MS)
         most = MIN(most, SLOW_BYTES);
     return (1 + prng_below(&s->prng, MAX(most / granule, 1u))) * granule;
@@ -264,6 +269,10 @@ static void prepare(struct stress_client *s, const struct plan *p)
             randomise(p->noise, s->frame, p->bytes);
         memcpy_to_page(p->arena->page, p->offset, s->frame, p->bytes);
         break;
+    case OP_WORK:
+        s->client->work_fill(s->frame, p->bytes, p->noise);
+        memcpy_to_page(p->arena->page, p->offset, s->frame, p->bytes);
+        break;
     default:
         memset_page(p->arena->page, p->offset, (uint8_t)p->noise, p->bytes);
         break;
@@ -284,8 +293,10 @@ static int perform(struct stress_client *s, const struct plan *p)
         return client_loop(client, p->from->page, p->from_offset, page, p->offset, p->bytes);
     case OP_SEND:
         return client_send(client, page, p->offset, p->bytes);
-    default:
+    case OP_CAPTURE:
         return client_capture(client, page, p->offset, p->bytes);
+    default:
+        return client_work(client, page, p->offset, p->bytes);
     }
 }
 
@@ -328,6 +339,18 @@ static void check_contents(struct stress_client *s, const struct plan *p)
                   wanted[(uint32_t)at - p->offset]);
 }
 
+static void check_work(struct stress_client *s, const struct plan *p)
+{
+    uint8_t *found = s->frame + WORK_BYTES;
+    int32_t at;
+
+    memcpy_from_page(found, p->arena->page, p->offset, p->bytes);
+    at = s->client->work_check(s->frame, found, p->bytes);
+    if (at >= 0)
+        say_wrong(s, "work %u: 0x%llx+%u: byte %d is 0x%02x, was given as 0x%02x", s->transfers,
+                  addr_number(p->arena->phys + p->offset), p->bytes, at, found[at], s->frame[at]);
+}
+
 /* The pattern on both sides must be whole; then it covers the buffer, too. */
 static void check_around(struct stress_client *s, const struct plan *p,
                          const struct dma_arena *arena, uint32_t offset)
@@ -368,7 +391,9 @@ bool stress_client_turn(struct stress_client *s)
                   s->client->reason);
     } else {
         count(s, p->arena, p->offset, p->bytes);
-        if (p->op != OP_CAPTURE)
+        if (p->op == OP_WORK)
+            check_work(s, p);
+        else if (p->op != OP_CAPTURE)
             check_contents(s, p);
     }
     if (p->op == OP_LOOP) {

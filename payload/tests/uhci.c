@@ -19,11 +19,6 @@
 #define FULL_FACTOR 8u
 #define ADDRESS_BITS 32
 #define NR_FRAMES 1024u
-#define MAX_TRIES 3u
-
-/* The controller's own bits of the status word, which it may set when a try fails. */
-#define MAY_CHANGE (UHCI_TD_STALLED | UHCI_TD_LENGTH_MASK)
-#define MUST_CHANGE (UHCI_TD_ACTIVE | UHCI_TD_TIMEOUT | UHCI_TD_ERRORS_MASK)
 
 /* What the suite holds. */
 static struct dma_arena arenas[DMA_NR_ARENAS];
@@ -33,8 +28,10 @@ static struct uhci_td before[UHCI_MAX_TDS], after[UHCI_MAX_TDS];
 static void give_back(void)
 {
     if (running) {
-        uhci_quiet(running);
-        dma_set_mask(uhci_client(running)->dev, DMA_BIT_MASK(ADDRESS_BITS));
+        struct dma_client *client = uhci_client(running);
+
+        client->quiet(client);
+        dma_set_mask(client->dev, DMA_BIT_MASK(ADDRESS_BITS));
     }
     running = NULL;
     dma_arenas_close(arenas);
@@ -46,47 +43,18 @@ static void abandon(void)
     dma_check_leaks(NULL);
 }
 
-static struct uhci_td random_td(struct prng *prng)
-{
-    uint32_t control = prng_u32(prng) & (UHCI_TD_SHORT_DETECT | UHCI_TD_LOW_SPEED);
-    uint32_t tries = 1 + prng_below(prng, MAX_TRIES);
-    uint32_t address = 1 + prng_below(prng, 127), endpoint = prng_below(prng, 16);
-
-    control |= tries << UHCI_TD_ERRORS_SHIFT;
-    if (prng_below(prng, 8) == 0)
-        control |= UHCI_TD_INTERRUPT;
-    if (prng_below(prng, 4) > 0)
-        control |= UHCI_TD_ACTIVE;
-    else
-        control |= prng_u32(prng) & (UHCI_TD_LENGTH_MASK | UHCI_TD_STALLED | UHCI_TD_TIMEOUT);
-    return (struct uhci_td){
-        .link = UHCI_LINK_END,
-        .status = control,
-        .token = UHCI_TOKEN_IN | UHCI_TOKEN_NO_DATA | address << UHCI_TOKEN_ADDRESS_SHIFT |
-                 endpoint << UHCI_TOKEN_ENDPOINT_SHIFT,
-        .buffer = prng_u32(prng),
-    };
-}
-
 static void check_td(struct test *t, phys_addr_t phys, const struct uhci_td *was,
                      const struct uhci_td *is)
 {
-    uint32_t wanted = was->status;
+    struct uhci_td wanted = uhci_td_outcome(was, is);
 
     TEST_CHECK(t, is->link == was->link && is->token == was->token && is->buffer == was->buffer,
                "0x%llx: link 0x%08x, token 0x%08x, buffer 0x%08x were changed to 0x%08x, 0x%08x, "
                "0x%08x",
                addr_number(phys), was->link, was->token, was->buffer, is->link, is->token,
                is->buffer);
-    if (was->status & UHCI_TD_ACTIVE) {
-        wanted = (was->status & ~MUST_CHANGE & ~MAY_CHANGE) | UHCI_TD_TIMEOUT |
-                 (is->status & MAY_CHANGE);
-        /* Bochs says that it stalled, not why, and forgets whether short packets matter. */
-        if ((is->status & (UHCI_TD_STALLED | UHCI_TD_TIMEOUT)) == UHCI_TD_STALLED)
-            wanted &= ~(UHCI_TD_TIMEOUT | UHCI_TD_SHORT_DETECT);
-    }
-    TEST_CHECK(t, is->status == wanted, "0x%llx: status 0x%08x became 0x%08x, not 0x%08x",
-               addr_number(phys), was->status, is->status, wanted);
+    TEST_CHECK(t, is->status == wanted.status, "0x%llx: status 0x%08x became 0x%08x, not 0x%08x",
+               addr_number(phys), was->status, is->status, wanted.status);
 }
 
 static void check_counters(struct test *t, const struct device *dev, const struct dma_counters *was,
@@ -96,12 +64,13 @@ static void check_counters(struct test *t, const struct device *dev, const struc
     uint32_t direct = dev->counters.direct - was->direct;
     uint32_t bounced = dev->counters.bounced - was->bounced;
 
-    TEST_CHECK(t, direct == (reached ? 1 : 0) && bounced == (reached ? 0 : 1),
+    TEST_CHECK(t, (direct > 0) == reached && (bounced > 0) == !reached,
                "0x%llx+%u: %u direct and %u bounced within mask 0x%llx", addr_number(phys), bytes,
                direct, bounced, addr_number(dev->dma_mask));
 }
 
-static void run_once(struct test *t, struct uhci *hc, unsigned kind, bool by_interrupt)
+/* False if there is no use in another. */
+static bool run_once(struct test *t, struct uhci *hc, unsigned kind, bool by_interrupt)
 {
     struct prng *prng = test_prng(t);
     struct dma_arena *arena = &arenas[kind];
@@ -112,23 +81,27 @@ static void run_once(struct test *t, struct uhci *hc, unsigned kind, bool by_int
     enum dma_placement where = (enum dma_placement)prng_below(prng, DMA_NR_PLACEMENTS);
     uint32_t offset = dma_arena_place(prng, where, bytes, UHCI_TD_BYTES);
     phys_addr_t phys = arena->phys + offset;
-    const char *what;
+    const char *what = NULL;
     int err;
 
     for (unsigned i = 0; i < count; i++)
-        before[i] = random_td(prng);
+        before[i] = uhci_td_draw(prng);
     memcpy_to_page(arena->page, offset, before, bytes);
     client->completion->by_interrupt = by_interrupt;
-    err = uhci_run(hc, arena->page, offset, count, prng_below(prng, NR_FRAMES));
+    uhci_begin_at(hc, prng_below(prng, NR_FRAMES));
+    err = client_work(client, arena->page, offset, bytes);
     TEST_CHECK(t, !err, "%u descriptors at 0x%llx, %s: error %d: %s", count, addr_number(phys),
                by_interrupt ? "by interrupt" : "by asking", -err, client->reason);
     memcpy_from_page(after, arena->page, offset, bytes);
     for (uint32_t at = 0; at < bytes && !err; at += UHCI_TD_BYTES)
         check_td(t, phys + at, &before[at / UHCI_TD_BYTES], &after[at / UHCI_TD_BYTES]);
-    check_counters(t, client->dev, &was, phys, bytes);
-    TEST_CHECK(t, uhci_is_restored(hc, &what), "the controller %s", what);
+    if (!err)
+        check_counters(t, client->dev, &was, phys, bytes);
+    /* Of one in quarantine nobody knows what its registers are. */
+    TEST_CHECK(t, client->quarantined || uhci_is_restored(hc, &what), "the controller %s", what);
     TEST_CHECK(t, dma_check_leaks(client->dev) == 0, "mappings were leaked");
     dma_arena_paint(arena, offset, bytes);
+    return !err;
 }
 
 static void metric(struct test *t, unsigned mask_bits, const char *what, uint32_t value)
@@ -145,20 +118,25 @@ static void run_descriptors(struct test *t, unsigned mask_bits)
     unsigned rounds = ROUNDS * (test_depth(t) == DEPTH_FULL ? FULL_FACTOR : 1);
     struct dma_client *client;
     struct dma_counters was;
+    bool fine = true;
 
+    client = uhci_client(uhci_at(test_instance(t)));
+    if (client->quarantined) {
+        test_skip(t, "%s is quarantined: %s", client->name, client->reason);
+        return;
+    }
     if (dma_arenas_open(arenas, test_prng(t)) == 0) {
         test_error(t, "no memory for descriptors");
         return;
     }
     running = uhci_at(test_instance(t));
-    client = uhci_client(running);
     TEST_CHECK(t, dma_set_mask(client->dev, DMA_BIT_MASK(mask_bits)) == 0,
                "%s can't be told to use %u bits", client->name, mask_bits);
     was = client->dev->counters;
-    for (unsigned n = 0; n < rounds * DMA_NR_ARENAS && !test_should_stop(t); n++) {
+    for (unsigned n = 0; n < rounds * DMA_NR_ARENAS && fine && !test_should_stop(t); n++) {
         test_progress(t, n, rounds * DMA_NR_ARENAS);
         if (arenas[n % DMA_NR_ARENAS].page)
-            run_once(t, running, n % DMA_NR_ARENAS, n / DMA_NR_ARENAS % 2);
+            fine = run_once(t, running, n % DMA_NR_ARENAS, n / DMA_NR_ARENAS % 2);
     }
     for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
         int32_t damage =
