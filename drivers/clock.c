@@ -4,6 +4,7 @@
 #include "drivers/pit.h"
 #include "lib/attended.h"
 #include "lib/x86/cpu.h"
+#include "paging/wait.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define US_PER_SECOND 1000000u
@@ -142,8 +143,10 @@ void delay_us(uint32_t us)
     uint64_t start = rdtsc();
     uint64_t ticks = (us * tsc.ticks_per_us >> FRACTION_BITS) + 1;
 
+    wait_begins();
     while (rdtsc() - start < ticks)
         cpu_relax();
+    wait_ends();
 }
 
 bool clock_tsc_counts_instructions(void)

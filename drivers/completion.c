@@ -55,12 +55,14 @@ int completion_wait(struct completion *c, uint32_t limit_ms)
     deadline_t deadline = deadline_in_ms(limit_ms);
     bool said;
 
+    wait_begins();
     while (!c->done && !deadline_passed(deadline)) {
         if (!c->requested || irq_is_stuck(c->line))
             ask(c);
         wait_yield();
         cpu_relax();
     }
+    wait_ends();
     /* Its interrupt may come at the very end of the time. */
     said = ask(c);
     c->interrupt_lost = !said && c->requested && c->done && !irq_is_stuck(c->line);

@@ -35,15 +35,19 @@ int disk_claim(struct dma_client **owner, struct dma_client *client)
 {
     deadline_t deadline = deadline_in_ms(CLAIM_LIMIT_MS);
 
+    wait_begins();
     while (!take(owner, client)) {
         const struct dma_client *other = __atomic_load_n(owner, __ATOMIC_RELAXED);
 
-        if (deadline_passed(deadline))
+        if (deadline_passed(deadline)) {
+            wait_ends();
             return client_error(client, -EBUSY, "still in use by %s after %u ms",
                                 other ? other->name : "nobody", CLAIM_LIMIT_MS);
+        }
         wait_yield();
         cpu_relax();
     }
+    wait_ends();
     return 0;
 }
 

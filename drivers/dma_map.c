@@ -181,7 +181,8 @@ dma_addr_t dma_map_one(struct device *dev, phys_addr_t phys, uint32_t size,
         return fail(dev);
     }
     prepare_quick(dev);
-    if (!dma_reaches(dev, phys, size) && bounce(&m, attrs) < 0)
+    if ((!dma_reaches(dev, phys, size) || inject(dma_bounce_all, dma_stress)) &&
+        bounce(&m, attrs) < 0)
         return fail(dev);
     note_contents(&m);
     if (!dma_track_add(&m)) {

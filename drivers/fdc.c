@@ -5,6 +5,7 @@
 #include "lib/errno.h"
 #include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
+#include "paging/wait.h"
 
 #define PORT_DOR 0x3f2u  /* digital output register */
 #define PORT_MSR 0x3f4u  /* main status register */
@@ -158,8 +159,10 @@ static void wait_interrupt(struct fdc *fdc)
 {
     deadline_t deadline = deadline_in_ms(NO_INTERRUPT_MS);
 
+    wait_begins();
     while (!fdc->interrupted && !deadline_passed(deadline))
         cpu_relax();
+    wait_ends();
     disarm_interrupt(fdc);
 }
 

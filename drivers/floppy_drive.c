@@ -73,8 +73,10 @@ int floppy_drive_reset(struct floppy_drive *drive)
 
 void floppy_drive_await_speed(const struct floppy_drive *drive)
 {
+    wait_begins();
     while (!deadline_passed(drive->at_speed))
         wait_yield();
+    wait_ends();
 }
 
 int floppy_drive_seek(struct floppy_drive *drive, uint8_t cylinder)

@@ -150,8 +150,10 @@ static int run(struct voice *voice, dma_addr_t addr, uint32_t bytes, enum dma_da
 /* The DSP in the format of the transfer. */
 static void settle(const struct voice *voice)
 {
+    wait_begins();
     while (card.words != voice->kind->words && !deadline_passed(card.settled))
         wait_yield();
+    wait_ends();
     card.words = voice->kind->words;
 }
 

@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
+#include "paging/wait.h"
 
 #define CLASS_UHCI 0x0c0300u
 #define CLASS_MASK 0xffffffu
@@ -224,17 +225,17 @@ static void set_registers(struct uhci *hc, const struct saved *values)
 static int halt(struct uhci *hc)
 {
     deadline_t deadline = deadline_in_ms(HALT_LIMIT_MS);
-    bool late = false;
+    bool late = false, halted;
 
     write16(hc, REG_COMMAND, hc->saved.command);
+    wait_begins();
     /* Others may have run for longer than the limit: what is looked at last counts. */
-    while (!(read16(hc, REG_STATUS) & STATUS_HALTED)) {
-        if (late)
-            return -ETIMEDOUT;
+    while (!(halted = (read16(hc, REG_STATUS) & STATUS_HALTED) != 0) && !late) {
         late = deadline_passed(deadline);
         cpu_relax();
     }
-    return 0;
+    wait_ends();
+    return halted ? 0 : -ETIMEDOUT;
 }
 
 static void stop(struct uhci *hc)

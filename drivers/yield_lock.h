@@ -22,14 +22,16 @@ struct yield_lock {
 static inline bool yield_lock_take(struct yield_lock *lock, uint32_t limit_ms)
 {
     deadline_t deadline = deadline_in_ms(limit_ms);
+    bool taken;
 
-    while (__atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE)) {
-        if (deadline_passed(deadline))
-            return false;
+    wait_begins();
+    while (!(taken = !__atomic_exchange_n(&lock->held, true, __ATOMIC_ACQUIRE)) &&
+           !deadline_passed(deadline)) {
         wait_yield();
         cpu_relax();
     }
-    return true;
+    wait_ends();
+    return taken;
 }
 
 /* By the holder, or when it is gone. */

@@ -24,3 +24,15 @@ void wait_yield(void)
     if (wait_ops && wait_ops->yield)
         wait_ops->yield();
 }
+
+void wait_begins(void)
+{
+    if (wait_ops && wait_ops->waits)
+        wait_ops->waits(true);
+}
+
+void wait_ends(void)
+{
+    if (wait_ops && wait_ops->waits)
+        wait_ops->waits(false);
+}

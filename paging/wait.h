@@ -28,6 +28,7 @@ struct wait_ops {
     bool (*sleep)(struct wait_queue *queue);
     void (*wake)(struct wait_queue *queue);
     void (*yield)(void);
+    void (*waits)(bool begins); /* may be NULL */
 };
 
 /* Set once there are threads; NULL takes it back. */
@@ -45,6 +46,14 @@ void wait_wake(struct wait_queue *queue);
  * nothing with preemption off.
  */
 void wait_yield(void);
+
+/*
+ * Around a loop that only waits for a device, or for its turn: what the thread executes in between
+ * is no work, and who asks what a transfer costs the processor leaves it out. They nest. Context:
+ * any thread, or before there are threads.
+ */
+void wait_begins(void);
+void wait_ends(void);
 
 static inline bool wait_is_empty(const struct wait_queue *queue)
 {

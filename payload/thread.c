@@ -21,11 +21,13 @@ struct thread {
     uint32_t esp; /* while it does not run: where its registers are */
     enum thread_state state;
     bool woken;            /* out of its last sleep, by wake_first() */
+    uint8_t waits;         /* loops in loops that wait for a device */
     struct list_head link; /* in the run queue, or in that of what it waits for */
     struct list_head all;  /* in the list of all but the boot thread */
     struct kmap_local_saved windows;
     struct wait_queue joiners;
-    uint64_t tsc; /* counts that it ran for, up to its last switch */
+    uint64_t tsc;    /* counts that it ran for, up to its last switch */
+    uint64_t waited; /* of these, in loops that wait for a device */
     const char *name;
     thread_fn_t fn;
     void *arg;
@@ -85,6 +87,8 @@ static void account(void)
     uint64_t now = rdtsc();
 
     threads.running->tsc += now - threads.since;
+    if (threads.running->waits)
+        threads.running->waited += now - threads.since;
     threads.since = now;
 }
 
@@ -97,6 +101,27 @@ uint64_t thread_tsc(void)
     tsc = threads.running->tsc;
     irq_restore(flags);
     return tsc;
+}
+
+uint64_t thread_waited_tsc(void)
+{
+    uint32_t flags = irq_save();
+    uint64_t tsc;
+
+    account();
+    tsc = threads.running->waited;
+    irq_restore(flags);
+    return tsc;
+}
+
+static void note_wait(bool begins)
+{
+    uint32_t flags = irq_save();
+
+    account();
+    if (!inject(thread_wait_untold, dma_stress))
+        threads.running->waits += begins ? 1 : -1;
+    irq_restore(flags);
 }
 
 static void make_ready(struct thread *thread)
@@ -202,7 +227,7 @@ static void yield_if_allowed(void)
 int threads_start(unsigned hz)
 {
     static const struct wait_ops ops = {
-        .sleep = sleep_in, .wake = wake_first, .yield = yield_if_allowed};
+        .sleep = sleep_in, .wake = wake_first, .yield = yield_if_allowed, .waits = note_wait};
     int error;
 
     memset(&threads, 0, sizeof(threads));

@@ -86,6 +86,9 @@ void thread_tell_stacks(void (*fn)(void *ctx, virt_t window, struct page *stack)
 /* Counts of the TSC that the running thread has had the processor for; interrupts included. */
 uint64_t thread_tsc(void);
 
+/* Of these, what it spent between wait_begins() and wait_ends(). */
+uint64_t thread_waited_tsc(void);
+
 /* Switches from one thread to another since threads_start(), and those that a tick made. */
 uint32_t thread_switches(void);
 uint32_t thread_preemptions(void);

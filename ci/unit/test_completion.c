@@ -98,6 +98,14 @@ bool deadline_passed(deadline_t deadline)
     return m.ms >= deadline;
 }
 
+void wait_begins(void)
+{
+}
+
+void wait_ends(void)
+{
+}
+
 /* Each turn of a wait takes a millisecond, in which the device may interrupt. */
 void wait_yield(void)
 {

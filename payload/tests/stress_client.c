@@ -300,30 +300,45 @@ static int perform(struct stress_client *s, const struct plan *p)
     }
 }
 
+/* What became of the transfer, for the figures. */
+static void count(struct stress_client *s, const struct plan *p)
+{
+    static const enum dma_data_direction directions[] = {
+        [OP_READ] = DMA_FROM_DEVICE, [OP_WRITE] = DMA_TO_DEVICE,     [OP_LOOP] = DMA_FROM_DEVICE,
+        [OP_SEND] = DMA_TO_DEVICE,   [OP_CAPTURE] = DMA_FROM_DEVICE, [OP_WORK] = DMA_BIDIRECTIONAL};
+    uint32_t head = p->op == OP_LOOP ? s->client->loop_head : 0;
+
+    s->bytes += p->bytes;
+    stress_copies_expect(&s->copies, s->client, p->arena, p->offset - head, head + p->bytes,
+                         directions[p->op]);
+    if (p->op != OP_LOOP)
+        return;
+    s->bytes += p->bytes;
+    stress_copies_expect(&s->copies, s->client, p->from, p->from_offset, p->bytes, DMA_TO_DEVICE);
+}
+
 /* A driver that gets no slots fails; others will give theirs back. */
 static int perform_with_room(struct stress_client *s, const struct plan *p)
 {
     deadline_t deadline = deadline_in_ms(NO_ROOM_LIMIT_MS);
-    int err = perform(s, p);
+    uint64_t tsc, waited;
+    int err;
 
-    while (err == -ENOMEM && !deadline_passed(deadline)) {
-        s->no_room++;
-        wait_yield();
+    for (;;) {
+        tsc = thread_tsc();
+        waited = thread_waited_tsc();
         err = perform(s, p);
+        waited = thread_waited_tsc() - waited;
+        tsc = thread_tsc() - tsc;
+        if (err != -ENOMEM || deadline_passed(deadline))
+            break;
+        s->no_room++;
+        s->copies.again = true;
+        wait_yield();
     }
+    s->waited_tsc += waited;
+    s->work_tsc += tsc - waited;
     return err;
-}
-
-static void count(struct stress_client *s, const struct dma_arena *arena, uint32_t offset,
-                  uint32_t bytes)
-{
-    const struct device *dev = s->client->dev;
-    phys_addr_t phys = arena->phys + offset;
-
-    s->bytes += bytes;
-    if (dma_reaches(dev, phys, bytes) ||
-        (s->client->splits_boundary && phys_to_dma(phys) + bytes - 1 <= dev->dma_mask))
-        s->direct_bytes += bytes;
 }
 
 static void check_contents(struct stress_client *s, const struct plan *p)
@@ -371,7 +386,9 @@ static void check_around(struct stress_client *s, const struct plan *p,
 bool stress_client_turn(struct stress_client *s)
 {
     struct plan plan, *p = &plan;
-    uint64_t ns, tsc;
+    const struct completion *c = s->client->completion;
+    uint32_t lost = c ? c->lost : 0;
+    uint64_t ns;
     int err;
 
     make_plan(s, p);
@@ -381,25 +398,22 @@ bool stress_client_turn(struct stress_client *s)
         s->client->completion->by_interrupt = p->by_interrupt;
     prepare(s, p);
     ns = clock_ns();
-    tsc = thread_tsc();
     err = perform_with_room(s, p);
-    s->tsc += thread_tsc() - tsc;
     s->ns += clock_ns() - ns;
+    s->copies.again |= err || (c && c->lost != lost);
     if (err) {
         say_wrong(s, "%s %u of %u bytes, buffer 0x%llx: error %d: %s", operation_names[p->op],
                   s->transfers, p->bytes, addr_number(p->arena->phys + p->offset), -err,
                   s->client->reason);
     } else {
-        count(s, p->arena, p->offset, p->bytes);
+        count(s, p);
         if (p->op == OP_WORK)
             check_work(s, p);
         else if (p->op != OP_CAPTURE)
             check_contents(s, p);
     }
-    if (p->op == OP_LOOP) {
-        count(s, p->from, p->from_offset, p->bytes);
+    if (p->op == OP_LOOP)
         check_around(s, p, p->from, p->from_offset);
-    }
     check_around(s, p, p->arena, p->offset);
     s->transfers++;
     return !err;

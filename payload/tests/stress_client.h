@@ -14,6 +14,7 @@
 #include "drivers/transfer.h"
 #include "lib/prng.h"
 #include "payload/tests/dma_arena.h"
+#include "payload/tests/stress_copies.h"
 
 #define STRESS_REFERENCE_BYTES KIB(64)
 #define STRESS_TEXT_BYTES 112
@@ -33,8 +34,9 @@ struct stress_client {
     uint32_t wrong;
     char text[STRESS_TEXT_BYTES]; /* what was wrong first, or why it can't be opened */
     uint64_t bytes;               /* moved by DMA */
-    uint64_t direct_bytes;        /* of these, to or from the buffer itself */
-    uint64_t tsc;                 /* the processor's part: of the thread, in transfers alone */
+    struct stress_copies copies;  /* what these had to copy */
+    uint64_t work_tsc;            /* the processor's part: of the thread, in transfers alone */
+    uint64_t waited_tsc;          /* what it spent there in waiting for the device or for a turn */
     uint64_t ns;                  /* of its transfers, with all waiting */
 };
 
