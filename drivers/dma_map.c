@@ -60,15 +60,15 @@ static void check_untouched(const struct dma_mapping *m, const void *caller)
 {
     if (is_checked(m) && !inject(dma_skip_checksum, dma_bounce) && m->nr_cpu == 0 && !m->intruder &&
         checksum_of(m) != m->checksum)
-        dma_report(m->dev, DMA_FINDING_NOT_SYNCED, "0x%llx+%u changed before %p",
+        dma_report(m->dev, DMA_FINDING_NOT_SYNCED, "0x%llx+%u changed unsynced, seen by %p",
                    addr_number(m->phys), m->size, caller);
 }
 
 static void check_guards(const struct dma_mapping *m, const struct bounced *b, const void *caller)
 {
     if (m->dir != DMA_TO_DEVICE && !bounce_guards_intact(b))
-        dma_report(m->dev, DMA_FINDING_OVERRUN, "0x%llx+%u of %p, seen by %p", addr_number(m->dma),
-                   m->size, m->caller, caller);
+        dma_report(m->dev, DMA_FINDING_OVERRUN, "0x%llx+%u mapped by %p, seen by %p",
+                   addr_number(m->dma), m->size, m->caller, caller);
 }
 
 /* Tiny buffers have no room for a mark, and keep their contents instead. */

@@ -288,8 +288,8 @@ static void drop(struct dma_pool *pool, struct chunk *chunk, const void *caller)
         const struct record *record = &chunk->record[i];
 
         if (record->next_free == IN_USE)
-            dma_report(pool->dev, DMA_FINDING_LEAK, "%.12s +%u of %p, destroyed by %p", pool->name,
-                       offset_of(pool, i), record->caller, caller);
+            dma_report(pool->dev, DMA_FINDING_LEAK, "%.12s +%u allocated by %p, destroyed by %p",
+                       pool->name, offset_of(pool, i), record->caller, caller);
         else
             check_poison(pool, chunk, i, record->caller, caller);
     }

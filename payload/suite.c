@@ -40,7 +40,7 @@ struct test {
     struct prng prng;
     bool in_stretch; /* of a trace that began before the case */
     bool findings_wanted;
-    unsigned findings_seen;
+    unsigned findings_seen, findings_callers;
 };
 
 static struct test *running;
@@ -176,7 +176,7 @@ bool test_should_stop(const struct test *t)
 void test_findings_begin(struct test *t)
 {
     t->findings_wanted = true;
-    t->findings_seen = 0;
+    t->findings_seen = t->findings_callers = 0;
 }
 
 void test_findings_end(struct test *t, unsigned wanted, const char *what)
@@ -186,20 +186,28 @@ void test_findings_end(struct test *t, unsigned wanted, const char *what)
                t->findings_seen, wanted);
 }
 
+void test_findings_name(struct test *t, unsigned wanted, const char *what)
+{
+    TEST_CHECK(t, t->findings_callers == wanted, "%s: %u functions named, %u wanted", what,
+               t->findings_callers, wanted);
+}
+
 static void on_finding(const char *finding_text)
 {
     char text[REPORT_LINE_MAX];
+    unsigned callers = symbol_name_callers(finding_text, text, sizeof(text));
 
-    symbol_name_callers(finding_text, text, sizeof(text));
     if (!running) {
         report_line("# error: %s", text);
         report_count_error();
         return;
     }
-    if (running->findings_wanted)
-        running->findings_seen++;
-    else
+    if (!running->findings_wanted) {
         test_fail(running, "%s", text);
+        return;
+    }
+    running->findings_seen++;
+    running->findings_callers += callers;
 }
 
 static void seed_prng(struct test *t, unsigned pass)

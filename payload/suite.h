@@ -124,4 +124,7 @@ bool test_out_of_time(void);
 void test_findings_begin(struct test *t);
 void test_findings_end(struct test *t, unsigned wanted, const char *what);
 
+/* How many functions those findings should have named: who did it, who noticed. */
+void test_findings_name(struct test *t, unsigned wanted, const char *what);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "payload/symbols.h"
 #include "lib/format.h"
+#include "lib/inject.h"
 #include "lib/string.h"
 #include "payload/entry.h"
 
@@ -53,24 +54,27 @@ static bool read_address(const char *text, uint32_t *value, const char **end)
     return true;
 }
 
-void symbol_name_callers(const char *text, char *out, size_t size)
+unsigned symbol_name_callers(const char *text, char *out, size_t size)
 {
     static const char by[] = "by ";
     size_t used = 0;
+    unsigned named = 0;
 
     while (*text && used + 1 < size) {
         struct symbol_place place;
         const char *end;
         uint32_t addr;
 
-        if (strncmp(text, by, sizeof(by) - 1) == 0 &&
+        if (strncmp(text, by, sizeof(by) - 1) == 0 && !inject(symbol_forget_callers, dma_bounce) &&
             read_address(text + sizeof(by) - 1, &addr, &end) && symbol_find(addr, &place)) {
             format(out + used, size - used, "%s%s+0x%x", by, place.name, place.offset);
             used += strlen(out + used);
             text = end;
+            named++;
         } else {
             out[used++] = *text++;
         }
     }
     out[used] = '\0';
+    return named;
 }

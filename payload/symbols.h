@@ -16,8 +16,9 @@ bool symbol_find(uint32_t addr, struct symbol_place *place);
 
 /*
  * Copies the text to out (size bytes, ended by a NUL), with each address after the word "by" as the
- * function that holds it: "by 0x00101234" becomes "by case_counts+0x34". Context: any.
+ * function that holds it: "by 0x00101234" becomes "by case_counts+0x34". Returns how many there
+ * were. Context: any.
  */
-void symbol_name_callers(const char *text, char *out, size_t size);
+unsigned symbol_name_callers(const char *text, char *out, size_t size);
 
 #endif

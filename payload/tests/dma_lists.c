@@ -206,14 +206,17 @@ static void case_pool_misuse(struct test *t)
     test_findings_begin(t);
     dma_pool_free(pool, bytes + DMA_POOL_MIN_BYTES, handle + DMA_POOL_MIN_BYTES);
     test_findings_end(t, 1, "what is no block freed");
+    test_findings_name(t, 1, "what is no block freed");
     dma_pool_free(pool, bytes, handle);
     test_findings_begin(t);
     dma_pool_free(pool, bytes, handle);
     test_findings_end(t, 1, "a block freed twice");
+    test_findings_name(t, 2, "a block freed twice");
     bytes[POOL_BYTES - 1]++;
     test_findings_begin(t);
     dma_pool_destroy(pool);
     test_findings_end(t, 2, "a block lost, and one written after it was freed");
+    test_findings_name(t, 4, "a block lost, and one written after it was freed");
     pool = NULL;
     dev.check_ownership = false;
 }

@@ -239,6 +239,20 @@ static const struct misuse misuses[] = {
     {"synced before the device wrote it", look_too_early, DMA_FINDING_UNWRITTEN, true},
 };
 
+/* How many functions a finding names: who did it and, where that is another, who saw it. */
+static unsigned callers_of(enum dma_finding kind)
+{
+    switch (kind) {
+    case DMA_FINDING_DOUBLE_UNMAP:
+    case DMA_FINDING_OVERLAP:
+    case DMA_FINDING_OVERRUN:
+    case DMA_FINDING_UNWRITTEN:
+        return 2;
+    default:
+        return 1;
+    }
+}
+
 static void check_one_misuse(struct test *t, const struct misuse *m, struct page *page,
                              const char *memory)
 {
@@ -248,6 +262,7 @@ static void check_one_misuse(struct test *t, const struct misuse *m, struct page
     only_came = true;
     m->commit(page);
     test_findings_end(t, 1, m->what);
+    test_findings_name(t, callers_of(m->kind), m->what);
     TEST_CHECK(t, only_came, "%s (%s): more or less than what came is in the buffer", m->what,
                memory);
     TEST_CHECK(t, fake.counters.finding[m->kind] == was.finding[m->kind] + 1,
