@@ -407,10 +407,24 @@ int pci_read_bar(const struct pci_device *pdev, unsigned index, struct pci_bar *
     return bar->base ? 0 : -ENODEV;
 }
 
+/*
+ * The command register with these bits set. What may master the bus may interrupt, too: firmware
+ * may have left its line switched off (PCI 2.3, 6.2.2).
+ */
+static uint16_t command_with(uint16_t command, uint32_t bits)
+{
+    uint32_t wanted = command | bits;
+
+    if ((bits & PCI_COMMAND_MASTER) && !inject(pci_leave_intx, dma_rules))
+        wanted &= ~PCI_COMMAND_INTX_DISABLE;
+    return (uint16_t)wanted;
+}
+
 bool pci_set_master(const struct pci_device *pdev, bool on)
 {
     uint16_t command = pci_read_config16(pdev, PCI_COMMAND);
-    uint16_t wanted = (uint16_t)(on ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER);
+    uint16_t wanted =
+        on ? command_with(command, PCI_COMMAND_MASTER) : (uint16_t)(command & ~PCI_COMMAND_MASTER);
 
     if (wanted != command)
         pci_write_config16(pdev, PCI_COMMAND, wanted);
@@ -420,9 +434,10 @@ bool pci_set_master(const struct pci_device *pdev, bool on)
 uint16_t pci_enable(const struct pci_device *pdev, uint32_t bits)
 {
     uint16_t command = pci_read_config16(pdev, PCI_COMMAND);
+    uint16_t wanted = command_with(command, bits);
 
-    if ((command & bits) != bits)
-        pci_write_config16(pdev, PCI_COMMAND, (uint16_t)(command | bits));
+    if (wanted != command)
+        pci_write_config16(pdev, PCI_COMMAND, wanted);
     return command;
 }
 
@@ -435,14 +450,12 @@ void pci_hold(struct pci_device *pdev, uint32_t bits)
 {
     uint32_t flags = irq_save();
     uint16_t command = pci_read_config16(pdev, PCI_COMMAND);
-    uint32_t wanted = command | bits;
+    uint16_t wanted = command_with(command, bits);
 
     if (pdev->holders++ == 0)
         pdev->command_before = command;
-    if (bits & PCI_COMMAND_MASTER)
-        wanted &= ~PCI_COMMAND_INTX_DISABLE;
     if (wanted != command)
-        pci_write_config16(pdev, PCI_COMMAND, (uint16_t)wanted);
+        pci_write_config16(pdev, PCI_COMMAND, wanted);
     irq_restore(flags);
 }
 

@@ -129,7 +129,11 @@ int pci_read_bar(const struct pci_device *pdev, unsigned index, struct pci_bar *
  */
 phys_addr_t pci_bar_memory(const struct pci_device *pdev, unsigned index);
 
-/* Lets the device drive the bus, or not. Returns whether it could before. */
+/*
+ * Lets the device drive the bus, or not. Returns whether it could before. What may drive the bus
+ * may interrupt as well: here, in pci_enable() and in pci_hold() PCI_COMMAND_INTX_DISABLE, which
+ * firmware may have set, is cleared with PCI_COMMAND_MASTER.
+ */
 bool pci_set_master(const struct pci_device *pdev, bool on);
 
 /*
@@ -157,8 +161,7 @@ void pci_restore_command(const struct pci_device *pdev, uint16_t command);
 /*
  * The same for a device that does several things at a time, such as a disk controller with its
  * channels: what any holder switched on stays on until the last one lets go, and then the command
- * register is what it was before the first. With PCI_COMMAND_MASTER, its interrupts are allowed as
- * well. Context: any.
+ * register is what it was before the first. Context: any.
  */
 void pci_hold(struct pci_device *pdev, uint32_t bits);
 void pci_release(struct pci_device *pdev);

@@ -142,16 +142,18 @@ static int open_receiver(struct loopback *l, uint32_t bytes)
 
 /*
  * QEMU's takes no frame at all while less than 1514 bytes are free, not even its own, unless it may
- * say by interrupt that there is no room. So it may; nobody hears it if asking is wanted.
+ * say by interrupt that there is no room. So it may, and if asking is wanted, its line is switched
+ * off instead. Cards older than PCI 2.3 have no such switch, and no such need.
  */
 static void allow_interrupts(struct loopback *l)
 {
-    bool wanted = l->completion.requested && !inject(rtl8139_no_interrupt, dma_loop);
-
-    if (!wanted)
-        pci_enable(l->pdev, PCI_COMMAND_INTX_DISABLE);
+    if (l->completion.requested && !inject(rtl8139_no_interrupt, dma_loop)) {
+        outw(port(l, REG_IMR), INT_RECEIVED | INT_SENT | INT_OVERFLOW | INT_ERRORS);
+        return;
+    }
+    pci_enable(l->pdev, PCI_COMMAND_INTX_DISABLE);
     outw(port(l, REG_IMR),
-         wanted ? INT_RECEIVED | INT_SENT | INT_OVERFLOW | INT_ERRORS : INT_OVERFLOW);
+         pci_read_config16(l->pdev, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE ? INT_OVERFLOW : 0);
 }
 
 /* TCR can be written only while the transmitter is on. Until TSD0 is, nothing is sent. */

@@ -339,6 +339,29 @@ static void leaving(void **state)
     assert_int_equal(value, ALL_ONES);
 }
 
+static void mastering_allows_interrupts(void **state)
+{
+    struct model_function *f;
+    struct pci_device *pdev;
+    uint16_t before;
+
+    start();
+    f = add(0, 1, 0, 0x020000);
+    set16(f, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_INTX_DISABLE);
+    pci_init();
+    pdev = pci_device_at(1);
+    before = pci_enable(pdev, PCI_COMMAND_MEMORY);
+    assert_int_equal(pci_read_config16(pdev, PCI_COMMAND), before | PCI_COMMAND_MEMORY);
+    pci_enable(pdev, PCI_COMMAND_MASTER);
+    assert_int_equal(pci_read_config16(pdev, PCI_COMMAND),
+                     PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    pci_restore_command(pdev, before);
+    pci_set_master(pdev, true);
+    assert_int_equal(pci_read_config16(pdev, PCI_COMMAND), PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+    pci_restore_command(pdev, before);
+    assert_int_equal(pci_read_config16(pdev, PCI_COMMAND), before);
+}
+
 static void holding(void **state)
 {
     struct model_function *f;
@@ -524,6 +547,7 @@ int main(void)
         cmocka_unit_test(leaving),
         cmocka_unit_test(holding),
         cmocka_unit_test(working),
+        cmocka_unit_test(mastering_allows_interrupts),
         cmocka_unit_test(level_triggered),
     };
 
