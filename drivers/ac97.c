@@ -364,7 +364,7 @@ static void fill_client(struct ac97 *card, bool audible)
 
     card->completion = (struct completion){
         .service = ac97_service,
-        .name = "ac97",
+        .name = card_names[card - cards],
         .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
     };
     card->client = (struct dma_client){

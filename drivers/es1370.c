@@ -358,7 +358,7 @@ static int es1370_probe(struct pci_device *pdev)
     }
     card->completion = (struct completion){
         .service = es1370_service,
-        .name = "es1370",
+        .name = card_names[card - cards],
         .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
     };
     card->client = (struct dma_client){

@@ -65,7 +65,10 @@ struct i8255x {
     uint16_t command;      /* the command register before that */
 };
 
-static struct i8255x cards[2];
+#define MAX_CARDS 2u
+
+static struct i8255x cards[MAX_CARDS];
+static const char *const card_names[MAX_CARDS] = {"i8255x", "i8255x_2"};
 
 static volatile uint32_t *block(const struct i8255x *card)
 {
@@ -262,7 +265,7 @@ static int i8255x_probe(struct pci_device *pdev)
     }
     card->pdev = pdev;
     card->client = (struct dma_client){
-        .name = "i8255x",
+        .name = card_names[card - cards],
         .dev = &pdev->dma,
         .align_bytes = ALIGN_BYTES,
         .read = i8255x_read,
@@ -271,7 +274,7 @@ static int i8255x_probe(struct pci_device *pdev)
     };
     card->completion = (struct completion){
         .service = i8255x_service,
-        .name = "i8255x",
+        .name = card_names[card - cards],
         .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
     };
     bytes = open_card(card);
@@ -283,7 +286,8 @@ static int i8255x_probe(struct pci_device *pdev)
     card->client.size_bytes = (uint64_t)bytes;
     card->client.granule_bytes = card->client.max_bytes = (uint32_t)bytes;
     dma_client_register(&card->client);
-    probe_report("i8255x", 0, "%s: Intel 8255x, %d bytes of statistics", pdev->name, bytes);
+    probe_report("i8255x", 0, "%s: %s, Intel 8255x, %d bytes of statistics", pdev->name,
+                 card->client.name, bytes);
     return 0;
 }
 

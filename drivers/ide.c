@@ -14,6 +14,7 @@
 #include "lib/inject.h"
 #include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
+#include "paging/highmem.h"
 
 #define END_GRACE_US 100u /* from the interrupt until the bus master must have come to rest */
 
@@ -225,6 +226,8 @@ static int ide_read(struct dma_client *client, uint64_t dev_offset, struct page 
                                bytes / DISK_SECTOR_BYTES);
         finish(drive);
     }
+    if (inject(ide_look_early, dma_rules))
+        memcpy_from_page(&drive->status, page, offset, 1);
     dma_unmap_sg_attrs(client->dev, sg, nents, DMA_FROM_DEVICE, err ? DMA_ATTR_SKIP_CPU_SYNC : 0);
     return err;
 }

@@ -2,8 +2,10 @@
 #include "drivers/loopback.h"
 #include "drivers/clock.h"
 #include "lib/errno.h"
+#include "lib/format.h"
 #include "lib/inject.h"
 #include "lib/string.h"
+#include "paging/highmem.h"
 #include "paging/ioremap.h"
 #include "paging/layout.h"
 #include "paging/page.h"
@@ -99,6 +101,11 @@ static int loopback_loop(struct dma_client *client, struct page *from, uint32_t 
     if (bytes < client->loop_min || bytes > client->loop_max || to_offset < head)
         return client_error(client, -EINVAL, "%u bytes to offset %u: not %u to %u with %u in front",
                             bytes, to_offset, client->loop_min, client->loop_max, head);
+    /* A device may drop the low bits, and write in front of the buffer. */
+    if (!IS_ALIGNED(from_offset | to_offset, client->align_bytes) &&
+        !inject(loop_take_misaligned, dma_rules))
+        return client_error(client, -EINVAL, "offsets %u and %u: not multiples of %u", from_offset,
+                            to_offset, client->align_bytes);
     source = dma_map_page(client->dev, from, from_offset, bytes, DMA_TO_DEVICE);
     if (dma_mapping_error(client->dev, source))
         return client_error(client, -ENOMEM, "mapping of %u bytes to send failed", bytes);
@@ -107,6 +114,8 @@ static int loopback_loop(struct dma_client *client, struct page *from, uint32_t 
         dma_unmap_page(client->dev, source, bytes, DMA_TO_DEVICE);
         return client_error(client, -ENOMEM, "mapping of %u bytes to receive failed", whole);
     }
+    if (inject(loop_change_source, dma_rules))
+        memset_page(from, from_offset, 0, 1);
     err = run(l, source, target + head, bytes);
     /* What the card need not write, or did not, stays as it was. */
     if (!err)
@@ -197,6 +206,15 @@ static void close_device(struct loopback *l)
     l->pdev = NULL;
 }
 
+/* Cards of a kind are numbered from the second on. */
+static void name_device(struct loopback *l, unsigned index, const struct loopback_kind *kind)
+{
+    if (index == 0 || inject(loop_same_name, dma_rules))
+        format(l->name, sizeof(l->name), "%s", kind->name);
+    else
+        format(l->name, sizeof(l->name), "%s_%u", kind->name, index + 1);
+}
+
 int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_kind *kind,
                    struct pci_device *pdev)
 {
@@ -211,8 +229,9 @@ int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_
         return -EBUSY;
     }
     memset(l, 0, sizeof(*l));
+    name_device(l, (unsigned)(l - devices), kind);
     l->client = (struct dma_client){
-        .name = kind->name,
+        .name = l->name,
         .dev = &pdev->dma,
         .align_bytes = kind->align,
         .granule_bytes = 1,
@@ -226,7 +245,7 @@ int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_
     };
     l->completion = (struct completion){
         .service = loopback_service,
-        .name = kind->name,
+        .name = l->name,
         .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
         .by_interrupt = true,
     };
@@ -239,7 +258,7 @@ int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_
         return err;
     }
     dma_client_register(&l->client);
-    probe_report(kind->name, 0, "%s: %s, loopback works, %u address bits", pdev->name, kind->about,
-                 kind->mask_bits);
+    probe_report(kind->name, 0, "%s: %s, %s, loopback works, %u address bits", pdev->name, l->name,
+                 kind->about, kind->mask_bits);
     return 0;
 }

@@ -27,6 +27,7 @@
 
 #define LOOPBACK_LIMIT_MS 1000u /* for one transfer; 1514 bytes at 10 Mbit/s take 1.2 ms */
 #define LOOPBACK_RING_BYTES 4096u
+#define LOOPBACK_NAME_BYTES 12u
 #define ETHERNET_ADDRESS_BYTES 6u
 #define ETHERNET_MIN_BYTES 60u /* of a frame without its check sequence (IEEE 802.3, 3.2.8) */
 #define ETHERNET_MAX_BYTES 1514u
@@ -36,7 +37,7 @@ struct loopback;
 
 /* What a kind of device is like. */
 struct loopback_kind {
-    const char *name;
+    const char *name;  /* at most LOOPBACK_NAME_BYTES - 3 characters */
     const char *about; /* for the report: "RTL8139" */
     uint8_t bar;       /* of the registers */
     enum pci_bar_kind bar_kind;
@@ -74,6 +75,7 @@ struct loopback_kind {
 struct loopback {
     struct dma_client client;
     struct completion completion;
+    char name[LOOPBACK_NAME_BYTES]; /* "e1000", and "e1000_2" of the second card of the kind */
     const struct loopback_kind *kind;
     struct pci_device *pdev;
     uint8_t __iomem *regs; /* of a memory BAR */

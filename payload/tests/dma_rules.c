@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What every driver of a DMA client keeps to, one device after the other.
+ *
+ * What can break on a real machine: firmware leaves a device with its interrupts disabled in the
+ * command register, and its line seems to be dead; a device drops address bits that its driver did
+ * not check, and writes in front of a buffer. In a driver: it looks at its buffer, or changes it,
+ * while the device owns it, which a bounced buffer hides and a direct one loses now and then.
+ *
+ * How: each device does what it can (reads, loops, sends, captures) with the mapping API watching
+ * who touches the buffers, which the other suites do without, for it costs a pass over each buffer;
+ * by interrupt, after PCI_COMMAND_INTX_DISABLE was set as firmware may leave it; and is asked for
+ * what it must refuse.
+ *
+ * How a break shows: the API's finding with the code that touched the buffer, the interrupts that
+ * did not come, what was not refused.
+ */
+#include "drivers/pci.h"
+#include "drivers/transfer.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "paging/highmem.h"
+#include "paging/page_alloc.h"
+#include "payload/suite.h"
+#include "payload/tests/dma_arena.h"
+
+#define BUFFER_ORDER 2u
+#define BUFFER_BYTES (PAGE_SIZE << BUFFER_ORDER)
+#define SLOW_COST_MS 10u /* a transfer of such a device has a few pages at most */
+#define SLOW_BYTES (2 * PAGE_SIZE)
+#define CASE_COST_MS 400u
+#define MIN_TRANSFERS 4u
+#define MAX_TRANSFERS 16u
+#define FULL_FACTOR 8u
+#define INTERRUPTS_WANTED 3u
+
+enum operation { OP_READ, OP_LOOP, OP_SEND, OP_CAPTURE, NR_OPERATIONS };
+
+/* One transfer. What a loop sends comes from `from`, all else is in `to`. */
+struct plan {
+    enum operation op;
+    struct dma_arena *from, *to;
+    uint32_t from_offset, to_offset, bytes;
+    uint64_t dev_offset;
+};
+
+/* Static so that abandon finds it. */
+static struct bench {
+    struct test *t;
+    struct dma_client *client;
+    struct dma_arena arena[2][DMA_NR_ARENAS];
+    uint8_t *wanted;
+    bool own_check, own_interrupt;
+} bench;
+
+static unsigned nr_clients(void)
+{
+    return dma_client_count();
+}
+
+static const char *client_name(unsigned index)
+{
+    return dma_client_at(index)->name;
+}
+
+static bool can(const struct dma_client *client, enum operation op)
+{
+    switch (op) {
+    case OP_READ:
+        return client->read;
+    case OP_LOOP:
+        return client->loop;
+    case OP_SEND:
+        return client->send;
+    default:
+        return client->capture;
+    }
+}
+
+/* From now on, or no more, the API watches who touches the buffers. */
+static void watch(struct device *dev, bool on)
+{
+    dev->check_ownership = on;
+    dma_set_mask(dev, dev->dma_mask); /* or it would not look before its next slow mapping */
+}
+
+static void close_bench(struct bench *b)
+{
+    struct dma_client *client = b->client;
+
+    if (!client)
+        return;
+    if (client->quiet)
+        client->quiet(client);
+    watch(client->dev, b->own_check);
+    if (client->completion)
+        client->completion->by_interrupt = b->own_interrupt;
+    dma_arenas_close(b->arena[0]);
+    dma_arenas_close(b->arena[1]);
+    if (b->wanted)
+        free_pages(b->wanted, BUFFER_ORDER);
+    b->wanted = NULL;
+    b->client = NULL;
+}
+
+static void abandon(void)
+{
+    devices_quiet();
+    dma_check_leaks(NULL);
+    close_bench(&bench);
+}
+
+static struct bench *open_bench(struct test *t)
+{
+    struct bench *b = &bench;
+    struct dma_client *client = dma_client_at(test_instance(t));
+
+    if (client->quarantined) {
+        test_skip(t, "%s is quarantined: %s", client->name, client->reason);
+        return NULL;
+    }
+    memset(b, 0, sizeof(*b));
+    b->t = t;
+    b->client = client;
+    b->own_check = client->dev->check_ownership;
+    b->own_interrupt = client->completion && client->completion->by_interrupt;
+    b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
+    if (!b->wanted || dma_arenas_open(b->arena[0], test_prng(t)) == 0 ||
+        dma_arenas_open(b->arena[1], test_prng(t)) == 0) {
+        test_error(t, "no memory for buffers of %u bytes", BUFFER_BYTES);
+        close_bench(b);
+        return NULL;
+    }
+    return b;
+}
+
+static uint32_t granule_of(const struct dma_client *client)
+{
+    return MAX(client->granule_bytes, 1u);
+}
+
+static uint32_t most_of(const struct dma_client *client, enum operation op)
+{
+    uint32_t most = op == OP_LOOP ? client->loop_max : client->max_bytes;
+
+    if (op == OP_READ && client->size_bytes < most)
+        most = (uint32_t)client->size_bytes;
+    most = MIN(most, client->cost_ms >= SLOW_COST_MS ? SLOW_BYTES : BUFFER_BYTES);
+    return MAX(most - most % granule_of(client), granule_of(client));
+}
+
+/* The arena of a kind, or of the next that this machine has. */
+static struct dma_arena *arena_of(struct dma_arena *arenas, unsigned kind)
+{
+    while (!arenas[kind % DMA_NR_ARENAS].page)
+        kind++;
+    return &arenas[kind % DMA_NR_ARENAS];
+}
+
+/* Every other buffer is as large as it can be and begins with a page: whole pages are watched
+ * better than parts. */
+static uint32_t place(struct bench *b, uint32_t bytes, bool whole)
+{
+    const struct dma_client *client = b->client;
+    enum dma_placement where = (enum dma_placement)prng_below(test_prng(b->t), DMA_NR_PLACEMENTS);
+
+    if (whole)
+        return 2 * PAGE_SIZE;
+    return dma_arena_place(test_prng(b->t), where, bytes + client->loop_tail,
+                           MAX(client->align_bytes, 1u));
+}
+
+static void make_plan(struct bench *b, uint32_t n, enum operation op, struct plan *p)
+{
+    const struct dma_client *client = b->client;
+    struct prng *prng = test_prng(b->t);
+    uint32_t granule = granule_of(client), most = most_of(client, op);
+    uint32_t least = op == OP_LOOP ? client->loop_min : granule;
+    bool whole = n % 2 == 0;
+
+    p->op = op;
+    p->bytes = whole ? most : least + prng_below(prng, (most - least) / granule + 1) * granule;
+    p->from = arena_of(b->arena[0], n / 2);
+    p->to = arena_of(b->arena[1], n / 2 + prng_below(prng, DMA_NR_ARENAS));
+    p->from_offset = place(b, p->bytes, whole);
+    p->to_offset = place(b, p->bytes, whole);
+    p->dev_offset = 0;
+    if (op == OP_READ && client->size_bytes > BUFFER_BYTES)
+        p->dev_offset = (uint64_t)prng_below(prng, BUFFER_BYTES / granule) * granule;
+    if (p->dev_offset + p->bytes > client->size_bytes)
+        p->dev_offset = 0;
+}
+
+static int perform(struct bench *b, const struct plan *p)
+{
+    struct dma_client *client = b->client;
+
+    switch (p->op) {
+    case OP_READ:
+        return client_read(client, p->dev_offset, p->to->page, p->to_offset, p->bytes);
+    case OP_LOOP:
+        return client_loop(client, p->from->page, p->from_offset, p->to->page, p->to_offset,
+                           p->bytes);
+    case OP_SEND:
+        return client_send(client, p->to->page, p->to_offset, p->bytes);
+    default:
+        return client_capture(client, p->to->page, p->to_offset, p->bytes);
+    }
+}
+
+/*
+ * What should come, and what is in the buffer before it does. A read is compared with another one,
+ * and what is recorded with nothing. Sound that is sent is silence.
+ */
+static int prepare(struct bench *b, const struct plan *p)
+{
+    struct prng *prng = test_prng(b->t);
+    struct plan first = *p;
+    int err = 0;
+
+    memset(b->wanted, 0, p->bytes);
+    if (p->op == OP_READ) {
+        first.to = p->from;
+        first.to_offset = p->from_offset;
+        err = perform(b, &first);
+        memcpy_from_page(b->wanted, p->from->page, p->from_offset, p->bytes);
+    }
+    if (p->op == OP_LOOP) {
+        for (uint32_t i = 0; i < p->bytes; i++)
+            b->wanted[i] = (uint8_t)(prng_u32(prng) >> 24);
+        memcpy_to_page(p->from->page, p->from_offset, b->wanted, p->bytes);
+    }
+    memset_page(p->to->page, p->to_offset, p->op == OP_SEND ? 0 : (uint8_t)~b->wanted[0], p->bytes);
+    return err;
+}
+
+static unsigned long long address(const struct plan *p)
+{
+    return addr_number(p->to->phys + p->to_offset);
+}
+
+/* False if it failed. */
+static bool transfer(struct bench *b, const struct plan *p)
+{
+    int err = prepare(b, p);
+    int32_t at;
+
+    if (!err)
+        err = perform(b, p);
+    if (!TEST_CHECK(b->t, err == 0, "%u bytes at 0x%llx: error %d: %s", p->bytes, address(p), -err,
+                    b->client->reason))
+        return false;
+    if (p->op == OP_CAPTURE)
+        return true;
+    at = dma_arena_find_difference(p->to, p->to_offset, b->wanted, p->bytes);
+    return TEST_CHECK(b->t, at < 0, "0x%llx+%u: byte %u is 0x%02x, not 0x%02x", address(p),
+                      p->bytes, (uint32_t)at - p->to_offset,
+                      dma_arena_byte(p->to, (uint32_t)MAX(at, 0)),
+                      b->wanted[MAX((int64_t)at - p->to_offset, 0)]);
+}
+
+static uint32_t nr_transfers(const struct bench *b)
+{
+    uint32_t nr = CASE_COST_MS / MAX(b->client->cost_ms, 1u);
+
+    nr = MIN(MAX(nr, MIN_TRANSFERS), MAX_TRANSFERS);
+    return test_depth(b->t) == DEPTH_FULL ? nr * FULL_FACTOR : nr;
+}
+
+/* Whoever touches what the device owns is found by the API, which fails the case. */
+static void case_owned(struct test *t)
+{
+    struct bench *b = open_bench(t);
+    struct plan p;
+
+    if (!b)
+        return;
+    watch(b->client->dev, true);
+    for (enum operation op = 0; op < NR_OPERATIONS; op++) {
+        for (uint32_t n = 0; n < nr_transfers(b) && can(b->client, op); n++) {
+            if (test_should_stop(t) || b->client->quarantined)
+                break;
+            if (b->client->completion)
+                b->client->completion->by_interrupt = n / 2 % 2 == 0;
+            make_plan(b, n, op, &p);
+            transfer(b, &p);
+        }
+    }
+    TEST_CHECK(t, dma_check_leaks(b->client->dev) == 0, "%s: mappings were leaked",
+               b->client->name);
+    close_bench(b);
+}
+
+/* The interrupts of one device whose firmware left them disabled. */
+static void check_silenced(struct bench *b, const struct pci_device *pdev)
+{
+    const struct completion *c = b->client->completion;
+    uint32_t came = c->interrupts, lost = c->lost;
+    uint16_t command;
+    struct plan p;
+
+    b->client->completion->by_interrupt = true;
+    for (uint32_t n = 0; n < INTERRUPTS_WANTED; n++) {
+        enum operation op = 0;
+
+        while (!can(b->client, op))
+            op++;
+        make_plan(b, n, op, &p);
+        if (!transfer(b, &p))
+            return;
+    }
+    command = pci_read_config16(pdev, PCI_COMMAND);
+    TEST_CHECK(b->t, c->lost == lost && c->interrupts - came >= INTERRUPTS_WANTED,
+               "%u interrupts on line %u in %u transfers, %u lost", c->interrupts - came, c->line,
+               INTERRUPTS_WANTED, c->lost - lost);
+    TEST_CHECK(b->t, command & PCI_COMMAND_INTX_DISABLE, "command register left as 0x%04x",
+               command);
+}
+
+static void case_silenced(struct test *t)
+{
+    const struct dma_client *client = dma_client_at(test_instance(t));
+    const struct completion *c = client->completion;
+    const struct pci_device *pdev = pci_device_of(client->dev);
+    struct bench *b;
+    uint16_t before;
+
+    if (!pdev || !c || c->line == COMPLETION_NO_LINE || c->lost) {
+        test_skip(t, "%s has no interrupt of a PCI function", client->name);
+        return;
+    }
+    b = open_bench(t);
+    if (!b)
+        return;
+    before = pci_enable(pdev, PCI_COMMAND_INTX_DISABLE);
+    if (pci_read_config16(pdev, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE)
+        check_silenced(b, pdev);
+    else
+        test_skip(t, "%s: its command register has no such bit (PCI 2.2)", client->name);
+    pci_restore_command(pdev, before);
+    close_bench(b);
+}
+
+static void check_refused(struct bench *b, const struct plan *p, const char *what)
+{
+    int err = perform(b, p);
+
+    TEST_CHECK(b->t, err == -EINVAL, "%s: error %d, not %d", what, -err, EINVAL);
+    TEST_CHECK(b->t, dma_live_mappings(b->client->dev) == 0, "%s: %u mappings left", what,
+               dma_live_mappings(b->client->dev));
+}
+
+static void check_refusals(struct bench *b, enum operation op)
+{
+    const struct dma_client *client = b->client;
+    struct plan good, p;
+
+    make_plan(b, 0, op, &good);
+    if (client->align_bytes > 1) {
+        p = good;
+        p.to_offset++;
+        check_refused(b, &p, "a misaligned buffer");
+        p = good;
+        p.from_offset++;
+        if (op == OP_LOOP)
+            check_refused(b, &p, "a misaligned source");
+    }
+    p = good;
+    p.bytes = op == OP_LOOP ? client->loop_max + 1 : client->max_bytes + granule_of(client);
+    check_refused(b, &p, "too many bytes");
+    p = good;
+    p.bytes = 0;
+    check_refused(b, &p, "no bytes");
+    p = good;
+    p.dev_offset = client->size_bytes;
+    if (op == OP_READ)
+        check_refused(b, &p, "bytes past the device's last");
+    p = good;
+    p.to_offset = 0;
+    if (op == OP_LOOP && client->loop_head > 0)
+        check_refused(b, &p, "no room in front of the buffer");
+}
+
+static void case_refused(struct test *t)
+{
+    struct bench *b = open_bench(t);
+
+    if (!b)
+        return;
+    for (enum operation op = 0; op < NR_OPERATIONS; op++) {
+        if (can(b->client, op))
+            check_refusals(b, op);
+    }
+    close_bench(b);
+}
+
+/* Or nobody who reads the results knows which one is bad. */
+static void case_name(struct test *t)
+{
+    const struct dma_client *client = dma_client_at(test_instance(t));
+
+    for (unsigned i = 0; i < dma_client_count(); i++) {
+        const struct dma_client *other = dma_client_at(i);
+
+        TEST_CHECK(t, other == client || strcmp(other->name, client->name) != 0,
+                   "two devices are called %s", client->name);
+    }
+}
+
+static const struct test_case cases[] = {
+    {"name", case_name},
+    {"refused", case_refused},
+    {"silenced", case_silenced},
+    {"owned", case_owned},
+};
+
+SUITE(dma_rules) = {
+    .name = "dma_rules",
+    .rank = SUITE_RANK_STRESS,
+    .about = "drivers leave their buffers to the device, and refuse what it can't do",
+    .cases = cases,
+    .nr_cases = ARRAY_SIZE(cases),
+    .nr_instances = nr_clients,
+    .instance_name = client_name,
+    .no_instance = "no device that moves data",
+    .abandon = abandon,
+};
