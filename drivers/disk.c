@@ -41,8 +41,8 @@ int disk_claim(struct dma_client **owner, struct dma_client *client)
 
         if (deadline_passed(deadline)) {
             wait_ends();
-            return client_error(client, -EBUSY, "still in use by %s after %u ms",
-                                other ? other->name : "nobody", CLAIM_LIMIT_MS);
+            return client_error(client, -EBUSY, "in use by %s for %u ms",
+                                other ? other->name : "one after the other", CLAIM_LIMIT_MS);
         }
         wait_yield();
         cpu_relax();

@@ -23,6 +23,20 @@ static uint16_t bm_port(const struct ide_channel *channel, unsigned reg)
     return (uint16_t)(channel->bus_master + reg);
 }
 
+bool ide_set_bus_master(struct ide_channel *channels, uint16_t port)
+{
+    bool simplex = false;
+
+    for (unsigned i = 0; i < IDE_CHANNELS; i++) {
+        channels[i].bus_master = (uint16_t)(port + i * IDE_BM_CHANNEL_BYTES);
+        simplex |= (inb(bm_port(&channels[i], IDE_BM_STATUS)) & IDE_BM_STATUS_SIMPLEX) != 0;
+    }
+    for (unsigned i = 0; i < IDE_CHANNELS; i++)
+        channels[i].claim = simplex && !inject_on_host(ide_ignore_simplex) ? &channels[0].owner
+                                                                           : &channels[i].owner;
+    return simplex;
+}
+
 /* Writes the table of regions. What the bus master can't do would go wrong silently: refused. */
 static int fill_table(struct ide_drive *drive, const struct scatterlist *sg, unsigned nents)
 {
@@ -182,7 +196,7 @@ static int run_transfer(struct ide_drive *drive, uint32_t lba, uint32_t sectors)
 /* Takes the channel and switches on what the work needs (PCI_COMMAND_*). Returns 0 or -EBUSY. */
 static int begin(struct ide_drive *drive, uint32_t command_bits)
 {
-    int err = disk_claim(&drive->channel->owner, &drive->disk.client);
+    int err = disk_claim(drive->channel->claim, &drive->disk.client);
 
     if (!err)
         pci_hold(drive->channel->pdev, command_bits);
@@ -193,7 +207,7 @@ static void finish(struct ide_drive *drive)
 {
     if (!inject(ide_stay_master, dma_bounce))
         pci_release(drive->channel->pdev);
-    disk_unclaim(&drive->channel->owner);
+    disk_unclaim(drive->channel->claim);
 }
 
 static struct ide_drive *drive_of(struct dma_client *client)
@@ -257,7 +271,7 @@ static void ide_quiet(struct dma_client *client)
 {
     struct ide_drive *drive = drive_of(client);
 
-    if (drive->channel->owner != client)
+    if (*drive->channel->claim != client)
         return;
     stop_transfer(drive->channel);
     completion_end(&drive->disk.completion);

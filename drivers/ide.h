@@ -7,7 +7,8 @@
  * for Bus Master IDE Controller", revision 1.0), read only.
  *
  * A controller has two channels, each with a bus master, a table of physical regions and an
- * interrupt of its own: they work at the same time. The two drives of a channel take turns.
+ * interrupt of its own: they work at the same time, unless the controller says that it is simplex
+ * (section 2.1); then they take turns, as the two drives of a channel do.
  */
 
 #include "drivers/ata.h"
@@ -28,6 +29,7 @@
 #define IDE_BM_STATUS_ERROR BIT(1)
 #define IDE_BM_STATUS_INTERRUPT BIT(2)
 #define IDE_BM_STATUS_DMA_CAPABLE(unit) BIT(5 + (unit)) /* the firmware's note to drivers */
+#define IDE_BM_STATUS_SIMPLEX BIT(7)                    /* one channel at a time; read only */
 #define IDE_BM_TABLE 4u
 
 /* A physical region descriptor: address, byte count (0: 64 KiB), and a mark on the last one */
@@ -46,7 +48,8 @@ struct ide_channel {
     bool is_native;      /* the line is PCI's, and may be others' as well */
     struct ide_region *table;
     dma_addr_t table_dma;
-    struct dma_client *owner; /* the drive that has the channel now */
+    struct dma_client *owner;  /* the drive that has the channel now */
+    struct dma_client **claim; /* the owner that counts: of a simplex controller the first one's */
 };
 
 struct ide_drive {
@@ -58,6 +61,12 @@ struct ide_drive {
     bool started;
     char name[8];
 };
+
+/*
+ * Fills in the bus masters of a controller's two channels, whose registers begin at `port`, and who
+ * waits for whom. Returns true if it is simplex.
+ */
+bool ide_set_bus_master(struct ide_channel *channels, uint16_t port);
 
 /*
  * Makes a drive's client, for a disk of `sectors`: READ DMA by interrupt or by asking, and READ

@@ -176,7 +176,7 @@ static int find_ports(const struct pci_device *pdev, unsigned channel, struct at
 }
 
 /* Looks for drives on a channel; what is there and what is missing is reported. */
-static void look_at_channel(struct ide_controller *ctl, unsigned channel, uint16_t bus_master)
+static void look_at_channel(struct ide_controller *ctl, unsigned channel)
 {
     struct ide_channel *ch = &ctl->channel[channel];
     struct pci_device *pdev = ctl->pdev;
@@ -187,7 +187,6 @@ static void look_at_channel(struct ide_controller *ctl, unsigned channel, uint16
         return;
     ch->ata = ata;
     ch->pdev = pdev;
-    ch->bus_master = bus_master;
     ch->is_native = !in_compatibility_mode(pdev, channel);
     if (!ch->is_native)
         ch->line = LEGACY_LINE(channel);
@@ -249,9 +248,10 @@ static int ide_probe(struct pci_device *pdev)
     nr_controllers++;
 
     pci_hold(pdev, PCI_COMMAND_IO);
+    if (ide_set_bus_master(ctl->channel, (uint16_t)bar.base))
+        probe_report("ide", 0, "%s: simplex, its channels take turns", pdev->name);
     for (unsigned channel = 0; channel < IDE_CHANNELS; channel++)
-        look_at_channel(ctl, channel,
-                        (uint16_t)((uint16_t)bar.base + channel * IDE_BM_CHANNEL_BYTES));
+        look_at_channel(ctl, channel);
     pci_release(pdev);
     return 0;
 }

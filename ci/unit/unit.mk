@@ -27,6 +27,7 @@ test_dma_pool_SRCS := drivers/dma_pool.c lib/prng.c
 test_elf_SRCS := loader/elf.c loader/image.c lib/prng.c
 test_format_SRCS := lib/format.c lib/prng.c
 test_highmem_SRCS := paging/highmem.c lib/prng.c
+test_ide_SRCS := lib/prng.c
 test_includes_SRCS := lib/prng.c
 test_kernel_SRCS := loader/kernel.c loader/header.c loader/elf.c loader/image.c lib/prng.c
 test_kmap_SRCS := paging/wait.c paging/kmap.c paging/kmap_local.c paging/layout.c lib/prng.c
