@@ -55,6 +55,8 @@ int completion_wait(struct completion *c, uint32_t limit_ms)
     deadline_t deadline = deadline_in_ms(limit_ms);
     bool said;
 
+    if (c->deaf)
+        return -ETIMEDOUT;
     wait_begins();
     while (!c->done && !deadline_passed(deadline)) {
         if (!c->requested || irq_is_stuck(c->line))

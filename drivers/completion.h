@@ -48,6 +48,9 @@ struct completion {
     uint32_t lost;         /* waits that ended with interrupt_lost */
     uint32_t in_this_wait; /* interrupts, of the device */
     bool requested;        /* the line is ours now */
+    /* For mutations: nobody learns of the end, and the wait is given up at once, in the middle of
+     * the transfer. So a device that works is one that hangs. */
+    bool deaf;
 };
 
 /*

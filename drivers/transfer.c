@@ -113,10 +113,13 @@ static int quarantine_for_answers(struct dma_client *client, int err)
                              client->silent, client->wrong, reason);
 }
 
-static void begin_work(struct dma_client *client)
+/* deaf: nobody is to learn of its end, see struct completion. */
+static void begin_work(struct dma_client *client, bool deaf)
 {
     struct pci_device *pdev = pci_device_of(client->dev);
 
+    if (client->completion)
+        client->completion->deaf = deaf;
     if (pdev)
         pci_begin_work(pdev);
 }
@@ -162,11 +165,11 @@ static int judge(struct dma_client *client, int err)
 }
 
 /* Makes a transfer, and again if judge() says so; of a device in quarantine none. */
-#define JUDGED(client, operation)                               \
+#define JUDGED(client, deaf, operation)                         \
     ({                                                          \
         int result = (client)->quarantined ? -ENODEV : -EAGAIN; \
         while (result == -EAGAIN) {                             \
-            begin_work(client);                                 \
+            begin_work(client, deaf);                           \
             result = judge(client, operation);                  \
         }                                                       \
         result;                                                 \
@@ -175,34 +178,40 @@ static int judge(struct dma_client *client, int err)
 int client_read(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
                 uint32_t bytes)
 {
-    return JUDGED(client, client->read(client, dev_offset, page, offset, bytes));
+    return JUDGED(client, inject(client_never_answers, dma_bounce),
+                  client->read(client, dev_offset, page, offset, bytes));
 }
 
 int client_write(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
                  uint32_t bytes)
 {
-    return JUDGED(client, client->write(client, dev_offset, page, offset, bytes));
+    return JUDGED(client, inject(client_never_answers, dma_bounce),
+                  client->write(client, dev_offset, page, offset, bytes));
 }
 
 int client_read_pio(struct dma_client *client, uint64_t dev_offset, void *buf, uint32_t bytes)
 {
-    return JUDGED(client, client->read_pio(client, dev_offset, buf, bytes));
+    return JUDGED(client, inject(client_never_answers, dma_bounce),
+                  client->read_pio(client, dev_offset, buf, bytes));
 }
 
 int client_loop(struct dma_client *client, struct page *from, uint32_t from_offset, struct page *to,
                 uint32_t to_offset, uint32_t bytes)
 {
-    return JUDGED(client, client->loop(client, from, from_offset, to, to_offset, bytes));
+    return JUDGED(client, inject(client_never_loops, dma_loop),
+                  client->loop(client, from, from_offset, to, to_offset, bytes));
 }
 
 int client_send(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes)
 {
-    return JUDGED(client, client->send(client, page, offset, bytes));
+    return JUDGED(client, inject(client_never_sounds, dma_sound),
+                  client->send(client, page, offset, bytes));
 }
 
 int client_capture(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes)
 {
-    return JUDGED(client, client->capture(client, page, offset, bytes));
+    return JUDGED(client, inject(client_never_sounds, dma_sound),
+                  client->capture(client, page, offset, bytes));
 }
 
 int client_work(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes)
