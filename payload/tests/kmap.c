@@ -34,6 +34,7 @@
 #define STALE_SLOTS 4u
 #define TIMER_HZ 4000u
 #define TIMER_INTERRUPTS_WANTED 500u
+#define TIMER_INTERRUPTS_LEAST 8u /* one of them at least must have found windows open */
 #define TIMER_LIMIT_MS 4000u
 #define TIMER_WINDOWS 3u
 #define TIMER_PAGES_MIN (16 * TIMER_WINDOWS)
@@ -572,8 +573,8 @@ static void case_interrupts(struct test *t)
     irq_free(PIT_IRQ_LINE, on_timer, NULL);
     TEST_CHECK(t, timer.wrong == 0, "%u of the interrupt's windows showed another page",
                timer.wrong);
-    if (timer.interrupts == 0)
-        test_skip(t, "the timer does not interrupt");
+    if (timer.interrupts < TIMER_INTERRUPTS_LEAST)
+        test_skip(t, "the timer interrupted %u times only, which says nothing", timer.interrupts);
     else
         TEST_CHECK(t, timer.while_held > 0, "of %u interrupts none came while windows were open",
                    timer.interrupts);

@@ -25,7 +25,7 @@
 #define ROUNDS 400u
 #define ROUNDS_SPARSE 100u
 #define NESTED 6u
-#define PATIENCE 100u /* rounds until a timer is given up, as a multiple of those wanted */
+#define PATIENCE 100u /* rounds until a timer, or others, are given up: times those wanted */
 #define SLEEPERS 12u
 
 static struct page_set set;
@@ -224,20 +224,35 @@ static void case_sleep_in_order(struct test *t)
     page_set_give_back(&set);
 }
 
-/* As many threads as it takes hold windows and want more; the timer mixes them. */
+/*
+ * Threads hold windows and want more; the timer mixes them. What is left of the pool is one window
+ * more than they have when each waits for its last one: so somebody can always go on, and when all
+ * hold what they want at once, somebody has to wait.
+ */
+#define HELD_MOST (LAST_PKMAP * 7 / 8 / WORKERS)
+#define CONTENDED (WORKERS * (HELD_MOST - 1) + 1)
+#define OTHERS_PAGES (3 * LAST_PKMAP)      /* from here on in the set, the case's own */
+#define OWN_PAGES (OTHERS_PAGES / WORKERS) /* of each thread */
+
+static volatile bool has_waited;
+
 static void thread_hold_many(void *arg)
 {
     struct worker *w = arg;
     uint32_t wanted = rounds(w->t) / 20;
-    /* Less than the pool in all when each holds one less: so somebody can always go on. */
-    enum { HELD = LAST_PKMAP / WORKERS + 1 };
 
-    for (; w->rounds < wanted; w->rounds++) {
-        unsigned first = prng_below(&w->prng, 2 * LAST_PKMAP), count = prng_below(&w->prng, HELD);
+    for (; w->rounds < wanted || (!has_waited && w->rounds < PATIENCE * wanted); w->rounds++) {
+        unsigned count = HELD_MOST - !prng_below(&w->prng, WORKERS);
+        unsigned first = w->number * OWN_PAGES + prng_below(&w->prng, OWN_PAGES - count);
 
-        for (unsigned i = 0; i < count; i++)
-            w->wrong += !shows(kmap(set_page(first + i)), set_page(first + i));
+        for (unsigned i = 0; i < count; i++) {
+            const volatile uint32_t *window = kmap(set_page(first + i));
+
+            w->wrong += !window || !shows(window, set_page(first + i));
+        }
+        thread_yield();
         linger(w);
+        has_waited = has_waited || kmap_pool.waiting;
         for (unsigned i = 0; i < count; i++) {
             const volatile uint32_t *window = page_address(set_page(first + i));
 
@@ -253,15 +268,17 @@ static void case_pool_contended(struct test *t)
 
     if (!begin(t, TICK_HZ))
         return;
-    /* A quarter of the pool stays taken, so that the rest does not do for all. */
-    while (nr_held < LAST_PKMAP / 8)
-        if (kmap(set_page(3 * LAST_PKMAP + nr_held)))
+    has_waited = false;
+    while (nr_held < LAST_PKMAP - CONTENDED)
+        if (kmap(set_page(OTHERS_PAGES + nr_held)))
             nr_held++;
-    if (workers_start(t, WORKERS, thread_hold_many))
+    if (workers_start(t, WORKERS, thread_hold_many)) {
         workers_join(t, "other pages");
+        TEST_CHECK(t, has_waited, "nobody ever waited for one of %u windows", CONTENDED);
+    }
     threads_stop();
     while (nr_held > 0)
-        kunmap(set_page(3 * LAST_PKMAP + --nr_held));
+        kunmap(set_page(OTHERS_PAGES + --nr_held));
     page_set_give_back(&set);
 }
 
