@@ -185,14 +185,16 @@ static const struct lab_case *without(const struct lab_log *log, const char *wor
 
 static void put_free(FILE *out, const struct lab_case *run)
 {
-    fputs("<td>", out);
+    fputs("<td class=\"items\"><ul>", out);
     for (unsigned zone = 0; zone < LAB_ZONES; zone++) {
-        char *size = pages_text(run->free[zone]);
+        char *size = pages_text(run->free[zone]), *item;
 
-        put_textf(out, "%s%s %s", zone ? ", " : "", lab_zone_name(zone), size);
+        item = text("%s %s", lab_zone_name(zone), size);
+        put_element(out, "li", NULL, item);
+        free(item);
         free(size);
     }
-    fputs("</td>", out);
+    fputs("</ul></td>", out);
 }
 
 static void put_without(FILE *out, const struct lab_case *run, const struct lab_spent *compared)
@@ -207,11 +209,15 @@ static void put_without(FILE *out, const struct lab_case *run, const struct lab_
     }
     if (run && compared)
         spent = lab_spent_of(run, LAB_ALLOC, compared->order);
-    fputs("<td>", out);
+    fputs("<td class=\"items\">", out);
     if (spent) {
         char *cost = grouped_text(spent->p50);
 
-        put_textf(out, "%s %s (order %u)", cost, spent->unit, spent->order);
+        fputs("<ul><li>", out);
+        put_textf(out, "%s %s", cost, spent->unit);
+        fputs("</li><li>", out);
+        put_textf(out, "order %u", spent->order);
+        fputs("</li></ul>", out);
         free(cost);
     }
     fputs("</td>", out);
@@ -248,7 +254,7 @@ static void put_summary_row(FILE *out, const struct lab_log *log, const char *wo
     fputs("</a></td>", out);
     put_element(out, "td", NULL, step_unit(log, workload));
     put_without(out, none, compared_spent(log, workload));
-    fputs("<td class=\"remedies\"><ul>", out);
+    fputs("<td class=\"items\"><ul>", out);
     for (size_t i = 0; i < log->nr_results; i++) {
         const struct lab_result *result = &log->results[i];
 
