@@ -216,7 +216,8 @@ int client_capture(struct dma_client *client, struct page *page, uint32_t offset
 
 int client_work(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes)
 {
-    return JUDGED(client, client->work(client, page, offset, bytes));
+    return JUDGED(client, inject(client_never_works, uhci),
+                  client->work(client, page, offset, bytes));
 }
 
 void probe_report(const char *driver, int result, const char *fmt, ...)

@@ -258,8 +258,9 @@ static void bars(void **state)
     free(bytes);
 }
 
-#define LETTER_LEAST 6.6 /* the mean of lower-case letters at 12 px, in the fonts that are usual \
-                          */
+#define LETTER_LEAST                                                            \
+    6.6 /* the mean of lower-case letters at 12 px, in the fonts that are usual \
+         */
 
 static void draw_long_names(FILE *out)
 {
