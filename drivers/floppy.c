@@ -287,6 +287,10 @@ static int floppy_probe(void)
     const char *writes;
     int err;
 
+    if (!isa_dma_is_present()) {
+        probe_report("floppy", -ENODEV, "not looked for without an 8237");
+        return -ENODEV;
+    }
     if (!fdc_is_present()) {
         probe_report("floppy", -ENODEV, "no controller at port 0x3f0");
         return -ENODEV;

@@ -279,27 +279,6 @@ int pci_init(void)
     return (int)nr_devices;
 }
 
-static bool matches(const struct pci_device *pdev, const struct pci_match *match)
-{
-    return (match->vendor == PCI_ANY || match->vendor == pdev->vendor) &&
-           (match->device == PCI_ANY || match->device == pdev->device) &&
-           ((pdev->class_code ^ match->class_code) & match->class_mask) == 0;
-}
-
-void pci_probe_drivers(void)
-{
-    for (unsigned i = 0; i < nr_devices; i++) {
-        table_for_each (pci_driver, struct pci_driver, driver) {
-            bool fits = false;
-
-            for (unsigned m = 0; m < driver->nr_match && !fits; m++)
-                fits = matches(&devices[i], &driver->match[m]);
-            if (fits && driver->probe(&devices[i]) == 0)
-                break;
-        }
-    }
-}
-
 unsigned pci_device_count(void)
 {
     return nr_devices;

@@ -87,8 +87,17 @@ struct pci_bar {
  */
 int pci_init(void);
 
-/* Offers each device to each driver whose match fits, in the order of the bus. */
+/*
+ * Offers each device to each driver whose match fits, in the order of the bus. Those that are to be
+ * left alone have one probe_report() instead.
+ */
 void pci_probe_drivers(void);
+
+/*
+ * True if the boot option avoid= names the function, or a driver that would take it: its registers
+ * are nobody's business. Context: paged phase, after pci_init().
+ */
+bool pci_is_avoided(const struct pci_device *pdev);
 
 unsigned pci_device_count(void);
 struct pci_device *pci_device_at(unsigned index);

@@ -125,6 +125,8 @@ void pci_stop_masters(void)
     for (unsigned i = 0; i < pci_device_count(); i++) {
         struct pci_device *pdev = pci_device_at(i);
 
+        if (pci_is_avoided(pdev))
+            continue;
         pdev->stays_master = is_master(pdev);
         if (may_stay_master(pdev) || !pdev->stays_master)
             continue;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/transfer.h"
+#include "drivers/avoid.h"
 #include "drivers/isa_dma.h"
 #include "drivers/pci.h"
 #include "lib/errno.h"
@@ -16,6 +17,7 @@ static unsigned nr_clients;
 static struct probe_result results[MAX_RESULTS];
 static unsigned nr_results;
 static void (*result_hook)(const struct probe_result *result);
+static void (*probe_announcer)(const char *driver, const char *where);
 
 void dma_client_register(struct dma_client *client)
 {
@@ -256,14 +258,40 @@ void probe_set_hook(void (*hook)(const struct probe_result *result))
     result_hook = hook;
 }
 
+void probe_set_announcer(void (*announcer)(const char *driver, const char *where))
+{
+    probe_announcer = announcer;
+}
+
+void probe_announce(const char *driver, const char *where)
+{
+    if (probe_announcer)
+        probe_announcer(driver, where);
+}
+
+/* Whether to go on, which is told. */
+static bool may_probe(const char *driver)
+{
+    if (avoid_matches(driver)) {
+        avoid_report(driver, NULL);
+        return false;
+    }
+    probe_announce(driver, NULL);
+    return true;
+}
+
 void devices_probe(void)
 {
-    int found = isa_dma_init();
+    int found;
 
-    if (found < 0)
-        probe_report("isa_dma", found, "no 8237 DMA controller answers at ports 0 to 0xdf");
-    table_for_each (isa_driver, struct isa_driver, driver)
-        driver->probe();
+    if (may_probe("isa_dma") && isa_dma_init() < 0)
+        probe_report("isa_dma", -ENODEV, "no 8237 DMA controller answers at ports 0 to 0xdf");
+    table_for_each (isa_driver, struct isa_driver, driver) {
+        if (may_probe(driver->name))
+            driver->probe();
+    }
+    if (!may_probe("pci"))
+        return;
     found = pci_init();
     if (found < 0)
         probe_report("pci", found, "no configuration mechanism 1 at port 0xcf8");

@@ -175,6 +175,13 @@ void probe_report(const char *driver, int result, const char *fmt, ...) __printf
 unsigned probe_result_count(void);
 const struct probe_result *probe_result_at(unsigned index);
 
+/*
+ * For who looks for one that hangs the machine: what is about to be probed, and where (NULL for
+ * where PCs have it), is told before it is touched. NULL, as it is at first, for nobody.
+ */
+void probe_set_announcer(void (*announcer)(const char *driver, const char *where));
+void probe_announce(const char *driver, const char *where);
+
 /* Where results are told as they come, one line each without a line end; NULL for nowhere. */
 void probe_set_hook(void (*hook)(const struct probe_result *result));
 

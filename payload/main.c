@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The paged phase: everything from the first instruction at PAGE_OFFSET to the end of the run. */
 #include "drivers/acpi.h"
+#include "drivers/avoid.h"
 #include "drivers/clock.h"
 #include "drivers/console.h"
 #include "drivers/destructive.h"
@@ -82,6 +83,16 @@ static void say_unknown_media(void)
                     name);
 }
 
+/* The same: who wants a device left alone has to know if it was not. */
+static void say_unknown_avoided(void)
+{
+    char name[OPTION_TEXT_MAX];
+
+    for (unsigned i = 0; avoid_unknown(i, name, sizeof(name)); i++)
+        report_line("# warning: option avoid=%s: no driver and no PCI function here is called so",
+                    name);
+}
+
 static void init_dma(void)
 {
     if (dma_init() != 0) {
@@ -117,6 +128,12 @@ static void say_probe(const struct probe_result *result)
     report_line("# device: %s: %s", result->driver, result->text);
 }
 
+/* The last line, if the machine stands still. */
+static void say_probing(const char *driver, const char *where)
+{
+    report_line("# probing: %s%s%s", driver, where ? " at " : "", where ? where : "");
+}
+
 void paged_main(void)
 {
     bool clock_is_measured;
@@ -145,8 +162,12 @@ void paged_main(void)
     probe_set_hook(say_probe);
     destructive_init(setup.options.destructive);
     sound_set_audible(setup.options.audible);
+    avoid_init(setup.options.avoid);
+    if (setup.options.probes)
+        probe_set_announcer(say_probing);
     if (!guarded("the search for devices", devices_probe))
         guarded("stopping them", stop_devices);
+    say_unknown_avoided();
     say_unknown_media();
     irq_tell_stuck(0);
     run_suites();

@@ -53,6 +53,8 @@ struct options {
     unsigned nr_injects;
     char destructive[OPTION_TEXT_MAX];
     char audible[OPTION_TEXT_MAX]; /* sound devices that need not be muted; empty: none */
+    char avoid[OPTION_TEXT_MAX];   /* drivers and PCI functions that are left alone; empty: none */
+    bool probes;                   /* each probe is told before it begins */
     bool slab_debug;               /* red zones and poison for what kmalloc() gives */
     bool failfast;                 /* a suite ends at its first case that failed */
     bool trace;

@@ -40,6 +40,8 @@ static void assert_defaults(const struct options *options)
     assert_int_equal(options->nr_injects, 0);
     assert_string_equal(options->destructive, "");
     assert_string_equal(options->audible, "");
+    assert_string_equal(options->avoid, "");
+    assert_false(options->probes);
     assert_false(options->trace);
     assert_false(options->slab_debug);
     assert_false(options->failfast);
@@ -68,6 +70,7 @@ static void every_option(void **state)
     struct options o = parse("tests=kmap,dma_* split=2g mem=6G passes=0 time=3600 seed=DeadBeef01 "
                              "console=ttyS1,9600 console=0x2e8 report=lava exit=qemu "
                              "inject=kmap_skip_flush inject=other destructive=hda audible=sb16,es* "
+                             "avoid=ide,00:1f.*,8086:7010 probes "
                              "trace oracle=kmap_*,basic slab_debug failfast depth=full");
 
     assert_int_equal(notes, 0);
@@ -88,6 +91,8 @@ static void every_option(void **state)
     assert_string_equal(o.inject[1], "other");
     assert_string_equal(o.destructive, "hda");
     assert_string_equal(o.audible, "sb16,es*");
+    assert_string_equal(o.avoid, "ide,00:1f.*,8086:7010");
+    assert_true(o.probes);
     assert_true(o.oracle);
     assert_string_equal(o.oracle_points, "kmap_*,basic");
     assert_true(o.trace);
@@ -183,6 +188,10 @@ static void bad_values(void **state)
         "inject",
         "destructive=",
         "audible=",
+        "avoid=",
+        "avoid",
+        "probes=",
+        "probes=yes",
         "trace=",
         "oracle=",
         "slab_debug=",

@@ -21,6 +21,8 @@ static void irq_restore(uint32_t flags)
 
 #include "drivers/pci.c"
 
+#include "drivers/pci_probe.c"
+
 #include "drivers/pci_master.c"
 
 #define MODEL_FUNCTIONS 400u
@@ -44,6 +46,10 @@ static struct {
     unsigned nr_reports;
     char report[PROBE_TEXT_BYTES];
 } model;
+
+void probe_announce(const char *driver, const char *where)
+{
+}
 
 bool inject_host(const char *name)
 {
@@ -447,6 +453,11 @@ static void masters(void **state)
     assert_false(stays_master(add(0, 3, 0, 0x000000)));
     assert_false(stays_master(add(0, 4, 0, 0x010180)));
     assert_false(stays_master(add(0, 5, 0, 0x0c0300)));
+    /* The boot option comes before all. */
+    avoid_init("00:06.0");
+    assert_true(stays_master(add(0, 6, 0, 0x020000)));
+    assert_false(stays_master(add(0, 7, 0, 0x020000)));
+    avoid_init("");
 }
 
 static struct model_function *add_usb(uint32_t programming_interface)

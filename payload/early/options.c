@@ -172,6 +172,19 @@ static int take_audible(struct options *options, const struct option_word *word)
     return take_text(options->audible, sizeof(options->audible), word);
 }
 
+static int take_avoid(struct options *options, const struct option_word *word)
+{
+    return take_text(options->avoid, sizeof(options->avoid), word);
+}
+
+static int take_probes(struct options *options, const struct option_word *word)
+{
+    if (word->has_value)
+        return -EINVAL;
+    options->probes = true;
+    return 0;
+}
+
 static int take_trace(struct options *options, const struct option_word *word)
 {
     int error =
@@ -358,6 +371,8 @@ static const struct option_rule rules[] = {
     {"inject", take_inject, "at most 4 names of mutations"},
     {"destructive", take_destructive, "names of devices"},
     {"audible", take_audible, "comma-separated globs of sound devices"},
+    {"avoid", take_avoid, "comma-separated globs of drivers and PCI functions"},
+    {"probes", take_probes, "no value"},
     {"oracle", take_oracle, "no value, or comma-separated globs of at most 159 characters"},
     {"trace", take_trace, "no value, or comma-separated globs of at most 159 characters"},
     {"slab_debug", take_slab_debug, "no value"},

@@ -55,7 +55,7 @@ static void abandon(void)
 static bool take_all(struct test *t)
 {
     if (!isa_dma_is_present()) {
-        test_skip(t, "this machine has no 8237");
+        test_skip(t, "no 8237 was found");
         return false;
     }
     for (unsigned channel = 0; channel < ISA_DMA_CHANNELS; channel++) {

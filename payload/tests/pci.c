@@ -14,6 +14,7 @@
  * How a break shows: the function's bus address, the register, its physical address, the value.
  */
 #include "drivers/pci.h"
+#include "drivers/transfer.h"
 #include "lib/x86/io.h"
 #include "paging/ioremap.h"
 #include "paging/page.h"
@@ -129,7 +130,8 @@ static void case_registers(struct test *t)
         return;
     for (unsigned i = 0; i < pci_device_count(); i++) {
         for (unsigned v = 0; v < ARRAY_SIZE(version_registers); v++) {
-            if (pci_device_at(i)->class_code == version_registers[v].class_code)
+            if (pci_device_at(i)->class_code == version_registers[v].class_code &&
+                !pci_is_avoided(pci_device_at(i)))
                 nr_checked += check_version(t, pci_device_at(i), &version_registers[v]);
         }
     }
@@ -137,10 +139,32 @@ static void case_registers(struct test *t)
         test_skip(t, "no function has a register whose value is known");
 }
 
+/* What avoid= names, no driver has taken, and nobody has read or written its registers here. */
+static void case_avoided(struct test *t)
+{
+    unsigned nr_avoided = 0;
+
+    for (unsigned i = 0; i < pci_device_count(); i++)
+        nr_avoided += pci_is_avoided(pci_device_at(i));
+    if (nr_avoided == 0) {
+        test_skip(t, "no function is to be left alone");
+        return;
+    }
+    for (unsigned i = 0; i < dma_client_count(); i++) {
+        const struct dma_client *client = dma_client_at(i);
+        const struct pci_device *pdev = pci_device_of(client->dev);
+
+        TEST_CHECK(t, !pdev || !pci_is_avoided(pdev), "%s: %s is in use, and was to be left alone",
+                   pdev->name, client->name);
+    }
+    test_log(t, "%u functions are left alone", nr_avoided);
+}
+
 static const struct test_case cases[] = {
     {"present", case_present},
     {"addresses", case_addresses},
     {"registers", case_registers},
+    {"avoided", case_avoided},
 };
 
 SUITE(pci) = {
