@@ -5,6 +5,7 @@
 #include "lib/x86/cpu.h"
 
 #define KEPT_MAX 64u
+#define WRITE_EVERY_S 10u   /* or what a hang or reset leaves of a run would have no curves */
 #define FIRST_PART 1024u    /* of a second */
 #define SAMPLES_A_STEP 8u   /* then half as often */
 #define COUNTS_TEXT_MAX 100 /* "FREE N0 ... N10" */
@@ -20,7 +21,7 @@ uint64_t samples_due_tsc;
 
 static struct sample kept[KEPT_MAX];
 static unsigned nr_kept;
-static uint64_t start_tsc, paused_tsc, cost_tsc, end_tsc;
+static uint64_t start_tsc, paused_tsc, cost_tsc, end_tsc, written_tsc;
 static unsigned taken, part; /* a sample every 1/part seconds */
 
 static uint32_t ms_since_start(uint64_t tsc)
@@ -48,7 +49,8 @@ static void write_kept(const struct lab *lab)
             if (zone_get((enum zone_type)z)->present_pages)
                 write_zone(lab, &kept[i], z);
     nr_kept = 0;
-    paused_tsc += rdtsc() - start;
+    written_tsc = rdtsc();
+    paused_tsc += written_tsc - start;
 }
 
 void samples_take(const struct lab *lab)
@@ -65,7 +67,7 @@ void samples_take(const struct lab *lab)
     if (++taken % SAMPLES_A_STEP == 0 && part > 1)
         part /= 2;
     cost_tsc += rdtsc() - start;
-    if (nr_kept == KEPT_MAX)
+    if (nr_kept == KEPT_MAX || start - written_tsc >= WRITE_EVERY_S * clock_tsc_hz())
         write_kept(lab);
     samples_due_tsc = rdtsc() + clock_tsc_hz() / part;
 }
@@ -75,7 +77,7 @@ void samples_begin(const struct lab *lab)
     nr_kept = taken = 0;
     part = FIRST_PART;
     paused_tsc = cost_tsc = 0;
-    start_tsc = rdtsc();
+    start_tsc = written_tsc = rdtsc();
     samples_take(lab);
 }
 

@@ -5,8 +5,8 @@
 /*
  * Samples of the zones over a run: first about every ms, half as often after every 8 samples, in
  * the end one a second; so a short run has a curve too. They are taken from the counts
- * that the allocator keeps anyway, and written once there are many, or at the end, with the clock
- * stopped: what they cost is measured.
+ * that the allocator keeps anyway, and written once there are many, after ten seconds, or at the
+ * end, with the clock stopped: what they cost is measured.
  *
  * Context: boot thread, one run at a time.
  */
