@@ -17,9 +17,9 @@
 
 #define GFP_DMA_ONLY (GFP_DMA | __GFP_THISZONE)
 #define GFP_NORMAL_ONLY (GFP_NOWAIT | __GFP_THISZONE)
-#define MIN_FREE_KBYTES 65536u
-#define RUN_PAGES 512u /* more than the lists have room for */
-#define BIG_BLOCKS 8u  /* of BIG_ORDER: what nobody's pageblocks have room for besides */
+#define MIN_FREE_KBYTES 65536u /* or a quarter of lowmem, if that is less */
+#define RUN_PAGES 512u         /* more than the lists have room for */
+#define BIG_BLOCKS 8u          /* of BIG_ORDER: what nobody's pageblocks have room for besides */
 #define BIG_ORDER 9u
 #define MIXED_PAGES 2048u
 #define OBJECT_BYTES 64u
@@ -180,12 +180,19 @@ static void check_left(struct test *t, uint32_t wanted, const char *who)
                nr_free_pages(ZONE_DMA), wanted);
 }
 
+static uint32_t min_free_kbytes(void)
+{
+    uint32_t pages = zone_get(ZONE_DMA)->present_pages + zone_get(ZONE_NORMAL)->present_pages;
+
+    return MIN(MIN_FREE_KBYTES, pages * (PAGE_SIZE / 1024) / 4);
+}
+
 static void case_watermarks(struct test *t)
 {
     const struct zone *zone = zone_get(ZONE_DMA);
     uint32_t min;
 
-    begin(with_watermarks(MIN_FREE_KBYTES));
+    begin(with_watermarks(min_free_kbytes()));
     min = zone->watermark[WMARK_MIN];
     if (min < 2 || nr_free_pages(ZONE_DMA) < zone->watermark[WMARK_HIGH]) {
         test_skip(t, "%u pages free in ZONE_DMA, WMARK_MIN is %u", nr_free_pages(ZONE_DMA), min);
