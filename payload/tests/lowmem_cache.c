@@ -306,13 +306,13 @@ const char *lowmem_cache_open(struct lowmem_cache *cache, struct lab *lab, unsig
     };
     slots = (uint32_t)MIN(slots, (LAB_HIGHMEM_OF_16_GIB + 1) * low);
     if (!slots)
-        return "highmem";
+        return "this machine has no highmem, where cached pages lie";
     /* Numbers of pages go round: only a power of two has each at one place then. */
     slots = power_of_two(slots);
     cache->slot = lab_table(lab, (uint64_t)slots * sizeof(*cache->slot));
     cache->heads = kmem_cache_create("heads", CACHE_HEAD_BYTES, CACHE_HEAD_BYTES, 0);
     if (!cache->slot || !cache->heads || page_owner_register(&cache->owner))
-        return "memory, or a number, for what keeps the page cache";
+        return "there is no memory, or no number, for what keeps the page cache";
     cache->nr_slots = slots;
     if (lab_has(lab, LAB_RECLAIM)) {
         register_shrinker(&cache->shrinker);

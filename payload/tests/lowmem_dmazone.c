@@ -75,9 +75,9 @@ static const char *dmazone_begin(struct lab *lab)
     };
     state.cache = lab_table(lab, (uint64_t)state.max_cache * sizeof(*state.cache));
     if (!state.cache)
-        return "no memory for a table of pages";
+        return "there is no memory for a table of pages";
     if (page_owner_register(&isa_owner) != 0 || page_owner_register(&cache_owner) != 0)
-        return "no owner is left";
+        return "all owner ids are taken";
     return NULL;
 }
 

@@ -166,7 +166,7 @@ const char *held_open(struct held *held, struct lab *lab, const char *name, char
     };
     held->block = lab_table(lab, (uint64_t)held->max * sizeof(*held->block));
     if (!held->block)
-        return "no memory for a table";
+        return "there is no memory for a table";
     if (page_owner_register(&held->owner))
         return "all owner ids are taken";
     held->registered = true;

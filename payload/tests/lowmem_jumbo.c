@@ -229,7 +229,7 @@ static const char *jumbo_start(struct lab *lab)
         receive();
     refill();
     if (buffers_in(&state.ring) < state.ring_size)
-        return "less lowmem than its ring needs";
+        return "there is less lowmem than its ring needs";
     small = percent_of_pages(SMALL_PERCENT);
     for (free = lowmem_free(); free > small; free--) {
         bool is_small = prng_below(lab->prng, free) < small;

@@ -129,12 +129,13 @@ static const char *take_ballast(struct lab *lab)
         normal = MIN(normal, MAX(wanted, w->lowmem_least));
     }
     if (normal < w->lowmem_least)
-        return "less of ZONE_NORMAL than the workload needs";
+        return "this machine has less of ZONE_NORMAL than the workload needs";
     if (w->highmem_per_low) {
         /* Too little highmem: then less lowmem too, so that the proportion is kept. */
         normal = MIN(normal, high / w->highmem_per_low);
         if (normal == 0 || normal < w->lowmem_least)
-            return "less highmem than the workload needs";
+            return high ? "this machine has less highmem than the workload needs"
+                        : "this machine has no highmem, where most of the workload's pages lie";
         dma = MIN(dma, normal / 2);
     }
     lab->left[ZONE_DMA] = ballast_take(ZONE_DMA, dma);
@@ -219,7 +220,7 @@ static const char *open_run(struct lab *lab)
     if (lack)
         return lack;
     if (!ballast_open())
-        return "no memory for the ballast's table";
+        return "there is no memory for the ballast's table";
     lack = take_ballast(lab);
     if (lack)
         return lack;
@@ -382,8 +383,8 @@ static bool is_wanted(struct test *t, const struct lab_workload *workload, int u
         test_skip(t, "remedies= leaves it out");
         return false;
     }
-    if (use >= 0 && !results_none(workload)) {
-        test_skip(t, "nothing to compare with: \"none\" did not wedge");
+    if (use >= 0 && !results_none(workload) && !results_stand_alone(workload)) {
+        test_skip(t, "nothing to compare with: %s", results_why_none(workload));
         return false;
     }
     return true;

@@ -102,11 +102,11 @@ struct lab_workload {
     const char *unit; /* what a step adds: "threads" */
     const struct lab_remedy_use *uses;
     unsigned nr_uses; /* at most LAB_USES_MAX; cases are in this order, after "none" */
-    /* Gets ready: tables, owners. Returns NULL, or what the machine lacks. May be NULL. */
+    /* Gets ready: tables, owners. Returns NULL, or in a sentence what is lacking. May be NULL. */
     const char *(*begin)(struct lab *lab);
     /*
      * Takes what is there from the start, with ballast and remedies in place: a pool of buffers,
-     * say. Returns NULL, or what was lacking. May be NULL.
+     * say. Returns NULL, or in a sentence what is lacking. May be NULL.
      */
     const char *(*start)(struct lab *lab);
     /* One step more. */
@@ -124,6 +124,9 @@ struct lab_workload {
     uint32_t lowmem_divisor;  /* steps cost much: of what depth= leaves, only that part; 0: all */
     /* More changes to the allocator's tuning for this run. May be NULL. */
     void (*tune)(const struct lab *lab, struct page_alloc_tuning *tuning);
+
+    /* The uses say something even if "none" does not wedge. */
+    bool stands_alone;
 
     uint32_t limit_none; /* steps after which "none" will not wedge any more; 0: by lowmem */
     bool must_wedge; /* if "none" does not, the case fails (unless as_told); else it is skipped */

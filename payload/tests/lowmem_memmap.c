@@ -8,7 +8,8 @@
  *
  * A step makes the machine larger by 1 GiB, and takes real blocks for the descriptors of so much,
  * from all the lowmem there is (nothing is written to them, so that it is quick). It is wedged when
- * there is no block any more. How much lowmem is left is told at 1, 2, 4 to 64 GiB. The remedies:
+ * there is no block any more. How much lowmem is left is told at 1, 2, 4 to 64 GiB,
+ * wedge or not. The remedies:
  * descriptors of 40 bytes (Linux 6.1 without memory cgroups), 32 (Linux 2.6) and 8 (ours), and page
  * clustering (the descriptor of 64 bytes stands for four frames).
  *
@@ -66,7 +67,7 @@ static const char *memmap_begin(struct lab *lab)
         state.gib = (uint32_t)(MIN(lab->size, GIB64(GIB_MAX)) >> 30);
     if (state.gib == 0)
         return "size=memmap: is less than 1G";
-    return page_owner_register(&map_owner) == 0 ? NULL : "no owner is left";
+    return page_owner_register(&map_owner) == 0 ? NULL : "all owner ids are taken";
 }
 
 static const char *memmap_start(struct lab *lab)
@@ -165,6 +166,7 @@ static const struct lab_workload memmap = {
     .step = memmap_step,
     .end = memmap_end,
     .whole_lowmem = true,
+    .stands_alone = true,
     .lowmem_least = LOWMEM_LEAST,
     .limit_none = GIB_MAX + 1,
 };

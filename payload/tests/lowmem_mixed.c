@@ -218,7 +218,7 @@ static const char *mixed_start(struct lab *lab)
     for (unsigned i = 0; i < NR_PARTS; i++)
         while (count_of(i) < state.want[i])
             if (!add(i))
-                return "lowmem for what a file server begins with";
+                return "there is less lowmem than what a file server begins with";
     lowmem_cache_limit(&state.cache, high - high / 8);
     state.started_ns = clock_ns();
     return NULL;

@@ -50,11 +50,11 @@ const char *lowmem_objects_open(struct lowmem_objects *objects, struct lab *lab,
     *objects = (struct lowmem_objects){.lab = lab, .serial = FIRST_SERIAL};
     objects->object = lab_table(lab, (uint64_t)max * sizeof(*objects->object));
     if (!objects->object)
-        return "no memory for a table of objects";
+        return "there is no memory for a table of objects";
     for (unsigned i = 0; i < OBJECT_KINDS; i++) {
         objects->kind[i] = kmem_cache_create(kinds[i].name, kinds[i].bytes, 0, 0);
         if (!objects->kind[i])
-            return "no cache for small objects";
+            return "there is no cache for small objects";
     }
     objects->max = max;
     return NULL;

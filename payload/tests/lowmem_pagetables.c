@@ -54,7 +54,8 @@ static const char *pagetables_start(struct lab *lab)
     uint32_t low = lab->left[ZONE_DMA] + lab->left[ZONE_NORMAL];
 
     if (lab_has(lab, LAB_HIGHPTE) && lab->left[ZONE_HIGHMEM] / (PROMISE + 1) < low)
-        return "highmem for eleven times as many page tables as lowmem has room for";
+        return "this machine has no highmem for eleven times as many page tables as lowmem has "
+               "room for";
     return NULL;
 }
 

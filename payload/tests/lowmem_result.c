@@ -29,12 +29,32 @@ uint64_t results_seed(void)
     return seed;
 }
 
+static bool is_none_there(const struct lab_workload *workload)
+{
+    return of_workload == workload && results[0].is_there;
+}
+
 const struct lab_result *results_none(const struct lab_workload *workload)
 {
-    if (of_workload != workload || !results[0].is_there || results[0].verdict != VERDICT_WEDGED ||
-        results[0].done == 0)
+    if (!is_none_there(workload) || results[0].verdict != VERDICT_WEDGED || results[0].done == 0)
         return NULL;
     return &results[0];
+}
+
+const char *results_why_none(const struct lab_workload *workload)
+{
+    if (!is_none_there(workload))
+        return "\"none\" was skipped";
+    if (results[0].verdict == VERDICT_STOPPED)
+        return "\"none\" was stopped";
+    return results[0].verdict == VERDICT_WEDGED ? "\"none\" was wedged by the first step"
+                                                : "\"none\" did not wedge";
+}
+
+bool results_stand_alone(const struct lab_workload *workload)
+{
+    return workload->stands_alone && is_none_there(workload) &&
+           (results[0].verdict == VERDICT_NEVER || results[0].verdict == VERDICT_OVER);
 }
 
 /* `count` in so many of `part` of what "none" did. */
@@ -216,7 +236,8 @@ static void judge_remedy(struct lab *lab, const struct lab_result *result)
     unsigned promise = lab->workload->uses[lab->use].promise;
     uint64_t times = times_of_none(result, 10);
 
-    metric(lab, "times", times_of_none(result, 1000), "permille");
+    if (results_none(lab->workload))
+        metric(lab, "times", times_of_none(result, 1000), "permille");
     if (result->verdict == VERDICT_NEVER || result->verdict == VERDICT_OVER ||
         result->done >= results[0].done * promise)
         return;

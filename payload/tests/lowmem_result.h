@@ -29,6 +29,12 @@ void results_clear(const struct lab_workload *workload, uint64_t seed);
 /* What "none" of this workload came to; NULL if it was not run, or did not wedge. */
 const struct lab_result *results_none(const struct lab_workload *workload);
 
+/* Why there is no results_none(), in words. */
+const char *results_why_none(const struct lab_workload *workload);
+
+/* "none" was run, and the workload has figures although it did not wedge. */
+bool results_stand_alone(const struct lab_workload *workload);
+
 /* The seed that all cases of the workload start from. */
 uint64_t results_seed(void);
 

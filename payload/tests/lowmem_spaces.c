@@ -84,7 +84,7 @@ static const char *take_segment(struct lowmem_spaces *spaces, unsigned blocks)
         struct page *block = alloc_pages(GFP_HIGHUSER | __GFP_THISZONE, MAX_ORDER);
 
         if (!block)
-            return "no highmem for the segment that processes share";
+            return "this machine has no highmem for the segment that processes share";
         page_set_owner(block, spaces->segment_owner.id, spaces->nr_blocks);
         spaces->block[spaces->nr_blocks++] = block;
     }
@@ -119,7 +119,7 @@ const char *lowmem_spaces_open(struct lowmem_spaces *spaces, struct lab *lab, un
     spaces->pointers = kmem_cache_create("pdpt", PDPT_BYTES, PDPT_BYTES, 0);
     if (!spaces->space || !spaces->pointers || page_owner_register(&spaces->owner) ||
         page_owner_register(&spaces->segment_owner))
-        return "no memory, or no number, for what keeps address spaces";
+        return "there is no memory, or no number, for what keeps address spaces";
     return take_segment(spaces, MIN(blocks, SEGMENT_BLOCKS_MAX));
 }
 

@@ -237,7 +237,7 @@ static const char *stacks_start(struct lab *lab)
                             : percent_of_pages(ALIVE_PERCENT) >> THREAD_STACK_ORDER;
     held_prove_stamps(&state.cache);
     if (!fill(lab))
-        return "not enough lowmem for its first threads";
+        return "there is not enough lowmem for its first threads";
     while (state.cache.count > percent_of_pages(MORNING_PERCENT))
         held_give_any(&state.cache);
     return NULL;
