@@ -81,6 +81,7 @@ struct lab_case {
     char *unit;         /* of steps */
     uint64_t limit;     /* steps after which it would be over */
     struct lab_zone zones[LAB_ZONES];
+    uint64_t noise;           /* of the clock: what was spent can't be told from less; 0: exact */
     char *owners[LAB_OWNERS]; /* names, by letter; NULL: none */
     struct lab_map maps[LAB_WHENS];
     uint64_t failed[NR_ORDERS]; /* allocations */

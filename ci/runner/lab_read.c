@@ -140,6 +140,17 @@ static void read_zone(struct reader *reader)
     read->present = present;
 }
 
+/* clock EMPTY NOISE UNIT */
+static void read_clock(struct reader *reader)
+{
+    uint64_t noise;
+
+    number(reader, 0, MAX_COUNT);
+    noise = number(reader, 1, MAX_COUNT);
+    if (!reader->why)
+        reader->run->noise = noise;
+}
+
 /* owner LETTER NAME */
 static void read_owner(struct reader *reader)
 {
@@ -332,11 +343,17 @@ static const struct {
     bool in_case; /* belongs to the case that begin opened */
     void (*read)(struct reader *reader);
 } kinds[] = {
-    {"begin", 4, false, read_begin},   {"zone", 4, true, read_zone},
-    {"owner", 2, true, read_owner},    {"sample", 4 + NR_ORDERS, true, read_sample},
-    {"map", 4, true, read_map},        {"failed", 2, true, read_failed},
-    {"below", 4, true, read_below},    {"spent", 8, true, read_spent},
-    {"events", 2, true, read_events},  {"end", 8, true, read_end},
+    {"begin", 4, false, read_begin},
+    {"zone", 4, true, read_zone},
+    {"clock", 3, true, read_clock},
+    {"owner", 2, true, read_owner},
+    {"sample", 4 + NR_ORDERS, true, read_sample},
+    {"map", 4, true, read_map},
+    {"failed", 2, true, read_failed},
+    {"below", 4, true, read_below},
+    {"spent", 8, true, read_spent},
+    {"events", 2, true, read_events},
+    {"end", 8, true, read_end},
     {"result", 7, false, read_result},
 };
 

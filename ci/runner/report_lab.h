@@ -40,6 +40,13 @@ void put_lab_table(FILE *out, const struct lab_log *log, const char *workload);
 void put_lab_case(FILE *out, const struct lab_case *run, const struct lab_colours *colours,
                   unsigned wanted, const struct lab_detail *detail);
 
+/*
+ * What was spent: "1,234", or "< 25" where the clock's noise hides it (a cost of nothing is not
+ * told); for free().
+ */
+char *lab_cost_text(uint64_t cost, uint64_t noise);
+void put_lab_cost_cell(FILE *out, uint64_t cost, uint64_t noise);
+
 /* "4K", "8K", ... by order */
 extern const char *const lab_block_sizes[NR_ORDERS];
 

@@ -43,12 +43,13 @@ static void put_spreads(FILE *out, const struct lab_case *run)
                                          .p50 = (double)spent->p50,
                                          .p90 = (double)spent->p90,
                                          .p99 = (double)spent->p99,
-                                         .max = (double)spent->max};
+                                         .max = (double)spent->max,
+                                         .below = run->noise ? (double)run->noise : 1};
     }
     fputs("<figure><h4>Cost of allocations and frees</h4>", out);
     svg_spreads(out, label, run->spent[0].unit, spreads, run->nr_spent);
     fputs("<figcaption>strong mark: half cost no more; box: up to 90%; small mark: 99%; end: the "
-          "most</figcaption></figure>\n",
+          "most; hollow arrow: less than can be told</figcaption></figure>\n",
           out);
     for (size_t i = 0; i < run->nr_spent; i++)
         free(spreads[i].name);
@@ -56,12 +57,12 @@ static void put_spreads(FILE *out, const struct lab_case *run)
     free(label);
 }
 
-static void put_costs(FILE *out, const struct lab_spent *spent)
+static void put_costs(FILE *out, const struct lab_spent *spent, uint64_t noise)
 {
-    put_number_cell(out, spent->p50);
-    put_number_cell(out, spent->p90);
-    put_number_cell(out, spent->p99);
-    put_number_cell(out, spent->max);
+    put_lab_cost_cell(out, spent->p50, noise);
+    put_lab_cost_cell(out, spent->p90, noise);
+    put_lab_cost_cell(out, spent->p99, noise);
+    put_lab_cost_cell(out, spent->max, noise);
 }
 
 /* What was not allocated by order: frees, and objects of slabs. */
@@ -75,7 +76,7 @@ static void put_other_costs(FILE *out, const struct lab_case *run)
             put_element(out, "td", NULL, what);
             put_number_cell(out, run->spent[i].count);
             fputs("<td></td>", out);
-            put_costs(out, &run->spent[i]);
+            put_costs(out, &run->spent[i], run->noise);
             fputs("</tr>", out);
         }
         free(what);
@@ -102,7 +103,7 @@ static void put_orders(FILE *out, const struct lab_case *run)
             fputs("<td></td>", out);
         put_number_cell(out, run->failed[order]);
         if (spent)
-            put_costs(out, spent);
+            put_costs(out, spent, run->noise);
         else
             fputs("<td colspan=\"4\"></td>", out);
         fputs("</tr>", out);

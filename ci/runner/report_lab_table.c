@@ -60,6 +60,26 @@ static void put_pages_cell(FILE *out, uint64_t pages)
     free(size);
 }
 
+char *lab_cost_text(uint64_t cost, uint64_t noise)
+{
+    uint64_t told = noise ? noise : 1;
+    char *grouped = grouped_text(cost < told ? told : cost), *whole;
+
+    if (cost >= told)
+        return grouped;
+    whole = text("< %s", grouped);
+    free(grouped);
+    return whole;
+}
+
+void put_lab_cost_cell(FILE *out, uint64_t cost, uint64_t noise)
+{
+    char *told = lab_cost_text(cost, noise);
+
+    put_element(out, "td", "n", told);
+    free(told);
+}
+
 /* What the workload's table compares costs by: as its first case that has any tells. */
 static const struct lab_spent *compared_spent(const struct lab_log *log, const char *workload)
 {
@@ -72,17 +92,17 @@ static const struct lab_spent *compared_spent(const struct lab_log *log, const c
     return NULL;
 }
 
-static void put_costs(FILE *out, const struct lab_spent *spent)
+static void put_costs(FILE *out, const struct lab_spent *spent, uint64_t noise)
 {
     if (!spent) {
         for (unsigned i = 0; i < COSTS; i++)
             fputs("<td class=\"n\">-</td>", out);
         return;
     }
-    put_number_cell(out, spent->p50);
-    put_number_cell(out, spent->p90);
-    put_number_cell(out, spent->p99);
-    put_number_cell(out, spent->max);
+    put_lab_cost_cell(out, spent->p50, noise);
+    put_lab_cost_cell(out, spent->p90, noise);
+    put_lab_cost_cell(out, spent->p99, noise);
+    put_lab_cost_cell(out, spent->max, noise);
 }
 
 static void put_row(FILE *out, const struct lab_log *log, const struct lab_case *run,
@@ -105,7 +125,7 @@ static void put_row(FILE *out, const struct lab_log *log, const struct lab_case 
     if (run->ended && run->verdict == LAB_WEDGED && run->zone >= 0)
         put_textf(out, "order %u in %s", run->order, lab_zone_name((unsigned)run->zone));
     fputs("</td>", out);
-    put_costs(out, compared ? lab_spent_of(run, LAB_ALLOC, compared->order) : NULL);
+    put_costs(out, compared ? lab_spent_of(run, LAB_ALLOC, compared->order) : NULL, run->noise);
     fputs("</tr>\n", out);
 }
 
@@ -118,7 +138,7 @@ static void put_bare_row(FILE *out, const struct lab_result *result)
     put_times_cell(out, result);
     fputs("<td colspan=\"4\" class=\"soft\">the case itself is not in the log</td>", out);
     if (result->has_p50)
-        put_number_cell(out, result->p50);
+        put_lab_cost_cell(out, result->p50, 0);
     else
         fputs("<td class=\"n\">-</td>", out);
     fprintf(out, "<td colspan=\"%d\"></td></tr>\n", COSTS - 1);
@@ -211,7 +231,7 @@ static void put_without(FILE *out, const struct lab_case *run, const struct lab_
         spent = lab_spent_of(run, LAB_ALLOC, compared->order);
     fputs("<td class=\"items\">", out);
     if (spent) {
-        char *cost = grouped_text(spent->p50);
+        char *cost = lab_cost_text(spent->p50, run->noise);
 
         fputs("<ul><li>", out);
         put_textf(out, "%s %s", cost, spent->unit);
@@ -223,7 +243,17 @@ static void put_without(FILE *out, const struct lab_case *run, const struct lab_
     fputs("</td>", out);
 }
 
-static void put_remedy(FILE *out, const struct lab_result *result)
+/* The noise that a result's cost was measured with. */
+static uint64_t noise_of(const struct lab_log *log, const struct lab_result *result)
+{
+    for (size_t i = 0; i < log->nr_cases; i++) {
+        if (lab_result_of(log, &log->cases[i]) == result)
+            return log->cases[i].noise;
+    }
+    return 0;
+}
+
+static void put_remedy(FILE *out, const struct lab_log *log, const struct lab_result *result)
 {
     bool helps = result->verdict == LAB_NEVER || result->times >= TENFOLD;
 
@@ -233,7 +263,7 @@ static void put_remedy(FILE *out, const struct lab_result *result)
     put_times(out, result);
     fputs("</b>", out);
     if (result->has_p50) {
-        char *cost = grouped_text(result->p50);
+        char *cost = lab_cost_text(result->p50, noise_of(log, result));
 
         fputs(" <span class=\"soft\">", out);
         put_text(out, cost);
@@ -260,7 +290,7 @@ static void put_summary_row(FILE *out, const struct lab_log *log, const char *wo
 
         if (!strcmp(result->workload, workload) &&
             strncmp(result->remedy, WITHOUT, strlen(WITHOUT)))
-            put_remedy(out, result);
+            put_remedy(out, log, result);
     }
     fputs("</ul></td></tr>\n", out);
 }

@@ -172,13 +172,41 @@ static void spread_axis(FILE *out, int from, int to, size_t count, const char *u
     svg_text(out, SPREAD_LEFT + SPREAD_ROOM, bottom + 30, "end", unit);
 }
 
+/* "12" or "below 25", for free() */
+static char *spread_text(double value, double below)
+{
+    return value < below ? text("below %.0f", below) : text("%.0f", value);
+}
+
+static void spread_title(FILE *out, const struct svg_spread *s, const char *unit)
+{
+    char *p50 = spread_text(s->p50, s->below), *p90 = spread_text(s->p90, s->below);
+    char *p99 = spread_text(s->p99, s->below), *max = spread_text(s->max, s->below);
+
+    put_textf(out, "%s: half of them up to %s %s, 90%% up to %s, 99%% up to %s, max %s", s->name,
+              p50, unit, p90, p99, max);
+    free(p50);
+    free(p90);
+    free(p99);
+    free(max);
+}
+
+/* Where half of them lie: a stroke, or a hollow arrow towards less. */
+static void spread_median(FILE *out, const struct svg_spread *s, double at, double middle)
+{
+    if (s->p50 < s->below)
+        fprintf(out, "<path class=\"less\" d=\"M%.1f %gv12l-7-6z\"/>", at, middle - 6);
+    else
+        fprintf(out, "<path class=\"median\" d=\"M%.1f %gv12\"/>", at, middle - 6);
+}
+
 void svg_spreads(FILE *out, const char *label, const char *unit, const struct svg_spread *spreads,
                  size_t count)
 {
     double least = INFINITY, most = 1;
 
     for (size_t i = 0; i < count; i++) {
-        least = fmin(least, fmax(spreads[i].p50, 1));
+        least = fmin(least, fmax(fmax(spreads[i].p50, spreads[i].below), 1));
         most = fmax(most, spreads[i].max);
     }
     double from = isfinite(least) ? floor(log10(least)) : 0, to = ceil(log10(most));
@@ -189,18 +217,20 @@ void svg_spreads(FILE *out, const char *label, const char *unit, const struct sv
     for (size_t i = 0; i < count; i++) {
         const struct svg_spread *s = &spreads[i];
         double middle = (double)(i * SPREAD_PITCH) + 15;
-        double p50 = log_at(s->p50, from, to), p90 = log_at(s->p90, from, to);
-        double p99 = log_at(s->p99, from, to), max = log_at(s->max, from, to);
+        double p50 = log_at(fmax(s->p50, s->below), from, to);
+        double p90 = log_at(fmax(s->p90, s->below), from, to);
+        double p99 = log_at(fmax(s->p99, s->below), from, to);
+        double max = log_at(fmax(s->max, s->below), from, to);
 
         svg_text(out, SPREAD_LEFT - 8, middle + 4, "end", s->name);
         fprintf(out,
                 "<g><path class=\"spread\" d=\"M%.1f %gH%.1fM%.1f %gv8M%.1f %gv8\"/>"
-                "<path class=\"half\" d=\"M%.1f %gH%.1fv12H%.1fz\"/>"
-                "<path class=\"median\" d=\"M%.1f %gv12\"/><title>",
+                "<path class=\"half\" d=\"M%.1f %gH%.1fv12H%.1fz\"/>",
                 p50, middle, max, p99, middle - 4, max, middle - 4, p50, middle - 6,
-                fmax(p90, p50 + 1), p50, p50, middle - 6);
-        put_textf(out, "%s: half of them up to %.0f %s, 90%% up to %.0f, 99%% up to %.0f, max %.0f",
-                  s->name, s->p50, unit, s->p90, s->p99, s->max);
+                fmax(p90, p50 + 1), p50);
+        spread_median(out, s, p50, middle);
+        fputs("<title>", out);
+        spread_title(out, s, unit);
         fputs("</title></g>\n", out);
     }
     svg_end(out);

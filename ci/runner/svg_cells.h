@@ -43,6 +43,7 @@ void svg_bars(FILE *out, const char *label, const struct svg_bar *bars, size_t c
 struct svg_spread {
     char *name;
     double p50, p90, p99, max;
+    double below; /* values less than this are not known any better, and marked so */
 };
 
 void svg_spreads(FILE *out, const char *label, const char *unit, const struct svg_spread *spreads,

@@ -40,6 +40,8 @@ static void whole(void **state)
     assert_false(none->zones[2].has_below);
     assert_string_equal(none->owners['t' - 'a'], "stacks");
     assert_null(none->owners['x' - 'a']);
+    assert_int_equal(none->noise, 25);
+    assert_int_equal(smaller->noise, 0); /* an older log */
     assert_int_equal(none->maps[LAB_AT_WEDGE].step, 16);
     assert_int_equal(none->maps[LAB_AT_WEDGE].nr_rows, 2);
     assert_int_equal(none->maps[LAB_AT_WEDGE].rows[1].frame, 4096);
@@ -84,6 +86,9 @@ static const struct {
     {"zone DMA 0 4096 3683", "another case has begun unseen"},
     {"zone Normal 4096 4095 0", "more pages than frames"},
     {"zone Normal 0 33554433 0", "too large"},
+    {"clock 24 25", "words are missing"},
+    {"clock 24 few cycles", "a number is none"},
+    {"clock 9999999999999999 25 cycles", "too large"},
     {"owner K kernel", "letter is none"},
     {"owner kk kernel", "letter is none"},
     {"owner k", "words are missing"},

@@ -229,6 +229,40 @@ static void one_table_over_all_workloads(void **state)
     free(all);
 }
 
+/* No allocation costs 0 cycles: the table says how much less than what could be told it was. */
+static void costs_within_the_noise(void **state)
+{
+    static const char log[] = "KTAP version 1\n"
+                              "# lab begin lowmem_x.none x pages 10\n"
+                              "# lab clock 24 25 cycles\n"
+                              "# lab spent alloc 0 10 24 25 26 3000 cycles\n"
+                              "# lab spent slab 0 10 0 24 25 3000 cycles\n"
+                              "# lab end 5 wedged 0 Normal 0 0 0 -1\n"
+                              "# lab result x none 5 wedged 100 24 0\n"
+                              "# lab begin lowmem_x.pool x pages 60\n"
+                              "# lab clock 3 0 instructions\n"
+                              "# lab spent alloc 0 10 0 1 26 3000 instructions\n"
+                              "# lab end 9 wedged 0 Normal 0 0 0 -1\n"
+                              "# lab result x pool 9 wedged 180 0 0\n";
+    xmlDocPtr document = report_of(log, strlen(log), RESULT_PASS);
+
+    assert_int_equal(count_nodes(document, "//h:section/h:div[1]//h:tr[h:td[1]='none']"
+                                           "[h:td[8]='< 25'][h:td[9]='25']"),
+                     1);
+    assert_int_equal(count_nodes(document, "//h:section/h:div[1]//h:tr[h:td[1]='pool']"
+                                           "[h:td[8]='< 1'][h:td[9]='1']"),
+                     1);
+    assert_int_equal(count_nodes(document, "//h:tr[h:td[1]='object'][h:td[4]='< 25']"
+                                           "[h:td[5]='< 25'][h:td[6]='25']"),
+                     1);
+    assert_int_equal(count_nodes(document, "//h:table[@id='lab-summary']//h:li[.='< 25 cycles']"),
+                     1);
+    assert_int_equal(count_nodes(document, "//h:table[@id='lab-summary']//h:span[.='< 1']"), 1);
+    assert_int_equal(count_nodes(document, "//s:title[contains(., 'half of them up to below 25')]"),
+                     2);
+    xmlFreeDoc(document);
+}
+
 static void nothing_from_elsewhere(void **state)
 {
     char *log = lab_sample();
@@ -355,6 +389,7 @@ int main(void)
         cmocka_unit_test(tables_name_the_unit_once),
         cmocka_unit_test(cases_tell_what_was_free_at_the_start),
         cmocka_unit_test(one_table_over_all_workloads),
+        cmocka_unit_test(costs_within_the_noise),
         cmocka_unit_test(nothing_from_elsewhere),
         cmocka_unit_test(no_laboratory),
         cmocka_unit_test(any_end),

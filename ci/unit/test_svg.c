@@ -243,8 +243,8 @@ static void draw_bars(FILE *out)
 
     svg_bars(out, "bars", bars, 2);
     svg_bars(out, "nothing", &bars[1], 1);
-    svg_spreads(out, "spreads", "cycles", &(struct svg_spread){"order 0", 0, 0, 0, 0}, 1);
-    svg_spreads(out, "spreads", "cycles", &(struct svg_spread){"order 0", 1, 2, 3, 1e15}, 1);
+    svg_spreads(out, "spreads", "cycles", &(struct svg_spread){"order 0", 0, 0, 0, 0, 0}, 1);
+    svg_spreads(out, "spreads", "cycles", &(struct svg_spread){"order 0", 1, 2, 3, 1e15, 0}, 1);
 }
 
 static void bars(void **state)
@@ -258,9 +258,34 @@ static void bars(void **state)
     free(bytes);
 }
 
-#define LETTER_LEAST                                                            \
-    6.6 /* the mean of lower-case letters at 12 px, in the fonts that are usual \
-         */
+static void draw_spreads(FILE *out)
+{
+    const struct svg_spread spreads[] = {
+        {"object", 0, 10, 300, 5000, 25},
+        {"order 0", 351, 607, 1471, 80059, 25},
+    };
+
+    svg_spreads(out, "spreads", "cycles", spreads, 2);
+}
+
+/* Nothing costs nothing: what the clock can't tell is marked, and the axis begins where it can. */
+static void spreads_know_what_the_clock_hides(void **state)
+{
+    char *bytes = written(draw_spreads);
+
+    assert_non_null(strstr(bytes, "<title>object: half of them up to below 25 cycles, 90% up to "
+                                  "below 25, 99% up to 300, max 5000</title>"));
+    assert_non_null(strstr(bytes, "<title>order 0: half of them up to 351 cycles, 90% up to 607"));
+    assert_non_null(strstr(bytes, "class=\"less\""));
+    assert_non_null(strstr(strstr(bytes, "class=\"less\"") + 1, "class=\"median\""));
+    assert_null(strstr(strstr(bytes, "class=\"less\"") + 1, "class=\"less\""));
+    assert_non_null(strstr(bytes, ">10<"));
+    assert_null(strstr(bytes, ">1<"));
+    free(bytes);
+}
+
+/* The mean of lower-case letters at 12 px, in the fonts that are usual. */
+#define LETTER_LEAST 6.6
 
 static void draw_long_names(FILE *out)
 {
@@ -349,6 +374,7 @@ int main(void)
         cmocka_unit_test(names_keep_clear),
         cmocka_unit_test(cells),
         cmocka_unit_test(bars),
+        cmocka_unit_test(spreads_know_what_the_clock_hides),
         cmocka_unit_test(bars_have_room_for_their_names),
         cmocka_unit_test(escaping),
         cmocka_unit_test(sizes),

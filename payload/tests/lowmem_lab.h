@@ -29,6 +29,9 @@
  * # lab begin SUITE.CASE WORKLOAD UNIT LIMIT
  *                                           UNIT: what a step adds, one word ("threads")
  * # lab zone NAME FIRST END PRESENT         frames and pages, a line for each zone
+ * # lab clock EMPTY NOISE UNIT              what reading the clock counts, which is taken off what
+ *                                           was spent, and how much more it may: less than NOISE
+ *                                           can't be told from nothing
  * # lab owner LETTER NAME                   who is in the maps
  * # lab sample MS DONE ZONE FREE N0 ... N10 a line for each zone: free pages, free blocks by order
  * # lab map WHEN FRAME STEP CELLS           WHEN: start, wedge (or, where there was none, the last
