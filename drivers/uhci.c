@@ -225,13 +225,14 @@ static void set_registers(struct uhci *hc, const struct saved *values)
 static int halt(struct uhci *hc)
 {
     deadline_t deadline = deadline_in_ms(HALT_LIMIT_MS);
-    bool late = false, halted;
+    bool late = false, halted = false;
 
     write16(hc, REG_COMMAND, hc->saved.command);
     wait_begins();
-    /* Others may have run for longer than the limit: what is looked at last counts. */
-    while (!(halted = (read16(hc, REG_STATUS) & STATUS_HALTED) != 0) && !late) {
+    /* Others may have run for longer than the limit: it is looked at once more after that. */
+    while (!halted && !late) {
         late = deadline_passed(deadline);
+        halted = (read16(hc, REG_STATUS) & STATUS_HALTED) != 0;
         cpu_relax();
     }
     wait_ends();
