@@ -311,18 +311,27 @@ unsigned dma_split_sg(const struct device *dev, struct scatterlist *sg, unsigned
 
 /*
  * Zeroed lowmem that both CPU and device may use at any time, aligned to its size rounded up to a
- * power of two (at least a page). Returns its lowmem address and sets *handle to the device's, or
- * NULL. To be freed with the same size and handle. Context: thread.
+ * power of two (at least a page). It comes from anywhere in the direct map, from below the device's
+ * mask, or from the first 16 MiB, in this order. Returns its lowmem address and sets *handle to the
+ * device's, or NULL, as always for a size above the device's boundary. To be freed with the same
+ * size and handle. Context: thread.
  */
 void *dma_alloc_coherent(struct device *dev, uint32_t size, dma_addr_t *handle);
 void dma_free_coherent(struct device *dev, uint32_t size, void *ptr, dma_addr_t handle);
 
 /*
  * Makes a finding of every live mapping of `dev` (NULL: of any device) and forgets it, its bounce
- * slots too. Coherent memory does not count. Returns how many there were. With NULL, no thread may
- * be at work with the API: any that slept for slots are taken for gone.
+ * slots too. Coherent memory does not count here. Returns how many there were. With NULL, no thread
+ * may be at work with the API: any that slept for slots are taken for gone.
  */
 unsigned dma_check_leaks(struct device *dev);
+
+/*
+ * The same for the coherent memory of `dev`, which no driver may still use, and goes back to where
+ * it came from: a pool that was never destroyed is told by its chunks, each with who made the pool.
+ * Drivers keep theirs, so this is for devices of a test's own. Returns how many pieces there were.
+ */
+unsigned dma_check_coherent(struct device *dev);
 
 /* Live mappings of `dev` (NULL: of any device), coherent memory left out. Looks at all tables. */
 unsigned dma_live_mappings(const struct device *dev);

@@ -4,8 +4,9 @@
 
 /*
  * Between the files that make up the DMA mapping API: one mapping, made, synced and ended for
- * `caller`, the address in the driver that findings name. Rules and results are those of
- * dma_map_page_attrs() and dma_unmap_page_attrs() in drivers/dma.h.
+ * `caller`, the address in the driver that findings name; and coherent memory. Rules and results
+ * are those of dma_map_page_attrs(), dma_unmap_page_attrs() and dma_alloc_coherent() in
+ * drivers/dma.h.
  */
 
 #include "drivers/dma.h"
@@ -19,5 +20,7 @@ void dma_sync_one_for_cpu(struct device *dev, dma_addr_t addr, uint32_t size,
                           enum dma_data_direction dir, const void *caller);
 void dma_sync_one_for_device(struct device *dev, dma_addr_t addr, uint32_t size,
                              enum dma_data_direction dir, const void *caller);
+
+void *dma_coherent_alloc(struct device *dev, uint32_t size, dma_addr_t *handle, const void *caller);
 
 #endif

@@ -390,7 +390,7 @@ unsigned dma_check_leaks(struct device *dev)
 
     if (!dev)
         bounce_forget_sleepers();
-    while (dma_track_take_any(dev, &m)) {
+    while (dma_track_take_any(dev, DMA_KIND_MAP, &m)) {
         leaks++;
         dma_unguard(&m);
         if (m.bounced)

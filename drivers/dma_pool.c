@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/dma_pool.h"
+#include "drivers/dma_internal.h"
 #include "drivers/dma_lock.h"
 #include "drivers/dma_track.h"
 #include "lib/inject.h"
@@ -35,8 +36,9 @@ struct chunk {
 struct dma_pool {
     const char *name;
     struct device *dev;
-    uint32_t size;   /* of a block */
-    uint32_t stride; /* of the boundary: `per_stride` blocks fit between two multiples */
+    const void *caller; /* who made it */
+    uint32_t size;      /* of a block */
+    uint32_t stride;    /* of the boundary: `per_stride` blocks fit between two multiples */
     uint32_t per_stride;
     uint32_t chunk_bytes;  /* a power of two */
     uint32_t per_chunk;    /* blocks */
@@ -109,7 +111,7 @@ static bool grow(struct dma_pool *pool)
 
     if (!chunk)
         return false;
-    chunk->base = dma_alloc_coherent(pool->dev, pool->chunk_bytes, &dma);
+    chunk->base = dma_coherent_alloc(pool->dev, pool->chunk_bytes, &dma, pool->caller);
     if (!chunk->base) {
         free_pages(chunk, pool->record_order);
         return false;
@@ -162,6 +164,7 @@ struct dma_pool *dma_pool_create(const char *name, struct device *dev, uint32_t 
     memset(pool, 0, sizeof(*pool));
     pool->name = name;
     pool->dev = dev;
+    pool->caller = CALLER();
     pool->size = ALIGN_UP(size, align);
     lay_out(pool, boundary);
     if (grow(pool))

@@ -479,13 +479,14 @@ void dma_track_intruder(uint32_t place, phys_addr_t at, bool write, const void *
     dma_lock_release(&table.lock, flags);
 }
 
-bool dma_track_take_any(const struct device *dev, struct dma_mapping *out)
+bool dma_track_take_any(const struct device *dev, enum dma_kind kind, struct dma_mapping *out)
 {
     uint32_t flags = dma_lock_take(&table.lock);
     bool found = false;
 
     for (uint32_t bucket = 0; !found && bucket < DMA_NR_BUCKETS; bucket++) {
-        if (!bucket_is_live(bucket) || (dev && dma_bucket_who[bucket].dev != dev))
+        if (kind != DMA_KIND_MAP || !bucket_is_live(bucket) ||
+            (dev && dma_bucket_who[bucket].dev != dev))
             continue;
         *out = bucket_mapping(bucket);
         found = end(out, out->caller);
@@ -493,7 +494,7 @@ bool dma_track_take_any(const struct device *dev, struct dma_mapping *out)
     for (uint32_t i = 0; !found && i < table.nr_live; i++) {
         const struct dma_mapping *m = &table.entry[table.live[i]];
 
-        if (m->kind != DMA_KIND_MAP || (dev && m->dev != dev))
+        if (m->kind != kind || (dev && m->dev != dev) || inject(dma_lose_coherent, dma_lists))
             continue;
         *out = *m;
         found = end(out, out->caller);

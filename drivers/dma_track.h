@@ -85,8 +85,9 @@ bool dma_track_update(const struct dma_mapping *mapping);
  */
 void dma_track_intruder(uint32_t place, phys_addr_t at, bool write, const void *intruder);
 
-/* Takes out any one live mapping of `dev` (NULL: of any device). False if there is none. */
-bool dma_track_take_any(const struct device *dev, struct dma_mapping *out);
+/* Takes out any one live mapping of `dev` (NULL: of any device) and kind. False if there is none.
+ */
+bool dma_track_take_any(const struct device *dev, enum dma_kind kind, struct dma_mapping *out);
 
 /* Counts a finding of `dev` and tells it, with the device's name in front. */
 void dma_report(struct device *dev, enum dma_finding kind, const char *fmt, ...) __printf(3, 4);

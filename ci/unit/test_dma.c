@@ -18,7 +18,8 @@
 
 /* The fake machine */
 
-#define LOW_BYTES MIB(24) /* from 0: what the direct map holds */
+#define LOW_BYTES MIB(26) /* from 0: what the direct map holds */
+#define POOLS_END MIB(24) /* what the pools may have of it */
 #define HIGH_BYTES MIB(1) /* of each place above that */
 
 static const phys_addr_t high_places[] = {GIB64(3), GIB64(4) - MIB(1) / 2, GIB64(5)};
@@ -80,6 +81,8 @@ struct cpu *this_cpu(void)
 }
 
 /* Areas of the pools: from 8 MiB and 16 MiB on, one after the other, as far as there is RAM. */
+static phys_addr_t only_block; /* what there is to choose from, if not 0 */
+
 struct page *alloc_pages_in(unsigned order, phys_addr_t min, phys_addr_t max)
 {
     static phys_addr_t next[] = {MIB64(8), MIB64(16)};
@@ -87,12 +90,16 @@ struct page *alloc_pages_in(unsigned order, phys_addr_t min, phys_addr_t max)
     phys_addr_t start = ALIGN_UP(*block, (phys_addr_t)PAGE_SIZE << order);
     void (*other)(void) = while_allocating;
 
+    if (only_block)
+        return only_block >= min && only_block + (PAGE_SIZE << order) <= max
+                   ? phys_to_page(only_block)
+                   : NULL;
     while_allocating = NULL;
     if (other) {
         other();
         return alloc_pages_in(order, min, max);
     }
-    if (start + ((phys_addr_t)PAGE_SIZE << order) > MIN(max, LOW_BYTES))
+    if (start + ((phys_addr_t)PAGE_SIZE << order) > MIN(max, POOLS_END))
         return NULL;
     *block = start + ((phys_addr_t)PAGE_SIZE << order);
     return phys_to_page(start);
@@ -118,13 +125,16 @@ void free_pages(const void *addr, unsigned order)
     key_pages -= 1u << order;
 }
 
+static phys_addr_t kernel_block; /* what GFP_KERNEL gives, if not the same as GFP_DMA */
+
 struct page *alloc_pages(gfp_t gfp, unsigned order)
 {
     phys_addr_t block = ALIGN_UP(next_block, (phys_addr_t)PAGE_SIZE << order);
 
-    (void)gfp;
     if (order > MAX_ORDER)
         return NULL;
+    if (kernel_block && (gfp & __GFP_ZONE_MASK) != GFP_DMA)
+        return phys_to_page(kernel_block);
     next_block = block + ((phys_addr_t)PAGE_SIZE << order);
     coherent_blocks++;
     memset(ram(block), 0, (size_t)PAGE_SIZE << order);
@@ -808,6 +818,60 @@ static void test_coherent(void **state)
     assert_null(dma_alloc_coherent(&wide, MIB(4) + 1, &other));
 }
 
+/* What a device does not reach comes from below its mask, and from the first 16 MiB only if it
+ * must. */
+static void test_coherent_between(void **state)
+{
+    struct device narrow = {.name = "narrow", .dma_mask = dma_make(MIB64(25) - 1)};
+    unsigned freed = area_blocks_freed;
+    dma_addr_t handle = 0;
+    uint8_t *p;
+
+    (void)state;
+    layout.lowmem_end = LOW_BYTES;
+    kernel_block = MIB64(25);
+    only_block = MIB64(24);
+    memset(low + only_block, 0xff, 4 * PAGE_SIZE);
+    p = dma_alloc_coherent(&narrow, 3 * PAGE_SIZE, &handle);
+    assert_non_null(p);
+    assert_int_equal(handle, only_block);
+    assert_ptr_equal(p, ram(handle));
+    for (uint32_t i = 0; i < 4 * PAGE_SIZE; i++)
+        assert_int_equal(p[i], 0);
+    dma_free_coherent(&narrow, 3 * PAGE_SIZE, p, handle);
+    assert_int_equal(area_blocks_freed, freed + 2);
+
+    injected = "coherent_skip_between";
+    p = dma_alloc_coherent(&narrow, PAGE_SIZE, &handle);
+    assert_in_range(handle, 0, MIB64(16) - 1);
+    dma_free_coherent(&narrow, PAGE_SIZE, p, handle);
+    injected = NULL;
+
+    /* A mask that ends with the zone leaves nothing between. */
+    p = dma_alloc_coherent(&isa, PAGE_SIZE, &handle);
+    assert_in_range(handle, 0, MIB64(16) - 1);
+    dma_free_coherent(&isa, PAGE_SIZE, p, handle);
+    assert_int_equal(narrow.counters.findings, 0);
+    kernel_block = only_block = 0;
+    layout.lowmem_end = 0;
+    area_blocks_freed = freed;
+}
+
+static void test_coherent_lost(void **state)
+{
+    dma_addr_t handle;
+    uint8_t *kept = dma_alloc_coherent(&pci32, PAGE_SIZE, &handle);
+    dma_addr_t lost;
+
+    (void)state;
+    assert_non_null(dma_alloc_coherent(&wide, 6000, &lost));
+    assert_int_equal(dma_check_coherent(&wide), 1);
+    expect_findings(&wide, DMA_FINDING_LEAK, 1);
+    assert_int_equal(dma_check_coherent(&wide), 0);
+    dma_free_coherent(&pci32, PAGE_SIZE, kept, handle);
+    assert_int_equal(dma_check_coherent(&pci32), 0);
+}
+
 /* Many mappings at once, in random order, against a device that writes each its own pattern. */
 static void test_random(void **state)
 {
@@ -938,6 +1002,8 @@ int main(void)
         TEST(test_mask_below_all_pools),
         TEST(test_scatter_gather),
         TEST(test_coherent),
+        TEST(test_coherent_between),
+        TEST(test_coherent_lost),
         TEST(test_random),
         TEST(test_mutations),
     };

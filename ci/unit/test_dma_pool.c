@@ -89,7 +89,7 @@ static unsigned order_of(uint32_t size)
     return order;
 }
 
-void *dma_alloc_coherent(struct device *d, uint32_t size, dma_addr_t *handle)
+void *dma_coherent_alloc(struct device *d, uint32_t size, dma_addr_t *handle, const void *caller)
 {
     void *block = take(order_of(size));
 

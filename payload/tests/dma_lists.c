@@ -6,7 +6,7 @@
  * A block of pages is cut into pieces, and the lists of them are mapped for devices whose largest
  * segment and boundary lie at places that the pieces meet: the segments that come out must be those
  * that the case computes by itself. Blocks of a pool are filled, each with its own number, and
- * looked at again.
+ * looked at again. Coherent memory that nobody gives back has to be told.
  *
  * Why it can break: segments that grow over a boundary, so that the device's address counter wraps;
  * a list that failed half-way and left mappings; a block that two drivers have. A break shows as
@@ -221,9 +221,30 @@ static void case_pool_misuse(struct test *t)
     dev.check_ownership = false;
 }
 
+/* A piece, and a pool with two chunks, that nobody gives back. */
+static void case_lost(struct test *t)
+{
+    dma_addr_t handle;
+    uint8_t *piece = dma_alloc_coherent(&dev, PAGE_SIZE, &handle);
+    struct dma_pool *lost = dma_pool_create("lost", &dev, PAGE_SIZE, 0, 0);
+
+    if (!piece || !lost || !dma_pool_alloc(lost, &handle) || !dma_pool_alloc(lost, &handle))
+        test_error(t, "no memory for coherent pages");
+    test_findings_begin(t);
+    TEST_CHECK(t, dma_check_leaks(&dev) == 0, "coherent memory is told as mappings");
+    TEST_CHECK(t, dma_check_coherent(&dev) == 3, "not all of 3 lost pieces are told");
+    TEST_CHECK(t, dma_check_coherent(&dev) == 0, "they are told again");
+    test_findings_end(t, 3, "coherent memory lost");
+    test_findings_name(t, 3, "coherent memory lost");
+    /* Its two blocks are in use, and its two chunks gone. */
+    test_findings_begin(t);
+    dma_pool_destroy(lost);
+    test_findings_end(t, lost ? 4 : 0, "a pool destroyed that was taken for lost");
+}
+
 static const struct test_case cases[] = {
     {"merge", case_merge}, {"rollback", case_rollback},       {"fit", case_fit},
-    {"pool", case_pool},   {"pool_misuse", case_pool_misuse},
+    {"pool", case_pool},   {"pool_misuse", case_pool_misuse}, {"lost", case_lost},
 };
 
 SUITE(dma_lists) = {
