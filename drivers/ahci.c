@@ -198,6 +198,7 @@ static void make_client(struct ahci_client *ac, struct ahci_drive *drive, struct
         .splits_boundary = true,
         .read = ahci_read,
         .read_pio = ahci_read_pio,
+        .pio_by_adapter = true,
         .completion = &ac->disk.completion,
         .quiet = ahci_quiet,
     };

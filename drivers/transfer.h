@@ -44,7 +44,12 @@ struct dma_client {
     /* Memory to device, by DMA. NULL where it would not be safe. */
     int (*write)(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
                  uint32_t bytes);
-    /* The same bytes as read() without DMA, to an address that the CPU can use. NULL if none. */
+    /*
+     * The same bytes as read() another way, to an address that the CPU can use: by the processor
+     * or, with `pio_by_adapter`, by a PIO command whose data the adapter itself puts into a page of
+     * lowmem, one region at a time and asked for its end: AHCI knows no other. NULL if none.
+     */
+    bool pio_by_adapter;
     int (*read_pio)(struct dma_client *client, uint64_t dev_offset, void *buf, uint32_t bytes);
     /*
      * Memory to memory, through a device that sends into itself (a network card in internal

@@ -300,7 +300,11 @@ bool dma_bench_choose_reference(struct dma_bench *b)
                 b->reference = DMA_REFERENCE_PATTERN;
         }
     }
-    test_log(b->t, "%s is compared with %s", client->name, names[b->reference]);
+    if (b->reference == DMA_REFERENCE_PIO && client->pio_by_adapter)
+        test_log(b->t, "%s is compared with PIO reads that its adapter puts into one low page",
+                 client->name);
+    else
+        test_log(b->t, "%s is compared with %s", client->name, names[b->reference]);
     return true;
 }
 

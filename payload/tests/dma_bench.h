@@ -23,7 +23,7 @@
 enum dma_reference {
     DMA_REFERENCE_SHADOW,  /* what was written to the device before */
     DMA_REFERENCE_PATTERN, /* the image is the runner's, whose sectors are known */
-    DMA_REFERENCE_PIO,     /* a read by the processor */
+    DMA_REFERENCE_PIO,     /* a read by the processor, or what comes closest (drivers/transfer.h) */
     DMA_REFERENCE_DMA,     /* a DMA to memory that every device reaches */
 };
 
