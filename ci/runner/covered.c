@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ci/runner/machine.h"
 #include "ci/runner/run.h"
@@ -28,6 +29,7 @@ static const struct {
 struct covered {
     const char *device;
     long direct, bounced;
+    long case_direct, case_bounced; /* of the case whose end is not read yet */
 };
 
 /* Both emulators are asked for their own devices. */
@@ -74,14 +76,37 @@ static void take_line(struct emulator *emulator, const char *line)
 
             if (!end)
                 continue;
-            c->direct += counts[j].direct * value;
-            c->bounced += counts[j].bounced * value;
+            c->case_direct += counts[j].direct * value;
+            c->case_bounced += counts[j].bounced * value;
             break;
         }
     }
 }
 
-/* Reads the log of a run of the matrix, if there is one. */
+/* What a case has moved counts if the case is ok: its line follows its metrics. */
+static void end_case(struct emulator *emulator, bool ok)
+{
+    for (size_t i = 0; i < emulator->count; i++) {
+        struct covered *c = &emulator->devices[i];
+
+        c->direct += ok ? c->case_direct : 0;
+        c->bounced += ok ? c->case_bounced : 0;
+        c->case_direct = c->case_bounced = 0;
+    }
+}
+
+/* A log that is older than the payload is another payload's. */
+static bool is_of_today(FILE *file, const char *build)
+{
+    char *path = text("%s/paeload.elf", build);
+    struct stat image, log;
+    bool known = !stat(path, &image) && !fstat(fileno(file), &log);
+
+    free(path);
+    return known && log.st_mtime >= image.st_mtime;
+}
+
+/* Reads the log of a run of the matrix, if there is one of this payload. */
 static void take_log(struct emulator *emulator, const char *build, const char *stanza)
 {
     char *path = text("%s/run/matrix/%s/serial.log", build, stanza);
@@ -89,8 +114,18 @@ static void take_log(struct emulator *emulator, const char *build, const char *s
     char *line = NULL;
     size_t room = 0;
 
-    while (file && getline(&line, &room, file) >= 0)
+    bool old = file && !is_of_today(file, build);
+
+    if (old)
+        fprintf(stderr, "%s is older than the payload\n", path);
+    while (file && !old && getline(&line, &room, file) >= 0) {
+        const char *said = line + strspn(line, " ");
+
         take_line(emulator, line);
+        if (!strncmp(said, "ok ", 3) || !strncmp(said, "not ok ", 7))
+            end_case(emulator, *said == 'o');
+    }
+    end_case(emulator, false);
     if (file)
         fclose(file);
     free(line);

@@ -23,6 +23,8 @@ static const struct {
     {"e1000", DEVICE_E1000, NULL,
      "pci: slot1=e1000\n"
      "e1000: enabled=1, mac=52:54:00:12:34:56, ethmod=slirp"},
+    {"e1000-82545em", DEVICE_E1000_82545EM, NULL, NULL},
+    {"e1000-82544gc", DEVICE_E1000_82544GC, NULL, NULL},
     {"pcnet", DEVICE_PCNET, NULL, NULL},
     {"i8255x", DEVICE_I8255X, NULL, NULL},
     {"tulip", DEVICE_TULIP, NULL, NULL},

@@ -30,6 +30,8 @@ enum machine_device {
     DEVICE_EDU28 = 1 << 15,
     DEVICE_EDU32 = 1 << 16,
     DEVICE_EDU64 = 1 << 17,
+    DEVICE_E1000_82545EM = 1 << 18,
+    DEVICE_E1000_82544GC = 1 << 19,
 };
 
 /* What a machine has if nothing is asked for. */

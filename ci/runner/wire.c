@@ -20,9 +20,13 @@ static const struct card {
     const char *name; /* of the device's key, and in those of the file and the wire */
     const char *qemu; /* QEMU's name of the device */
 } cards[] = {
-    {DEVICE_RTL8139, "rtl8139", "rtl8139"}, {DEVICE_E1000, "e1000", "e1000"},
-    {DEVICE_PCNET, "pcnet", "pcnet"},       {DEVICE_I8255X, "i8255x", "i82559er"},
+    {DEVICE_RTL8139, "rtl8139", "rtl8139"},
+    {DEVICE_E1000, "e1000", "e1000"},
+    {DEVICE_PCNET, "pcnet", "pcnet"},
+    {DEVICE_I8255X, "i8255x", "i82559er"},
     {DEVICE_TULIP, "tulip", "tulip"},
+    {DEVICE_E1000_82545EM, "e1000-82545em", "e1000-82545em"},
+    {DEVICE_E1000_82544GC, "e1000-82544gc", "e1000-82544gc"},
 };
 #define CARDS (sizeof(cards) / sizeof(cards[0]))
 
