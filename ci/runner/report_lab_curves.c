@@ -8,10 +8,13 @@
 #include "ci/runner/svg.h"
 
 /*
- * Time on the x axis, free memory or an index on the y axis, a curve for each order.
+ * Time or steps on the x axis, free memory or an index on the y axis, a curve for each order.
  */
 
-/* Time as it is told best: in seconds, or ms; below that it is too coarse, and steps are better. */
+/*
+ * Time as it is told best: in seconds, or ms; below that it is too coarse, and steps are better, as
+ * they are where samples follow them.
+ */
 #define SECONDS_FROM_MS 2000
 #define TIME_FROM_MS 20
 
@@ -59,6 +62,16 @@ static double x_of(const struct curves *curves, const struct lab_sample *sample)
     return curves->x_divisor > 0 ? (double)sample->ms / curves->x_divisor : (double)sample->done;
 }
 
+/* Were samples taken after so many steps each, whatever time those took? */
+static bool is_by_steps(const struct lab_sample *samples, size_t count)
+{
+    size_t same = 0;
+
+    for (size_t i = 1; i < count; i++)
+        same += samples[i].done - samples[i - 1].done == samples[1].done - samples[0].done;
+    return count > 2 && samples[1].done > samples[0].done && 2 * same > count;
+}
+
 static void curves_make(struct curves *curves, const struct lab_case *run,
                         const struct lab_zone *zone, size_t per_sample)
 {
@@ -67,7 +80,9 @@ static void curves_make(struct curves *curves, const struct lab_case *run,
     uint64_t span = samples[count - 1].ms - samples[0].ms;
 
     *curves = (struct curves){.run = run, .zone = zone, .count = count, .per_sample = per_sample};
-    if (span >= SECONDS_FROM_MS) {
+    if (is_by_steps(samples, count)) {
+        curves->x_unit = run->unit;
+    } else if (span >= SECONDS_FROM_MS) {
         curves->x_divisor = 1000;
         curves->x_unit = "s";
     } else if (span >= TIME_FROM_MS) {
@@ -194,8 +209,8 @@ void put_lab_stack(FILE *out, const struct lab_case *run, unsigned zone_index,
 
     struct svg_chart chart;
     const char *name = lab_zone_name(zone_index);
-    char *label =
-        text("%s, %s: free memory of zone %s by order over time", run->workload, run->name, name);
+    char *label = text("%s, %s: free memory of zone %s by order over %s", run->workload, run->name,
+                       name, curves.x_divisor > 0 ? "time" : curves.x_unit);
     fputs("<figure><h4>", out);
     put_textf(out, "Free memory, zone %s", name);
     fputs("</h4>", out);
@@ -260,8 +275,9 @@ static void put_index_chart(FILE *out, const struct curves *curves, const struct
     struct svg_scale y = svg_scale_fit(0, 1, Y_TICKS, true);
     const double *last = curves->y + (curves->count - 1) * NR_ORDERS;
     struct svg_chart chart;
-    char *label = text("%s, %s: %s of zone %s by order over time", curves->run->workload,
-                       curves->run->name, kind->name, zone_name);
+    char *label =
+        text("%s, %s: %s of zone %s by order over %s", curves->run->workload, curves->run->name,
+             kind->name, zone_name, curves->x_divisor > 0 ? "time" : curves->x_unit);
 
     svg_chart_begin(&chart, out, label, &x, curves->x_unit, &y, "index");
     for (unsigned order = 0; order < NR_ORDERS; order++) {

@@ -143,27 +143,52 @@ void svg_chart_area(struct svg_chart *chart, const struct svg_curve *curve)
     fputs("</path>\n", chart->out);
 }
 
-void svg_chart_line(struct svg_chart *chart, const struct svg_curve *curve)
+static bool has_point(const struct svg_curve *curve, size_t i)
+{
+    return i < curve->points && curve->y[i * curve->stride] >= 0;
+}
+
+/* A point beside which there is none: no line leads to it. */
+static bool is_alone(const struct svg_curve *curve, size_t i)
+{
+    return has_point(curve, i) && !has_point(curve, i + 1) && (!i || !has_point(curve, i - 1));
+}
+
+/* Either the dots of a curve, or its lines. */
+static void draw_points(const struct svg_chart *chart, const struct svg_curve *curve,
+                        const char *kind, bool dots)
 {
     struct pen pen = {.out = chart->out};
+    bool any = false;
 
-    fprintf(chart->out, "<path class=\"line %s\" d=\"", curve->class);
     for (size_t i = 0; i < curve->points; i++) {
-        double value = curve->y[i * curve->stride];
-        int x = fine(&chart->x, curve->x[i]), y = fine(&chart->y, value);
-
-        if (value < 0) {
+        if (!has_point(curve, i) || is_alone(curve, i) != dots) {
             pen.down = false;
-        } else if (!pen.down) {
-            move(&pen, x, y);
-            fputs("h0", chart->out); /* a point alone is a dot */
-        } else {
+            continue;
+        }
+        int x = fine(&chart->x, curve->x[i]), y = fine(&chart->y, curve->y[i * curve->stride]);
+
+        if (!any)
+            fprintf(chart->out, "<path class=\"%s %s\" d=\"", kind, curve->class);
+        any = true;
+        if (pen.down) {
             draw(&pen, x, y);
+        } else {
+            move(&pen, x, y);
+            fputs("h0", chart->out); /* or lines that all lie upon the same place are not seen */
         }
     }
+    if (!any)
+        return;
     fputs("\">", chart->out);
     title(chart->out, curve->title);
     fputs("</path>\n", chart->out);
+}
+
+void svg_chart_line(struct svg_chart *chart, const struct svg_curve *curve)
+{
+    draw_points(chart, curve, "line", false);
+    draw_points(chart, curve, "dot", true);
 }
 
 void svg_chart_marker(struct svg_chart *chart, double x, const char *name)

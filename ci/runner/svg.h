@@ -51,7 +51,7 @@ void svg_chart_begin(struct svg_chart *chart, FILE *out, const char *label,
 /* Fills between the curve and the bottom. Stacks are drawn from the highest curve down. */
 void svg_chart_area(struct svg_chart *chart, const struct svg_curve *curve);
 
-/* Draws the curve; where its value is negative there is none. */
+/* Draws the curve; where its value is negative there is none. A point by itself is a dot. */
 void svg_chart_line(struct svg_chart *chart, const struct svg_curve *curve);
 
 /* A vertical line at x, with a name. */

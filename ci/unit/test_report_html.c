@@ -263,6 +263,32 @@ static void costs_within_the_noise(void **state)
     xmlFreeDoc(document);
 }
 
+/* Samples that follow steps lie evenly on an axis of steps, however long a slow host took. */
+static void curves_over_steps(void **state)
+{
+    static const char log[] = "KTAP version 1\n"
+                              "# lab begin lowmem_memmap.none memmap GiB 65\n"
+                              "# lab sample 0 0 Normal 8192 0 0 0 0 0 0 0 0 0 0 8\n"
+                              "# lab sample 1 2 Normal 6144 0 0 0 0 0 0 0 0 0 0 6\n"
+                              "# lab sample 90 4 Normal 4096 0 0 0 0 0 0 0 0 0 0 4\n"
+                              "# lab sample 91 6 Normal 2048 0 0 0 0 0 0 0 0 0 0 2\n"
+                              "# lab sample 95 7 Normal 512 0 0 0 0 0 0 0 0 0 1 0\n"
+                              "# lab end 7 wedged 10 Normal 0 512 0 9\n";
+    xmlDocPtr document = report_of(log, strlen(log), RESULT_PASS);
+
+    assert_int_equal(count_nodes(document, "//s:svg[contains(@aria-label, 'over GiB')]"), 3);
+    assert_int_equal(count_nodes(document, "//s:svg/s:text[.='GiB']"), 3);
+    assert_int_equal(count_nodes(document, "//s:svg/s:text[.='ms']"), 0);
+    /* Only at the wedge order 10 is short of a block: a point without a line. */
+    assert_int_equal(count_nodes(document, "//s:svg[contains(@aria-label, 'Fragmentation')]"
+                                           "//s:path[@class='dot o10']"),
+                     1);
+    assert_int_equal(count_nodes(document, "//s:svg[contains(@aria-label, 'Fragmentation')]"
+                                           "//s:path[starts-with(@class, 'line')]"),
+                     0);
+    xmlFreeDoc(document);
+}
+
 static void nothing_from_elsewhere(void **state)
 {
     char *log = lab_sample();
@@ -390,6 +416,7 @@ int main(void)
         cmocka_unit_test(cases_tell_what_was_free_at_the_start),
         cmocka_unit_test(one_table_over_all_workloads),
         cmocka_unit_test(costs_within_the_noise),
+        cmocka_unit_test(curves_over_steps),
         cmocka_unit_test(nothing_from_elsewhere),
         cmocka_unit_test(no_laboratory),
         cmocka_unit_test(any_end),

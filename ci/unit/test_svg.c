@@ -159,8 +159,9 @@ static void curves(void **state)
 {
     char *bytes = written(draw_curves);
     char *area = text("M0 %dl40-20h40l40 20l40-20v20z", SVG_PLOT_HEIGHT * SVG_FINE);
-    char *line = text("M0 %dh0l40-20h40M160 %dh0\"", SVG_PLOT_HEIGHT * SVG_FINE,
-                      (SVG_PLOT_HEIGHT - 5) * SVG_FINE);
+    char *line = text("class=\"line c\" d=\"M0 %dh0l40-20h40\"><title>a &lt; b</title></path>\n"
+                      "<path class=\"dot c\" d=\"M160 %dh0\">",
+                      SVG_PLOT_HEIGHT * SVG_FINE, (SVG_PLOT_HEIGHT - 5) * SVG_FINE);
 
     assert_non_null(strstr(bytes, area));
     assert_non_null(strstr(bytes, line));

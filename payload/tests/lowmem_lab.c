@@ -296,6 +296,14 @@ static uint64_t deadline_of(const struct lab *lab)
     return now < end ? now + (end - now) / 2 : 0;
 }
 
+/* Is a sample due by steps? */
+static bool is_sampled(const struct lab *lab)
+{
+    uint32_t steps = lab->workload->sample_steps;
+
+    return steps && lab->done % steps == 0;
+}
+
 static enum lab_verdict run_steps(struct lab *lab)
 {
     uint64_t deadline = deadline_of(lab);
@@ -313,7 +321,7 @@ static enum lab_verdict run_steps(struct lab *lab)
         if (step == LAB_OVER)
             return VERDICT_OVER;
         lab->done++;
-        if (rdtsc() < samples_due_tsc)
+        if (rdtsc() < samples_due_tsc && !is_sampled(lab))
             continue;
         samples_take(lab);
         test_progress(lab->t, (uint32_t)MIN(lab->done * 1000 / lab->limit, 1000), 1000);

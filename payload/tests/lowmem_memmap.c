@@ -169,6 +169,7 @@ static const struct lab_workload memmap = {
     .stands_alone = true,
     .lowmem_least = LOWMEM_LEAST,
     .limit_none = GIB_MAX + 1,
+    .sample_steps = 2, /* all of them take a few ms */
 };
 
 static void case_none(struct test *t)
