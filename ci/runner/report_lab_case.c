@@ -31,6 +31,8 @@ static char *spent_text(const struct lab_spent *spent)
 
 static void put_spreads(FILE *out, const struct lab_case *run)
 {
+    const double below = run->noise ? (double)run->noise : 1;
+    bool any_below = false;
     struct svg_spread *spreads = calloc(run->nr_spent, sizeof(*spreads));
     char *label = text("%s, %s: what allocations and frees cost", run->workload, run->name);
 
@@ -44,13 +46,17 @@ static void put_spreads(FILE *out, const struct lab_case *run)
                                          .p90 = (double)spent->p90,
                                          .p99 = (double)spent->p99,
                                          .max = (double)spent->max,
-                                         .below = run->noise ? (double)run->noise : 1};
+                                         .below = below};
+        any_below = any_below || spreads[i].p50 < below;
     }
     fputs("<figure><h4>Cost of allocations and frees</h4>", out);
     svg_spreads(out, label, run->spent[0].unit, spreads, run->nr_spent);
     fputs("<figcaption>strong mark: half cost no more; box: up to 90%; small mark: 99%; end: the "
-          "most; hollow arrow: less than can be told</figcaption></figure>\n",
+          "most",
           out);
+    if (any_below)
+        fputs("; hollow arrow: less than the clock can tell", out);
+    fputs("</figcaption></figure>\n", out);
     for (size_t i = 0; i < run->nr_spent; i++)
         free(spreads[i].name);
     free(spreads);

@@ -296,12 +296,11 @@ static uint64_t deadline_of(const struct lab *lab)
     return now < end ? now + (end - now) / 2 : 0;
 }
 
-/* Is a sample due by steps? */
-static bool is_sampled(const struct lab *lab)
+static bool sample_is_due(const struct lab *lab)
 {
     uint32_t steps = lab->workload->sample_steps;
 
-    return steps && lab->done % steps == 0;
+    return steps ? lab->done % steps == 0 : rdtsc() >= samples_due_tsc;
 }
 
 static enum lab_verdict run_steps(struct lab *lab)
@@ -321,7 +320,7 @@ static enum lab_verdict run_steps(struct lab *lab)
         if (step == LAB_OVER)
             return VERDICT_OVER;
         lab->done++;
-        if (rdtsc() < samples_due_tsc && !is_sampled(lab))
+        if (!sample_is_due(lab))
             continue;
         samples_take(lab);
         test_progress(lab->t, (uint32_t)MIN(lab->done * 1000 / lab->limit, 1000), 1000);

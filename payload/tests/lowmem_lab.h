@@ -132,7 +132,7 @@ struct lab_workload {
     bool stands_alone;
 
     uint32_t limit_none;   /* steps after which "none" will not wedge any more; 0: by lowmem */
-    uint32_t sample_steps; /* a sample after so many steps, however quick they are; 0: by time */
+    uint32_t sample_steps; /* a sample after so many steps, instead of by time; 0: by time */
     bool must_wedge; /* if "none" does not, the case fails (unless as_told); else it is skipped */
     bool until_time; /* with time=, a use with a promise goes on for half of what is left of it */
 };
