@@ -173,7 +173,10 @@ static bool free_at_start(const struct lab_case *run, uint64_t free[LAB_ZONES])
     return any;
 }
 
-/* Only that tells how large the machine was for the workload, most of which ballast may hold. */
+/*
+ * Only that tells how large the machine was for the workload: ballast may hold most of it, and the
+ * workload some from the start.
+ */
 static void put_start(FILE *out, const struct lab_case *run)
 {
     uint64_t free_then[LAB_ZONES], lowmem = 0, lowmem_free = 0;
@@ -184,8 +187,8 @@ static void put_start(FILE *out, const struct lab_case *run)
         lowmem += run->zones[zone].present;
         lowmem_free += free_then[zone];
     }
-    put_text(out, lowmem_free < lowmem / 2 ? ". Ballast leaves free at the start: "
-                                           : ". Free at the start: ");
+    put_text(out, lowmem_free < lowmem / 2 ? ". Free before the first step, with ballast in place: "
+                                           : ". Free before the first step: ");
     for (unsigned zone = 0, any = 0; zone < LAB_ZONES; zone++) {
         if (!run->zones[zone].nr_samples)
             continue;

@@ -177,16 +177,17 @@ static void cases_tell_what_was_free_at_the_start(void **state)
     char *log = lab_sample();
     xmlDocPtr document = report_of(log, strlen(log), RESULT_FAIL);
 
-    assert_int_equal(count_nodes(document,
-                                 "//h:p[contains(., 'HIGHMEM 1.1 GiB. Ballast leaves free "
-                                 "at the start: DMA 8.0 MiB, NORMAL 16.0 MiB, HIGHMEM "
-                                 "1.1 GiB')]"),
-                     1);
+    assert_int_equal(
+        count_nodes(document, "//h:p[contains(., 'HIGHMEM 1.1 GiB. Free before the first "
+                              "step, with ballast in place: DMA 8.0 MiB, NORMAL 16.0 MiB, HIGHMEM "
+                              "1.1 GiB')]"),
+        1);
     xmlFreeDoc(document);
     document = report_of(whole, strlen(whole), RESULT_PASS);
     assert_int_equal(
-        count_nodes(document, "//h:p[contains(., '. Free at the start: NORMAL 781 MiB')]"), 1);
-    assert_int_equal(count_nodes(document, "//h:p[contains(., 'at the start')]"), 1);
+        count_nodes(document, "//h:p[contains(., '. Free before the first step: NORMAL 781 MiB')]"),
+        1);
+    assert_int_equal(count_nodes(document, "//h:p[contains(., 'before the first step')]"), 1);
     xmlFreeDoc(document);
     free(log);
 }
