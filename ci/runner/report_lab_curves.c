@@ -80,16 +80,14 @@ static void curves_make(struct curves *curves, const struct lab_case *run,
     uint64_t span = samples[count - 1].ms - samples[0].ms;
 
     *curves = (struct curves){.run = run, .zone = zone, .count = count, .per_sample = per_sample};
-    if (is_by_steps(samples, count)) {
+    if (is_by_steps(samples, count) || span < TIME_FROM_MS) {
         curves->x_unit = run->unit;
     } else if (span >= SECONDS_FROM_MS) {
         curves->x_divisor = 1000;
         curves->x_unit = "s";
-    } else if (span >= TIME_FROM_MS) {
+    } else {
         curves->x_divisor = 1;
         curves->x_unit = "ms";
-    } else {
-        curves->x_unit = run->unit;
     }
     curves->x = must_calloc(count, sizeof(*curves->x));
     curves->y = must_calloc(count * per_sample, sizeof(*curves->y));
