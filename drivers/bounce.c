@@ -2,7 +2,6 @@
 #include "drivers/bounce.h"
 #include "drivers/bounce_copy.h"
 #include "drivers/dma_lock.h"
-#include "lib/bitmap.h"
 #include "lib/errno.h"
 #include "lib/inject.h"
 #include "lib/string.h"
@@ -44,7 +43,7 @@ static unsigned nr_areas;
 static struct bounce_pool pools[NR_POOLS];
 static uint32_t pool_slots[NR_POOLS]; /* of all areas */
 
-/* Growing, and the search that is not quick. Taking a slot of a word needs no lock. */
+/* Growing, and runs. Single slots of a quick area are taken and given back without it. */
 static struct dma_lock lock;
 
 /* Threads that sleep for slots of any pool. */
@@ -96,14 +95,17 @@ static bool area_open(unsigned pool, struct page *page, unsigned order, uint32_t
     area->pool = &pools[pool];
     area->virt = page_address(page);
     area->owner = owners;
+    if (!pools[pool].current && order <= places[pool].max_order)
+        area->quick_slots = area->nr_slots;
     memset(area->taken, UINT8_MAX, sizeof(area->taken));
     memset(area->taken, 0, area->nr_slots / 8);
     pool_slots[pool] += area->nr_slots;
     nr_areas++;
     for (uint32_t at = 0; at < area->nr_slots; at += BOUNCE_GRANULE_PAGES)
         bounce_area_at[(area->first + at) / BOUNCE_GRANULE_PAGES] = area;
-    pools[pool].hand = 0;
-    pools[pool].current = area;
+    bounce_run_add(area);
+    if (area->quick_slots > 0)
+        pools[pool].current = area;
     dma_lock_release(&lock, flags);
     return true;
 }
@@ -116,11 +118,10 @@ static bool area_open(unsigned pool, struct page *page, unsigned order, uint32_t
 static bool pool_grow(unsigned pool, uint32_t count)
 {
     const struct pool_place *place = &places[pool];
-    unsigned least = place->min_order;
+    unsigned least = MAX(place->min_order, bounce_order(count));
 
-    while (1u << least < count)
-        least++;
-    if (this_cpu()->irq_depth > 0 || (pool_slots[pool] && inject(bounce_never_grow, dma_bounce)))
+    if (!may_open(pool, least) || this_cpu()->irq_depth > 0 ||
+        (pool_slots[pool] && inject(bounce_never_grow, dma_bounce)))
         return false;
     for (unsigned order = MAX(least, place->max_order); order + 1 > least; order--) {
         struct page *page;
@@ -208,115 +209,42 @@ static uint32_t slots_of(uint32_t offset, uint32_t size)
     return (uint32_t)(((uint64_t)offset + size + BOUNCE_SLOT_BYTES - 1) / BOUNCE_SLOT_BYTES);
 }
 
-static void run_clear(struct bounce_area *area, uint32_t slot, uint32_t count)
-{
-    while (count-- > 0)
-        atomic_bit_clear(area->taken, slot + count);
-}
-
-/* Takes a run that was free when looked at. False, and nothing taken, if it is not any more. */
-static bool run_take(struct bounce_area *area, uint32_t slot, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (!atomic_bit_set(area->taken, slot + i))
-            continue;
-        run_clear(area, slot, i);
-        return false;
-    }
-    return true;
-}
-
-static dma_addr_t slot_dma(const struct bounce_area *area, uint32_t slot)
-{
-    return phys_to_dma(pfn_to_phys(area->first + slot));
-}
-
 /*
- * A free run of slots in [from, nr_slots) in which the buffer keeps its boundary, or nr_slots. A
- * run that crosses is not retried slot by slot: no start before the boundary can do.
+ * Takes slots in an area of the pool for what is to be at `offset` in the first of them. Returns 0,
+ * -ENOSPC, or -ERANGE if no area is under the mask.
  */
-static uint32_t find_run(const struct bounce_area *area, const struct device *dev, uint32_t from,
-                         uint32_t offset, uint32_t size)
-{
-    uint32_t count = slots_of(offset, size);
-
-    while (from < area->nr_slots) {
-        uint32_t slot = bitmap_find_free_run(area->taken, area->nr_slots, from, count, 1);
-        dma_addr_t addr;
-
-        if (slot >= area->nr_slots)
-            break;
-        addr = slot_dma(area, slot);
-        if (!dma_crosses_boundary(dev, addr + offset, size))
-            return slot;
-        addr = dma_make(addr_number(addr) | dev->segment_boundary_mask) + 1;
-        from = MAX(slot + 1, phys_to_pfn(dma_to_phys(addr)) - area->first);
-    }
-    return area->nr_slots;
-}
-
-/* Takes a run in the area from slot `from` on, or anywhere. Context: locked. */
-static bool take_in_area(struct bounce_area *area, const struct device *dev, uint32_t from,
-                         phys_addr_t phys, uint32_t size, dma_addr_t *dma)
-{
-    uint32_t offset = kept_offset(dev, phys, size);
-    uint32_t count = slots_of(offset, size);
-    uint32_t slot;
-
-    do {
-        slot = find_run(area, dev, from, offset, size);
-        if (slot == area->nr_slots && from > 0)
-            slot = find_run(area, dev, 0, offset, size);
-        if (slot == area->nr_slots)
-            return false;
-    } while (!run_take(area, slot, count));
-    bounce_count_taken(area->pool, (int32_t)count);
-    area->pool->current = area;
-    area->pool->hand = slot + count;
-    *dma = slot_dma(area, slot) + offset;
-    return true;
-}
-
-static bool area_is_reached(const struct bounce_area *area, const struct device *dev)
-{
-    return slot_dma(area, area->nr_slots) - 1 <= dev->dma_mask;
-}
-
-/*
- * Takes a run in any area of the pool, the current one first, and goes on there where the last
- * search ended. Returns 0, -ENOSPC, or -ERANGE if no area is under the mask.
- */
-static int take_in_pool(struct bounce_pool *pool, const struct device *dev, phys_addr_t phys,
+static int take_in_pool(struct bounce_pool *pool, const struct device *dev, uint32_t offset,
                         uint32_t size, dma_addr_t *dma)
 {
+    uint32_t count = slots_of(offset, size);
     uint32_t flags = dma_lock_take(&lock);
-    struct bounce_area *current = pool->current;
-    int err = -ERANGE;
+    pfn_t first;
+    int err = bounce_run_take(pool, dev->dma_mask, count, &first);
 
-    if (current && area_is_reached(current, dev))
-        err = take_in_area(current, dev, pool->hand, phys, size, dma) ? 0 : -ENOSPC;
-    for (unsigned i = 0; err && i < nr_areas; i++) {
-        struct bounce_area *area = &areas[i];
-
-        if (area->pool == pool && area != current && area_is_reached(area, dev))
-            err = take_in_area(area, dev, 0, phys, size, dma) ? 0 : -ENOSPC;
-    }
     dma_lock_release(&lock, flags);
-    return err;
+    if (err)
+        return err;
+    bounce_count_taken(pool, (int32_t)count);
+    *dma = phys_to_dma(pfn_to_phys(first)) + offset;
+    return 0;
 }
 
 static int try_alloc(const struct device *dev, phys_addr_t phys, uint32_t size, dma_addr_t *dma)
 {
-    uint32_t count = slots_of((uint32_t)addr_number(phys) % BOUNCE_SLOT_BYTES, size);
+    uint32_t offset = kept_offset(dev, phys, size);
     int result = -ERANGE;
 
+    /* A run has no boundary in it that it does not begin at. */
+    if (dma_crosses_boundary(dev, dma_make(offset), size))
+        return -ERANGE;
     /* The wide pool first: what it serves leaves the low one to those who have nothing else. */
     for (unsigned i = NR_POOLS; i-- > 0;) {
-        int err = take_in_pool(&pools[i], dev, phys, size, dma);
+        int err = take_in_pool(&pools[i], dev, offset, size, dma);
 
         /* An area that is new is tried once; where it came to lie was not for us to choose. */
-        if (err && phys_to_dma(pool_end(i)) - 1 <= dev->dma_mask && pool_grow(i, count))
-            err = take_in_pool(&pools[i], dev, phys, size, dma);
+        if (err && phys_to_dma(pool_end(i)) - 1 <= dev->dma_mask &&
+            pool_grow(i, slots_of(offset, size)))
+            err = take_in_pool(&pools[i], dev, offset, size, dma);
         if (!err)
             return 0;
         if (err != -ERANGE)
@@ -391,10 +319,13 @@ void bounce_free(dma_addr_t dma, uint32_t size)
 {
     struct bounce_area *area = bounce_area_of_dma(dma);
     uint32_t count = slots_of(offset_in_page(dma), size);
+    uint32_t flags;
 
     if (!area || inject(bounce_keep_slots, dma_bounce))
         return;
-    run_clear(area, phys_to_pfn(dma_to_phys(dma)) - area->first, count);
+    flags = dma_lock_take(&lock);
+    bounce_run_give(area, phys_to_pfn(dma_to_phys(dma)) - area->first, count);
+    dma_lock_release(&lock, flags);
     if (inject(bounce_free_twice, dma_bounce))
         bounce_count_given(area->pool, (int32_t)count);
     bounce_count_given(area->pool, (int32_t)count);
@@ -410,25 +341,13 @@ static uint32_t largest_to_come(unsigned pool)
     return order < places[pool].min_order ? 0 : 1u << order;
 }
 
-/* The longest run that an area of the pool has, of those that the device reaches. */
-static uint32_t longest_run(unsigned pool, const struct device *dev)
-{
-    uint32_t longest = 0;
-
-    for (unsigned i = 0; i < nr_areas; i++) {
-        if (areas[i].pool == &pools[pool] && area_is_reached(&areas[i], dev))
-            longest = MAX(longest, areas[i].nr_slots);
-    }
-    return longest;
-}
-
 uint32_t bounce_max_bytes(const struct device *dev)
 {
     uint64_t boundary = (uint64_t)dev->segment_boundary_mask + 1;
     uint32_t slots = 0, bytes;
 
     for (unsigned i = 0; i < NR_POOLS; i++) {
-        slots = MAX(slots, longest_run(i, dev));
+        slots = MAX(slots, bounce_reach(&pools[i], dev->dma_mask)->slots);
         if (pool_slots[i] && phys_to_dma(pool_end(i)) - 1 <= dev->dma_mask)
             slots = MAX(slots, largest_to_come(i));
     }
@@ -453,7 +372,8 @@ bool bounce_pool_info(unsigned index, struct bounce_pool_info *info)
     };
     for (unsigned i = 0; i < nr_areas; i++) {
         const struct bounce_area *area = &areas[i];
-        dma_addr_t base = slot_dma(area, 0), end = slot_dma(area, area->nr_slots);
+        dma_addr_t base = phys_to_dma(pfn_to_phys(area->first));
+        dma_addr_t end = base + (uint64_t)area->nr_slots * BOUNCE_SLOT_BYTES;
 
         if (area->pool != &pools[index])
             continue;

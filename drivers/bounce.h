@@ -11,15 +11,17 @@
  *     pool "low"   |area|      |area|           below 16 MiB, for masks from 24 bits on
  *     pool "wide"       |  area  | |  area  |   below 256 MiB, for masks from 28 bits on
  *
- * A slot is taken by setting its bit in its area's map, at once, so that interrupts and other
- * processors may take and give back at any time; a run of several is given back again if one of
- * them turns out to be taken. Slots are tried from behind the last one on: one that was given back
- * is not used again at once, so that a device that is late is more likely to be noticed.
+ * A slot is taken by setting its bit in its area's map. In the pool's quick area, its first, that
+ * is done at once, so that interrupts and other processors may take and give back at any time; what
+ * is more than a slot in a page, and all in the other areas, is for drivers/bounce_run.h. Slots are
+ * tried from behind the last one on: one that was given back is not used again at once, so that a
+ * device that is late is more likely to be noticed.
  *
  * A bounced buffer lies at the same offset into its first slot as the original into its page, so
  * that a device sees the alignment that its driver chose.
  */
 
+#include "drivers/bounce_run.h"
 #include "drivers/dma.h"
 #include "paging/page_alloc.h"
 
@@ -41,6 +43,8 @@
 struct bounce_area {
     pfn_t first; /* page of the direct map and of the bus */
     uint32_t nr_slots;
+    uint32_t quick_slots; /* as many in the quick area, none in the others */
+    uint32_t first_word;  /* number of its first one in the pool */
     uint8_t *virt;
     uint32_t *owner; /* one for each slot: whose mapping begins there, the tracker's */
     struct bounce_pool *pool;
@@ -55,11 +59,12 @@ struct bounce_area {
 #define BOUNCE_WAITED 0x10000
 
 struct bounce_pool {
-    struct bounce_area *current; /* where the search begins, and with which slot: hints */
-    uint32_t hand;
+    struct bounce_area *current; /* the quick area, NULL if there is none */
+    uint32_t hand;               /* the slot of it to try next */
     int32_t below_peak;
     uint32_t peak_slots;
     uint32_t waiting;
+    struct bounce_runs runs;
 };
 
 /* The area that each granule of memory is in, or one with no slots. */

@@ -4,9 +4,10 @@
 
 /*
  * The lock of the DMA layer's tables. Interrupts are off while it is held, because mappings are
- * made and ended in interrupt handlers too. That is for a few dozen instructions, and a few more
- * for each live entry where an overlap is looked for, or a mapping by an address in its middle. All
- * tables are searched only for findings, leaks, and changes of a device's limits. Does not nest.
+ * made and ended in interrupt handlers too. That is for a few dozen instructions, for a few hundred
+ * where a run of bounce slots is looked for, and a few more for each live entry where an overlap is
+ * looked for, or a mapping by an address in its middle. All tables are searched only for findings,
+ * leaks, and changes of a device's limits. Does not nest.
  */
 
 #include "lib/types.h"

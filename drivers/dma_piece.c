@@ -300,7 +300,7 @@ DMA_INLINE void unmap_piece(struct device *dev, pfn_t home, uint32_t piece, bool
     struct bounce_area *area = bounce_area_near(home, &number);
     pfn_t pfn;
 
-    if (unlikely(number >= area->nr_slots)) {
+    if (unlikely(number >= area->quick_slots)) {
         unmap_slowly(dev, home, piece);
         return;
     }

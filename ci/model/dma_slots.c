@@ -3,6 +3,8 @@
 #include "ci/model/dma_state.h"
 #include "drivers/bounce.h"
 
+#define AREA_SLOTS (1u << BOUNCE_MIN_ORDER)
+
 uint32_t slots_of(dma_addr_t dma, uint32_t size)
 {
     return (uint32_t)((dma % SLOT_BYTES + size + SLOT_BYTES - 1) / SLOT_BYTES);
@@ -20,34 +22,40 @@ static bool slot_is_free(dma_addr_t slot)
     return true;
 }
 
+/* All slots of a block at `at` are free. */
+static bool block_is_free(phys_addr_t at, uint32_t slots)
+{
+    for (uint32_t i = 0; i < slots; i++) {
+        if (!slot_is_free(phys_to_dma(at) + i * SLOT_BYTES))
+            return false;
+    }
+    return true;
+}
+
 /*
- * Whether some pool had room to spare: a longer run than is needed, in one area and one block. Only
- * of pools that the device reaches wherever they grow.
+ * Whether some pool had room to spare: one free block more than the one that is needed, since an
+ * interrupt may have had it, of 2^n slots at a multiple of as many, in one area. Only of pools that
+ * the device reaches wherever they grow.
  */
 bool had_room(const struct device *dev, phys_addr_t phys, uint32_t size)
 {
-    uint32_t count = slots_of(phys_to_dma(phys), size) + 1;
+    uint32_t count = slots_of(phys_to_dma(phys), size), slots = 1;
+    unsigned blocks = 0;
 
+    while (slots < count)
+        slots *= 2;
+    if (slots > AREA_SLOTS || !reaches(dev, 0, count * SLOT_BYTES))
+        return false;
     for (unsigned i = 0; i < NR_REGIONS; i++) {
         const struct region *region = &machine.region[i];
         uint64_t end = region->phys < MIB64(16) ? MIB64(16) : MIB64(256);
-        uint32_t run = 0;
 
         if (region->kind != REGION_POOL || dma_make(end) - 1 > dev->dma_mask)
             continue;
-        for (uint32_t at = 0; at < region->size; at += SLOT_BYTES) {
-            phys_addr_t slot = region->phys + at;
-
-            if (at % (PAGE_SIZE << BOUNCE_MIN_ORDER) == 0)
-                run = 0;
-            run = slot_is_free(phys_to_dma(slot)) ? run + 1 : 0;
-            while (run > 0 && !reaches(dev, slot - (run - 1ull) * SLOT_BYTES, run * SLOT_BYTES))
-                run--;
-            if (run == count)
-                return true;
-        }
+        for (uint32_t at = 0; at < region->size; at += slots * SLOT_BYTES)
+            blocks += block_is_free(region->phys + at, slots);
     }
-    return false;
+    return blocks > 1;
 }
 
 void check_bounced(const struct device *dev, const struct mapping *map)

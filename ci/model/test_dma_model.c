@@ -28,6 +28,8 @@ static const struct model_mutation mutations[] = {
     {"bounce_lose_wakeup", 12},
     {"bounce_never_grow", 8},
     {"bounce_repeat_page", 2},
+    {"bounce_run_anywhere", 3},
+    {"bounce_run_forget", 14},
     {"bounce_skip_copy_from", 2},
     {"bounce_skip_copy_to", 1},
     {"bounce_skip_marks", 2},

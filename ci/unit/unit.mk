@@ -15,6 +15,7 @@ test_avoid_SRCS := drivers/avoid.c lib/option.c lib/format.c lib/prng.c
 test_bitmap_SRCS := lib/bitmap.c lib/prng.c
 test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c lib/format.c lib/str_copy.c \
 	lib/prng.c
+test_bounce_run_SRCS := drivers/bounce_run.c lib/prng.c
 test_boot_options_SRCS := payload/early/options.c lib/option.c lib/format.c lib/prng.c
 test_console_16550_SRCS := lib/format.c lib/option.c lib/prng.c
 test_console_SRCS := drivers/console_grid.c drivers/console_font.c lib/format.c lib/prng.c

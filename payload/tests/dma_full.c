@@ -146,8 +146,9 @@ static void fill_pools(struct test *t, const struct dma_arena *arena)
     while (bytes > limit)
         bytes /= 2;
     while (bytes >= FULL_LAST_BYTES && count < FULL_MAX) {
-        size[count] = bytes;
-        addr[count] = dma_map_page(&full, arena->page, 0, bytes, DMA_TO_DEVICE);
+        /* One slot first, so that the last ones have no place but single slots. */
+        size[count] = count == 0 ? FULL_LAST_BYTES : bytes;
+        addr[count] = dma_map_page(&full, arena->page, 0, size[count], DMA_TO_DEVICE);
         if (!dma_mapping_error(&full, addr[count])) {
             count++;
         } else {
