@@ -33,22 +33,39 @@ static void put_done(FILE *out, enum lab_verdict verdict, uint64_t done)
     free(grouped);
 }
 
+/* Did the run without remedies wedge? Else steps are a multiple of nothing. */
+static bool can_compare(const struct lab_log *log, const char *workload)
+{
+    for (size_t i = 0; i < log->nr_results; i++) {
+        const struct lab_result *result = &log->results[i];
+
+        if (!strcmp(result->workload, workload) &&
+            !strncmp(result->remedy, WITHOUT, strlen(WITHOUT)))
+            return result->verdict == LAB_WEDGED;
+    }
+    return true;
+}
+
 /* "12.0 x", or that it is at least so many where there was no wedge. */
-static void put_times(FILE *out, const struct lab_result *result)
+static void put_times(FILE *out, const struct lab_log *log, const struct lab_result *result)
 {
     int digits = result->times < 1000 ? 2 : result->times < 10000 ? 1 : 0;
 
+    if (!can_compare(log, result->workload)) {
+        fputs("-", out);
+        return;
+    }
     if (result->verdict != LAB_WEDGED)
         fputs("&#8805; ", out);
     put_textf(out, "%.*f", digits, (double)result->times / 100);
     fputs(" &#215;", out);
 }
 
-static void put_times_cell(FILE *out, const struct lab_result *result)
+static void put_times_cell(FILE *out, const struct lab_log *log, const struct lab_result *result)
 {
     fputs("<td class=\"n\">", out);
     if (result)
-        put_times(out, result);
+        put_times(out, log, result);
     fputs("</td>", out);
 }
 
@@ -114,7 +131,7 @@ static void put_row(FILE *out, const struct lab_log *log, const struct lab_case 
         put_done(out, run->verdict, run->done);
     else
         fputs("<td class=\"n\">cut off</td>", out);
-    put_times_cell(out, lab_result_of(log, run));
+    put_times_cell(out, log, lab_result_of(log, run));
     for (unsigned zone = 0; zone < LAB_ZONES; zone++) {
         if (run->ended)
             put_pages_cell(out, run->free[zone]);
@@ -130,12 +147,12 @@ static void put_row(FILE *out, const struct lab_log *log, const struct lab_case 
 }
 
 /* A result whose case is lost. */
-static void put_bare_row(FILE *out, const struct lab_result *result)
+static void put_bare_row(FILE *out, const struct lab_log *log, const struct lab_result *result)
 {
     fputs("<tr>", out);
     put_element(out, "td", NULL, result->remedy);
     put_done(out, result->verdict, result->done);
-    put_times_cell(out, result);
+    put_times_cell(out, log, result);
     fputs("<td colspan=\"4\" class=\"soft\">the case itself is not in the log</td>", out);
     if (result->has_p50)
         put_lab_cost_cell(out, result->p50, 0);
@@ -187,7 +204,7 @@ void put_lab_table(FILE *out, const struct lab_log *log, const char *workload)
     }
     for (size_t i = 0; i < log->nr_results; i++) {
         if (!strcmp(log->results[i].workload, workload) && !log->results[i].has_case)
-            put_bare_row(out, &log->results[i]);
+            put_bare_row(out, log, &log->results[i]);
     }
     fputs("</tbody></table></div>\n", out);
 }
@@ -260,7 +277,7 @@ static void put_remedy(FILE *out, const struct lab_log *log, const struct lab_re
     fputs("<li>", out);
     put_text(out, result->remedy);
     fputs(helps ? " <b class=\"pass\">" : " <b>", out);
-    put_times(out, result);
+    put_times(out, log, result);
     fputs("</b>", out);
     if (result->has_p50) {
         char *cost = lab_cost_text(result->p50, noise_of(log, result));

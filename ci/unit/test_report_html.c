@@ -290,6 +290,24 @@ static void curves_over_steps(void **state)
     xmlFreeDoc(document);
 }
 
+/* Where nothing wedges, nothing lasts "at least 1.00 times" as long. */
+static void no_times_of_what_did_not_wedge(void **state)
+{
+    static const char log[] = "KTAP version 1\n"
+                              "# lab begin lowmem_memmap.none memmap GiB 65\n"
+                              "# lab end 16 over 0 - 1000 1000 0 10\n"
+                              "# lab result memmap none 16 over 100 7 10\n"
+                              "# lab begin lowmem_memmap.smaller memmap GiB 65\n"
+                              "# lab end 16 over 0 - 1000 2000 0 10\n"
+                              "# lab result memmap smaller 16 over 100 - 10\n";
+    xmlDocPtr document = report_of(log, strlen(log), RESULT_PASS);
+
+    assert_int_equal(count_nodes(document, "//h:section//h:tr[h:td[2]='over (16)'][h:td[3]='-']"),
+                     2);
+    assert_int_equal(count_nodes(document, "//h:li[.='smaller -']"), 1);
+    xmlFreeDoc(document);
+}
+
 static void nothing_from_elsewhere(void **state)
 {
     char *log = lab_sample();
@@ -418,6 +436,7 @@ int main(void)
         cmocka_unit_test(one_table_over_all_workloads),
         cmocka_unit_test(costs_within_the_noise),
         cmocka_unit_test(curves_over_steps),
+        cmocka_unit_test(no_times_of_what_did_not_wedge),
         cmocka_unit_test(nothing_from_elsewhere),
         cmocka_unit_test(no_laboratory),
         cmocka_unit_test(any_end),
