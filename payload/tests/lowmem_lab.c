@@ -135,8 +135,9 @@ static const char *take_ballast(struct lab *lab)
         /* Too little highmem: then less lowmem too, so that the proportion is kept. */
         normal = MIN(normal, high / w->highmem_per_low);
         if (normal == 0 || normal < w->lowmem_least)
-            return high ? "this machine has less highmem than the workload needs"
-                        : "this machine has no highmem, where most of the workload's pages lie";
+            return zone_get(ZONE_HIGHMEM)->present_pages
+                       ? "this machine has less highmem than the workload needs"
+                       : "this machine has no highmem, where most of the workload's pages lie";
         dma = MIN(dma, normal / 2);
     }
     lab->left[ZONE_DMA] = ballast_take(ZONE_DMA, dma);
