@@ -3,6 +3,7 @@
 #include "drivers/bounce.h"
 #include "lib/errno.h"
 #include "lib/inject.h"
+#include "lib/x86/atomic.h"
 
 #define WORD_SLOTS (1u << BOUNCE_WORD_ORDER)
 #define NO_RUN UINT32_MAX
@@ -238,6 +239,19 @@ static int take_quick(struct bounce_pool *pool, uint64_t reached, unsigned order
     return -ENOSPC;
 }
 
+/* Takes the one slot that the quick paths would take next, if it is free. */
+static bool take_next(struct bounce_pool *pool, uint64_t reached, pfn_t *first)
+{
+    struct bounce_area *area = pool->current;
+    uint32_t slot = pool->hand;
+
+    if (!area || !(reached >> area->first_word & 1) || atomic_bit_set(area->taken, slot))
+        return false;
+    pool->hand = slot + 1;
+    *first = area->first + slot;
+    return true;
+}
+
 int bounce_run_take(struct bounce_pool *pool, dma_addr_t mask, uint32_t count, pfn_t *first)
 {
     struct bounce_runs *runs = &pool->runs;
@@ -247,6 +261,8 @@ int bounce_run_take(struct bounce_pool *pool, dma_addr_t mask, uint32_t count, p
 
     if (!reached)
         return -ERANGE;
+    if (count == 1 && take_next(pool, reached, first))
+        return 0;
     if (order > BOUNCE_MAX_ORDER)
         return -ENOSPC;
     words = where_whole(runs, other_room(runs, in_word), order) & reached;

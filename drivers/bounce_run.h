@@ -13,7 +13,7 @@
  * The words of the areas' maps, each of 32 slots, are numbered through the pool, and for each order
  * it is known which words have a free block:
  *
- *     word           0        1        2  ...  63
+ *     word           0        1        2  ...  63  (8 of its 32 slots are drawn)
  *     its slots     ####.#..|####.###|........
  *     room[0]        1        1        1           a slot
  *     room[1]        1        0        1           two, at an even one
@@ -23,7 +23,8 @@
  *
  * The quick paths take and give single slots with no lock, and with nothing but the bit
  * (drivers/dma_piece.c). That is in one area of the pool only, the first, which is small and not in
- * `room`: if no other area has a block, its BOUNCE_QUICK_WORDS words are looked at, one by one.
+ * `room`: if no other area has a block, its BOUNCE_QUICK_WORDS words are looked at, one by one. A
+ * run of one slot gets the one that they would take next.
  */
 
 #include "lib/address.h"

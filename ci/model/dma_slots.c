@@ -26,7 +26,7 @@ static bool slot_is_free(dma_addr_t slot)
 static bool block_is_free(phys_addr_t at, uint32_t slots)
 {
     for (uint32_t i = 0; i < slots; i++) {
-        if (!slot_is_free(phys_to_dma(at) + i * SLOT_BYTES))
+        if (!slot_is_free(phys_to_dma(at) + (uint64_t)i * SLOT_BYTES))
             return false;
     }
     return true;

@@ -207,13 +207,16 @@ static void goes_around(void **state)
     }
 }
 
-/* Other areas come first, so that what the quick paths have stays theirs. */
+/* Other areas come first for runs, so that what the quick paths have stays theirs. */
 static void quick_area_is_last(void **state)
 {
     (void)state;
     memset(&m, 0, sizeof(m));
     add_area(5, 4096, true);
     add_area(5, 8192, false);
+    assert_int_equal(take(DMA_BIT_MASK(32), 1), 0);
+    assert_int_equal(m.run[0].area, 0);
+    give(0);
     assert_int_equal(take(DMA_BIT_MASK(32), 20), 0);
     assert_int_equal(m.run[0].area, 1);
     assert_int_equal(take(DMA_BIT_MASK(32), 20), 0);
