@@ -44,7 +44,8 @@ $(BUILD)/obj/%.S.o: %.S payload/payload.mk
 	$(PCC) -I. -g -D__ASSEMBLER__ -ffile-prefix-map=$(CURDIR)=. -MMD -MP -c $< -o $@
 
 P_LIBGCC = $(shell $(PCC_gcc) -m32 -print-libgcc-file-name)
-P_WRAP := $(patsubst %,--wrap=%,__udivdi3 __umoddi3 __divdi3 __moddi3)
+P_WRAP := $(patsubst %,--wrap=%,__udivdi3 __umoddi3 __divdi3 __moddi3 \
+	__ctzdi2 __clzdi2 __ffsdi2 __popcountdi2 __muldi3 __ashldi3 __lshrdi3 __ashrdi3)
 P_LDFLAGS := -m elf_i386 -pie -z notext -z norelro -z noexecstack --no-dynamic-linker --build-id=none \
 	--hash-style=sysv --orphan-handling=error -T payload/payload.ld $(P_WRAP)
 

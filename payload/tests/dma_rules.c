@@ -34,7 +34,7 @@
 #define FULL_FACTOR 8u
 #define INTERRUPTS_WANTED 3u
 
-enum operation { OP_READ, OP_LOOP, OP_SEND, OP_CAPTURE, NR_OPERATIONS };
+enum operation { OP_READ, OP_LOOP, OP_SEND, OP_WORK, OP_CAPTURE, NR_OPERATIONS };
 
 /* One transfer. What a loop sends comes from `from`, all else is in `to`. */
 struct plan {
@@ -72,6 +72,8 @@ static bool can(const struct dma_client *client, enum operation op)
         return client->loop;
     case OP_SEND:
         return client->send;
+    case OP_WORK:
+        return client->work;
     default:
         return client->capture;
     }
@@ -146,6 +148,8 @@ static uint32_t most_of(const struct dma_client *client, enum operation op)
     if (op == OP_READ && client->size_bytes < most)
         most = (uint32_t)client->size_bytes;
     most = MIN(most, client->cost_ms >= SLOW_COST_MS ? SLOW_BYTES : BUFFER_BYTES);
+    if (op == OP_WORK)
+        most = MIN(most, BUFFER_BYTES / 2); /* what was given and what came, side by side */
     return MAX(most - most % granule_of(client), granule_of(client));
 }
 
@@ -203,6 +207,8 @@ static int perform(struct bench *b, const struct plan *p)
                            p->bytes);
     case OP_SEND:
         return client_send(client, p->to->page, p->to_offset, p->bytes);
+    case OP_WORK:
+        return client_work(client, p->to->page, p->to_offset, p->bytes);
     default:
         return client_capture(client, p->to->page, p->to_offset, p->bytes);
     }
@@ -230,6 +236,11 @@ static int prepare(struct bench *b, const struct plan *p)
             b->wanted[i] = (uint8_t)(prng_u32(prng) >> 24);
         memcpy_to_page(p->from->page, p->from_offset, b->wanted, p->bytes);
     }
+    if (p->op == OP_WORK) {
+        b->client->work_fill(b->wanted, p->bytes, prng_u32(prng));
+        memcpy_to_page(p->to->page, p->to_offset, b->wanted, p->bytes);
+        return 0;
+    }
     memset_page(p->to->page, p->to_offset, p->op == OP_SEND ? 0 : (uint8_t)~b->wanted[0], p->bytes);
     return err;
 }
@@ -237,6 +248,17 @@ static int prepare(struct bench *b, const struct plan *p)
 static unsigned long long address(const struct plan *p)
 {
     return addr_number(p->to->phys + p->to_offset);
+}
+
+static bool check_work(struct bench *b, const struct plan *p)
+{
+    uint8_t *found = b->wanted + BUFFER_BYTES / 2;
+    int32_t at;
+
+    memcpy_from_page(found, p->to->page, p->to_offset, p->bytes);
+    at = b->client->work_check(b->wanted, found, p->bytes);
+    return TEST_CHECK(b->t, at < 0, "0x%llx+%u: byte %d is 0x%02x, was given as 0x%02x", address(p),
+                      p->bytes, at, found[MAX(at, 0)], b->wanted[MAX(at, 0)]);
 }
 
 /* False if it failed. */
@@ -252,6 +274,8 @@ static bool transfer(struct bench *b, const struct plan *p)
         return false;
     if (p->op == OP_CAPTURE)
         return true;
+    if (p->op == OP_WORK)
+        return check_work(b, p);
     at = dma_arena_find_difference(p->to, p->to_offset, b->wanted, p->bytes);
     return TEST_CHECK(b->t, at < 0, "0x%llx+%u: byte %u is 0x%02x, not 0x%02x", address(p),
                       p->bytes, (uint32_t)at - p->to_offset,
