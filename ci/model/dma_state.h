@@ -4,9 +4,9 @@
 
 /* What the DMA model says, for the files that it is made of. */
 
-#include "ci/model/broke.h"
 #include "ci/model/dma_calls.h"
 #include "ci/model/dma_machine.h"
+#include "ci/model/broke.h"
 #include "ci/model/model.h"
 
 #define MAX_MAPPINGS 48u /* more than the tables hold */

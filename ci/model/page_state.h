@@ -8,8 +8,8 @@
 #define MAX_ORDER 5u
 #endif
 
-#include "ci/model/broke.h"
 #include "ci/model/page_model.h"
+#include "ci/model/broke.h"
 #include "ci/model/model.h"
 #include "paging/buddy.h"
 #include "paging/compaction.h"
