@@ -158,7 +158,7 @@ static uint32_t next_block(const struct bounce_runs *runs, uint64_t words, unsig
 /* The slots [from, from + count) of a word. */
 static uint32_t part_of_word(uint32_t from, uint32_t count)
 {
-    return UINT32_MAX >> (WORD_SLOTS - count) << from;
+    return (count < WORD_SLOTS ? BIT(count) - 1 : UINT32_MAX) << from;
 }
 
 void bounce_run_give(struct bounce_area *area, uint32_t slot, uint32_t count)

@@ -153,7 +153,7 @@ static void allow_interrupts(struct loopback *l)
     }
     pci_enable(l->pdev, PCI_COMMAND_INTX_DISABLE);
     outw(port(l, REG_IMR),
-         pci_read_config16(l->pdev, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE ? INT_OVERFLOW : 0);
+         (pci_read_config16(l->pdev, PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE) ? INT_OVERFLOW : 0);
 }
 
 /* TCR can be written only while the transmitter is on. Until TSD0 is, nothing is sent. */

@@ -92,26 +92,26 @@ static void account(void)
     threads.since = now;
 }
 
-uint64_t thread_tsc(void)
+/* Of the running thread: what it has had, or what of it it spent waiting. */
+static uint64_t accounted(bool waited)
 {
     uint32_t flags = irq_save();
     uint64_t tsc;
 
     account();
-    tsc = threads.running->tsc;
+    tsc = waited ? threads.running->waited : threads.running->tsc;
     irq_restore(flags);
     return tsc;
 }
 
+uint64_t thread_tsc(void)
+{
+    return accounted(false);
+}
+
 uint64_t thread_waited_tsc(void)
 {
-    uint32_t flags = irq_save();
-    uint64_t tsc;
-
-    account();
-    tsc = threads.running->waited;
-    irq_restore(flags);
-    return tsc;
+    return accounted(true);
 }
 
 static void note_wait(bool begins)

@@ -15,25 +15,16 @@
 /* Static because of its size, and so that abandon finds it. */
 static struct dma_bench bench;
 
-/* The client `index` of those that are read from, or NULL. The others are other suites' business.
- */
-static struct dma_client *reader_at(unsigned index)
+/* The others are other suites' business. */
+static bool is_read_from(const struct dma_client *client)
 {
-    for (unsigned i = 0; i < dma_client_count(); i++) {
-        if (dma_client_at(i)->read && index-- == 0)
-            return dma_client_at(i);
-    }
-    return NULL;
+    return client->read;
 }
 
 /* With none there is one place, to be skipped. */
 static unsigned nr_devices(void)
 {
-    unsigned count = 0;
-
-    while (reader_at(count))
-        count++;
-    return MAX(count, 1u);
+    return MAX(clients_that(is_read_from), 1u);
 }
 
 unsigned dma_bench_count(void)
@@ -43,7 +34,7 @@ unsigned dma_bench_count(void)
 
 const char *dma_bench_name(unsigned index)
 {
-    const struct dma_client *client = reader_at(index);
+    const struct dma_client *client = client_that(is_read_from, index);
 
     if (index >= nr_devices())
         return dma_model_name(index - nr_devices());
@@ -54,7 +45,7 @@ const char *dma_bench_name(unsigned index)
 static struct dma_client *open_client(struct test *t)
 {
     unsigned index = test_instance(t);
-    struct dma_client *client = reader_at(index);
+    struct dma_client *client = client_that(is_read_from, index);
 
     if (client)
         return client;
@@ -76,10 +67,7 @@ void dma_bench_close(struct dma_bench *b)
     struct dma_client *client = b->client;
 
     /* Before its memory is anybody else's. */
-    if (client && client->quiet)
-        client->quiet(client);
-    if (client)
-        dma_set_mask(client->dev, b->own_mask);
+    client_give_back(&b->loan);
     dma_arenas_close(b->arena);
     if (b->far)
         __free_pages(b->far, BUFFER_ORDER);
@@ -94,14 +82,9 @@ void dma_bench_close(struct dma_bench *b)
     b->client = NULL;
 }
 
-/*
- * A device may still be at work on memory of the case, so all of them are stopped first. What was
- * mapped is told as leaked: that names who was in the middle of what.
- */
 void dma_bench_abandon(void)
 {
-    devices_quiet();
-    dma_check_leaks(NULL);
+    clients_abandon();
     dma_bench_close(&bench);
 }
 
@@ -114,11 +97,8 @@ struct dma_bench *dma_bench_open(struct test *t)
     b->client = open_client(t);
     if (!b->client)
         return NULL;
-    b->own_mask = b->client->dev->dma_mask;
-    if (b->client->quarantined) {
-        test_skip(t, "%s is quarantined: %s", b->client->name, b->client->reason);
+    if (!client_borrow(t, &b->loan, b->client))
         return NULL;
-    }
     b->is_model = test_instance(t) >= nr_devices();
     b->far = alloc_pages(GFP_DMA, BUFFER_ORDER);
     b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);

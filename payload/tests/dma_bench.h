@@ -15,6 +15,7 @@
 
 #include "drivers/transfer.h"
 #include "payload/suite.h"
+#include "payload/tests/client_loan.h"
 #include "payload/tests/dma_arena.h"
 
 #define DMA_BENCH_BYTES KIB(128) /* largest transfer, and size of each buffer */
@@ -37,7 +38,7 @@ struct dma_bench {
     uint8_t *shadow;  /* contents of a device that can be written */
     enum dma_reference reference;
     uint32_t image_id;
-    dma_addr_t own_mask;        /* of the device; a case may make it narrower */
+    struct client_loan loan;
     struct dma_counters before; /* of the device, at the start of the case */
     uint32_t interrupts_before, lost_before;
     uint64_t direct_bytes, direct_ns, bounced_bytes, bounced_ns; /* of large reads */

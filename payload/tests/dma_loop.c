@@ -26,6 +26,7 @@
 #include "paging/highmem.h"
 #include "paging/page_alloc.h"
 #include "payload/suite.h"
+#include "payload/tests/client_loan.h"
 #include "payload/tests/dma_arena.h"
 
 #define CASE_LIMIT_MS 1500u
@@ -64,49 +65,30 @@ static struct loop_bench {
     struct dma_client *client;
     struct dma_arena arena[NR_SIDES][DMA_NR_ARENAS];
     uint8_t *wanted, *complement;
-    dma_addr_t own_mask; /* of the device, without what a case told it */
-    bool own_interrupt;
+    struct client_loan loan;
     uint32_t done, interrupts_before, lost_before;
     uint32_t direct[NR_SIDES], bounced[NR_SIDES];
     uint64_t direct_bytes, direct_ns, bounced_bytes, bounced_ns;
 } bench;
 
-static struct dma_client *loop_client(unsigned index)
+static bool loops(const struct dma_client *client)
 {
-    for (unsigned i = 0; i < dma_client_count(); i++) {
-        struct dma_client *client = dma_client_at(i);
-
-        if (client->loop && index-- == 0)
-            return client;
-    }
-    return NULL;
+    return client->loop;
 }
 
 static unsigned nr_loops(void)
 {
-    unsigned count = 0;
-
-    while (loop_client(count))
-        count++;
-    return count;
+    return clients_that(loops);
 }
 
 static const char *loop_name(unsigned index)
 {
-    return loop_client(index)->name;
+    return client_that(loops, index)->name;
 }
 
 static void close_bench(struct loop_bench *b)
 {
-    struct dma_client *client = b->client;
-
-    if (!client)
-        return;
-    if (client->quiet)
-        client->quiet(client);
-    dma_set_mask(client->dev, b->own_mask);
-    if (client->completion)
-        client->completion->by_interrupt = b->own_interrupt;
+    client_give_back(&b->loan);
     dma_arenas_close(b->arena[FROM]);
     dma_arenas_close(b->arena[TO]);
     if (b->wanted)
@@ -119,31 +101,21 @@ static void close_bench(struct loop_bench *b)
 
 static void abandon(void)
 {
-    devices_quiet();
-    dma_check_leaks(NULL);
+    clients_abandon();
     close_bench(&bench);
 }
 
 static struct loop_bench *open_bench(struct test *t)
 {
     struct loop_bench *b = &bench;
-    struct dma_client *client = loop_client(test_instance(t));
     const struct completion *c;
 
-    if (!client) {
-        test_error(t, "device %u is gone", test_instance(t));
-        return NULL;
-    }
-    if (client->quarantined) {
-        test_skip(t, "%s is quarantined: %s", client->name, client->reason);
-        return NULL;
-    }
-    c = client->completion;
     memset(b, 0, sizeof(*b));
     b->t = t;
-    b->client = client;
-    b->own_mask = client->dev->dma_mask;
-    b->own_interrupt = c && c->by_interrupt;
+    if (!client_borrow(t, &b->loan, client_that(loops, test_instance(t))))
+        return NULL;
+    b->client = b->loan.client;
+    c = b->client->completion;
     b->interrupts_before = c ? c->interrupts : 0;
     b->lost_before = c ? c->lost : 0;
     b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);

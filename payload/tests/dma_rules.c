@@ -22,6 +22,7 @@
 #include "paging/highmem.h"
 #include "paging/page_alloc.h"
 #include "payload/suite.h"
+#include "payload/tests/client_loan.h"
 #include "payload/tests/dma_arena.h"
 
 #define BUFFER_ORDER 2u
@@ -50,7 +51,7 @@ static struct bench {
     struct dma_client *client;
     struct dma_arena arena[2][DMA_NR_ARENAS];
     uint8_t *wanted;
-    bool own_check, own_interrupt;
+    struct client_loan loan;
 } bench;
 
 static unsigned nr_clients(void)
@@ -79,24 +80,16 @@ static bool can(const struct dma_client *client, enum operation op)
     }
 }
 
-/* From now on, or no more, the API watches who touches the buffers. */
-static void watch(struct device *dev, bool on)
+/* From now on the API watches who touches the buffers. */
+static void watch(struct device *dev)
 {
-    dev->check_ownership = on;
+    dev->check_ownership = true;
     dma_set_mask(dev, dev->dma_mask); /* or it would not look before its next slow mapping */
 }
 
 static void close_bench(struct bench *b)
 {
-    struct dma_client *client = b->client;
-
-    if (!client)
-        return;
-    if (client->quiet)
-        client->quiet(client);
-    watch(client->dev, b->own_check);
-    if (client->completion)
-        client->completion->by_interrupt = b->own_interrupt;
+    client_give_back(&b->loan);
     dma_arenas_close(b->arena[0]);
     dma_arenas_close(b->arena[1]);
     if (b->wanted)
@@ -107,25 +100,19 @@ static void close_bench(struct bench *b)
 
 static void abandon(void)
 {
-    devices_quiet();
-    dma_check_leaks(NULL);
+    clients_abandon();
     close_bench(&bench);
 }
 
 static struct bench *open_bench(struct test *t)
 {
     struct bench *b = &bench;
-    struct dma_client *client = dma_client_at(test_instance(t));
 
-    if (client->quarantined) {
-        test_skip(t, "%s is quarantined: %s", client->name, client->reason);
-        return NULL;
-    }
     memset(b, 0, sizeof(*b));
     b->t = t;
-    b->client = client;
-    b->own_check = client->dev->check_ownership;
-    b->own_interrupt = client->completion && client->completion->by_interrupt;
+    if (!client_borrow(t, &b->loan, dma_client_at(test_instance(t))))
+        return NULL;
+    b->client = b->loan.client;
     b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
     if (!b->wanted || dma_arenas_open(b->arena[0], test_prng(t)) == 0 ||
         dma_arenas_open(b->arena[1], test_prng(t)) == 0) {
@@ -163,7 +150,7 @@ static struct dma_arena *arena_of(struct dma_arena *arenas, unsigned kind)
 
 /* Every other buffer is as large as it can be and begins with a page: whole pages are watched
  * better than parts. */
-static uint32_t place(struct bench *b, uint32_t bytes, bool whole)
+static uint32_t choose_offset(struct bench *b, uint32_t bytes, bool whole)
 {
     const struct dma_client *client = b->client;
     enum dma_placement where = (enum dma_placement)prng_below(test_prng(b->t), DMA_NR_PLACEMENTS);
@@ -186,8 +173,8 @@ static void make_plan(struct bench *b, uint32_t n, enum operation op, struct pla
     p->bytes = whole ? most : least + prng_below(prng, (most - least) / granule + 1) * granule;
     p->from = arena_of(b->arena[0], n / 2);
     p->to = arena_of(b->arena[1], n / 2 + prng_below(prng, DMA_NR_ARENAS));
-    p->from_offset = place(b, p->bytes, whole);
-    p->to_offset = place(b, p->bytes, whole);
+    p->from_offset = choose_offset(b, p->bytes, whole);
+    p->to_offset = choose_offset(b, p->bytes, whole);
     p->dev_offset = 0;
     if (op == OP_READ && client->size_bytes > BUFFER_BYTES)
         p->dev_offset = (uint64_t)prng_below(prng, BUFFER_BYTES / granule) * granule;
@@ -299,7 +286,7 @@ static void case_owned(struct test *t)
 
     if (!b)
         return;
-    watch(b->client->dev, true);
+    watch(b->client->dev);
     for (enum operation op = 0; op < NR_OPERATIONS; op++) {
         for (uint32_t n = 0; n < nr_transfers(b) && can(b->client, op); n++) {
             if (test_should_stop(t) || b->client->quarantined)

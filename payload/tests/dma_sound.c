@@ -24,6 +24,7 @@
 #include "paging/highmem.h"
 #include "paging/page_alloc.h"
 #include "payload/suite.h"
+#include "payload/tests/client_loan.h"
 #include "payload/tests/dma_arena.h"
 #include "payload/tests/sound_stream.h"
 
@@ -74,7 +75,7 @@ static struct sound_bench {
     uint8_t *wanted; /* what the buffer was filled with */
     uint32_t played, bytes;
     struct dma_counters before;
-    dma_addr_t mask; /* of the device, as its driver set it */
+    struct client_loan loan;
     uint32_t interrupts_before;
 } bench;
 
@@ -86,40 +87,24 @@ struct buffer {
     uint32_t offset, bytes;
 };
 
-/* The index-th client that plays or records, or NULL. */
-static struct dma_client *client_at(unsigned index)
+static bool plays_or_records(const struct dma_client *client)
 {
-    for (unsigned i = 0; i < dma_client_count(); i++) {
-        struct dma_client *client = dma_client_at(i);
-
-        if ((client->send || client->capture) && index-- == 0)
-            return client;
-    }
-    return NULL;
+    return client->send || client->capture;
 }
 
 static unsigned nr_clients(void)
 {
-    unsigned count = 0;
-
-    while (client_at(count))
-        count++;
-    return count;
+    return clients_that(plays_or_records);
 }
 
 static const char *client_name(unsigned index)
 {
-    const struct dma_client *client = client_at(index);
-
-    return client ? client->name : "device";
+    return client_that(plays_or_records, index)->name;
 }
 
 static void close_bench(struct sound_bench *b)
 {
-    if (b->client)
-        dma_set_mask(b->client->dev, b->mask);
-    if (b->client && b->client->quiet)
-        b->client->quiet(b->client);
+    client_give_back(&b->loan);
     dma_arenas_close(b->arena);
     if (b->wanted)
         free_pages(b->wanted, BUFFER_ORDER);
@@ -129,8 +114,7 @@ static void close_bench(struct sound_bench *b)
 
 static void abandon(void)
 {
-    devices_quiet();
-    dma_check_leaks(NULL);
+    clients_abandon();
     close_bench(&bench);
 }
 
@@ -140,17 +124,9 @@ static struct sound_bench *open_bench(struct test *t)
 
     memset(b, 0, sizeof(*b));
     b->t = t;
-    b->client = client_at(test_instance(t));
-    if (!b->client) {
-        test_error(t, "client %u is not there any more", test_instance(t));
+    if (!client_borrow(t, &b->loan, client_that(plays_or_records, test_instance(t))))
         return NULL;
-    }
-    if (b->client->quarantined) {
-        test_skip(t, "%s is quarantined: %s", b->client->name, b->client->reason);
-        b->client = NULL;
-        return NULL;
-    }
-    b->mask = b->client->dev->dma_mask;
+    b->client = b->loan.client;
     b->before = b->client->dev->counters;
     if (b->client->completion)
         b->interrupts_before = b->client->completion->interrupts;
@@ -380,7 +356,7 @@ static void run(struct test *t, const char *what,
         /* With the address bits of an ISA card in turns: on a small machine it would never bounce.
          */
         dma_set_mask(b->client->dev,
-                     n / DMA_NR_ARENAS % 2 ? MIN(b->mask, DMA_BIT_MASK(24)) : b->mask);
+                     n / DMA_NR_ARENAS % 2 ? MIN(b->loan.mask, DMA_BIT_MASK(24)) : b->loan.mask);
         place_buffer(b, shape, &buf);
         if (c)
             c->by_interrupt = (buf.kind + n / DMA_NR_ARENAS / 2) % 2 == 0;

@@ -258,8 +258,11 @@ static void check_bad_answer(struct test *t, int bad)
 {
     /* One now and then is what a machine may have, for ever. */
     make_fake();
-    for (unsigned i = 0; i < NOW_AND_THEN; i++)
-        ask_fake(t, i % (CLIENT_BAD_WEIGHT + 1) ? 0 : bad, i % (CLIENT_BAD_WEIGHT + 1) ? 0 : bad);
+    for (unsigned i = 0; i < NOW_AND_THEN; i++) {
+        int answer = (i % (CLIENT_BAD_WEIGHT + 1)) ? 0 : bad;
+
+        ask_fake(t, answer, answer);
+    }
     TEST_CHECK(t, !fake.client.quarantined, "answer %d: quarantined for each %uth", -bad,
                CLIENT_BAD_WEIGHT + 1);
     make_fake();

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef PAYLOAD_TESTS_CLIENT_LOAN_H
+#define PAYLOAD_TESTS_CLIENT_LOAN_H
+
+/* A DMA client that a case works with, and what of it the case may change and gives back. */
+
+#include "drivers/transfer.h"
+#include "payload/suite.h"
+
+struct client_loan {
+    struct dma_client *client; /* NULL: none is borrowed */
+    dma_addr_t mask;           /* as its driver set it */
+    bool check_ownership, by_interrupt;
+};
+
+/* The index-th client of those that fit, or NULL; how many do. */
+struct dma_client *client_that(bool (*fits)(const struct dma_client *client), unsigned index);
+unsigned clients_that(bool (*fits)(const struct dma_client *client));
+
+/* False, after a skip or an error, if the client is in quarantine or NULL, and not borrowed. */
+bool client_borrow(struct test *t, struct client_loan *loan, struct dma_client *client);
+
+/* Stops the device, and gives it back as it was. Fine if none is borrowed. */
+void client_give_back(struct client_loan *loan);
+
+/*
+ * What an abandon hook begins with. A device may still be at work on memory of the case, so all of
+ * them are stopped; what was mapped is told as leaked: that names who was in the middle of what.
+ */
+void clients_abandon(void);
+
+#endif
