@@ -9,14 +9,11 @@
  * at its first entry after a reset of the engine.
  */
 #include "drivers/clock.h"
-#include "drivers/pci.h"
-#include "drivers/sound.h"
-#include "drivers/transfer.h"
+#include "drivers/sound_card.h"
 #include "lib/errno.h"
 #include "lib/inject.h"
 #include "lib/x86/cpu.h"
 #include "lib/x86/io.h"
-#include "paging/page_alloc.h"
 
 #define INTEL_VENDOR 0x8086u
 #define CLASS_AUDIO 0x040100u
@@ -78,26 +75,17 @@ struct descriptor {
 #define CODEC_LIMIT_US 1000u /* an access takes two frames of 21 us */
 #define STEP_US 10u
 #define READY_LIMIT_MS 1000u
-#define TRANSFER_LIMIT_MS 5000u
-#define PROBE_LIMIT_MS 500u
-#define TRANSFER_COST_MS 60u
 
 struct ac97 {
-    struct dma_client client;
-    struct completion completion;
-    struct pci_device *pdev;
+    struct sound_card card;
     uint16_t mixer, master;
     uint16_t engine; /* port of the one in use */
     struct descriptor *ring;
     dma_addr_t ring_addr;
     uint8_t last; /* entry of the ring */
-    bool moved;   /* at all, in the last transfer */
-    struct yield_lock lock;
 };
 
-#define MAX_CARDS 2u
-static struct ac97 cards[MAX_CARDS];
-static const char *const card_names[MAX_CARDS] = {"ac97", "ac97_2"};
+static struct ac97 cards[SOUND_CARDS];
 
 static uint16_t port(const struct ac97 *card, uint32_t offset)
 {
@@ -105,7 +93,7 @@ static uint16_t port(const struct ac97 *card, uint32_t offset)
 }
 
 /* Stops both engines and takes back what they requested. Returns false if one does not. */
-static bool stop(const struct ac97 *card)
+static bool halt(const struct ac97 *card)
 {
     static const uint8_t engines[] = {ENGINE_IN, ENGINE_OUT};
     bool ok = true;
@@ -132,7 +120,7 @@ static bool stop(const struct ac97 *card)
 
 static bool ac97_service(struct completion *c)
 {
-    struct ac97 *card = container_of(c, struct ac97, completion);
+    struct ac97 *card = container_of(c, struct ac97, card.completion);
     uint16_t status = inw(port(card, ENGINE_STATUS));
 
     if (status & STATUS_EVENTS)
@@ -169,21 +157,25 @@ static int check_position(struct ac97 *card)
 
     if (current == card->last && left == 0 && (status & STATUS_AT_LAST))
         return 0;
-    return client_error(&card->client, -EPROTO,
+    return client_error(&card->card.client, -EPROTO,
                         "halted at entry %u of %u, %u samples left, status 0x%x", current,
                         card->last, left, status);
 }
 
-static int run(struct ac97 *card, dma_addr_t addr, uint32_t bytes, uint32_t limit_ms)
+static int ac97_run(struct sound_card *sound_card, bool records, dma_addr_t addr, uint32_t bytes,
+                    uint32_t limit_ms)
 {
-    struct completion *c = &card->completion;
-    struct dma_client *client = &card->client;
+    struct ac97 *card = container_of(sound_card, struct ac97, card);
+    struct completion *c = &sound_card->completion;
+    struct dma_client *client = &sound_card->client;
+    uint32_t engine = records && !inject(ac97_wrong_engine, dma_sound) ? ENGINE_IN : ENGINE_OUT;
     int err;
 
+    card->engine = (uint16_t)(card->master + engine);
     if (addr + bytes - 1 > client->dev->dma_mask)
         return client_error(client, -ERANGE, "address 0x%llx+%u has more than 32 bits",
                             addr_number(addr), bytes);
-    if (!stop(card))
+    if (!halt(card))
         return client_error(client, -EPROTO, "an engine does not stop");
     make_ring(card, addr, bytes);
     outl(port(card, ENGINE_LIST), (uint32_t)addr_number(card->ring_addr));
@@ -191,8 +183,9 @@ static int run(struct ac97 *card, dma_addr_t addr, uint32_t bytes, uint32_t limi
     completion_begin(c);
     outb(port(card, ENGINE_CONTROL), CONTROL_RUN | (c->requested ? CONTROL_LAST_INTERRUPT : 0));
     err = completion_wait(c, limit_ms);
-    card->moved = inb(port(card, ENGINE_CURRENT)) > 0 ||
-                  inw(port(card, ENGINE_SAMPLES_LEFT)) != (card->ring[0].samples & UINT16_MAX);
+    sound_card->moved =
+        inb(port(card, ENGINE_CURRENT)) > 0 ||
+        inw(port(card, ENGINE_SAMPLES_LEFT)) != (card->ring[0].samples & UINT16_MAX);
     if (err)
         client_error(client, err, "%s after %u ms, status 0x%x entry %u of %u left %u",
                      c->interrupt_lost ? "no interrupt" : "not done", limit_ms,
@@ -200,79 +193,26 @@ static int run(struct ac97 *card, dma_addr_t addr, uint32_t bytes, uint32_t limi
                      inw(port(card, ENGINE_SAMPLES_LEFT)));
     else
         err = check_position(card);
-    stop(card);
+    halt(card);
     completion_end(c);
     return err;
 }
 
-static int transfer(struct ac97 *card, uint16_t engine, struct page *page, uint32_t offset,
-                    uint32_t bytes, uint32_t limit_ms)
+static void ac97_stop(struct sound_card *card)
 {
-    enum dma_data_direction dir = engine == ENGINE_OUT ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
-    struct dma_client *client = &card->client;
-    uint16_t command;
-    dma_addr_t addr;
-    int err = sound_check_request(client, offset, bytes);
-
-    if (!err)
-        err = sound_claim(client, &card->lock);
-    if (err)
-        return err;
-    addr = dma_map_page(client->dev, page, offset, bytes, dir);
-    if (dma_mapping_error(client->dev, addr)) {
-        err = client_error(client, -ENOMEM, "mapping of %u bytes failed", bytes);
-    } else {
-        if (inject(ac97_wrong_engine, dma_sound))
-            engine = ENGINE_OUT;
-        card->engine = (uint16_t)(card->master + engine);
-        command = pci_enable(card->pdev, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
-        err = run(card, addr, bytes, limit_ms);
-        if (!inject(ac97_stay_master, dma_sound))
-            pci_restore_command(card->pdev, command);
-        sound_unmap(client->dev, addr, bytes, err ? 0 : bytes, dir);
-    }
-    yield_lock_release(&card->lock);
-    return err;
+    halt(container_of(card, struct ac97, card));
 }
 
-static int ac97_send(struct dma_client *client, struct page *page, uint32_t offset, uint32_t bytes)
-{
-    return transfer(container_of(client, struct ac97, client), ENGINE_OUT, page, offset, bytes,
-                    TRANSFER_LIMIT_MS);
-}
-
-static int ac97_capture(struct dma_client *client, struct page *page, uint32_t offset,
-                        uint32_t bytes)
-{
-    return transfer(container_of(client, struct ac97, client), ENGINE_IN, page, offset, bytes,
-                    TRANSFER_LIMIT_MS);
-}
-
-static void ac97_quiet(struct dma_client *client)
-{
-    struct ac97 *card = container_of(client, struct ac97, client);
-    uint16_t command = pci_enable(card->pdev, PCI_COMMAND_IO);
-
-    stop(card);
-    pci_restore_command(card->pdev, (uint16_t)(command & ~PCI_COMMAND_MASTER));
-    card->lock.held = false; /* whoever a fault took away does not come back */
-}
-
-/*
- * An emulator without a source of sound has an engine that never moves. Whatever else goes wrong is
- * for those who record.
- */
-static bool can_record(struct ac97 *card)
-{
-    struct page *page = alloc_pages(GFP_KERNEL, 0);
-    int err = -ENOMEM;
-
-    if (page) {
-        err = transfer(card, ENGINE_IN, page, 0, PAGE_SIZE, PROBE_LIMIT_MS);
-        __free_pages(page, 0);
-    }
-    return err != -ETIMEDOUT || card->moved;
-}
+static const struct sound_card_kind ac97_kind = {
+    .driver = "ac97",
+    .names = {"ac97", "ac97_2"},
+    .granule_bytes = FRAME_BYTES,
+    .max_bytes = TRANSFER_BYTES_MAX,
+    .stream = SOUND_STREAM_S16_STEREO,
+    .service = ac97_service,
+    .run = ac97_run,
+    .stop = ac97_stop,
+};
 
 /* One access at a time goes over the link: a write while it is busy may be lost. */
 static void await_codec(const struct ac97 *card)
@@ -324,7 +264,7 @@ static const char *start_card(struct ac97 *card, bool audible)
         if (deadline_passed(deadline))
             return "the codec is not ready";
     }
-    if (!stop(card))
+    if (!halt(card))
         return "an engine does not stop";
     return set_volume(card, audible) ? NULL : "the mixer does not keep its volume";
 }
@@ -336,8 +276,9 @@ static const char *find_registers(struct ac97 *card, struct pci_device *pdev)
     if (pci_read_bar(pdev, MIXER_BAR, &mixer) < 0 || mixer.kind != PCI_BAR_IO ||
         pci_read_bar(pdev, MASTER_BAR, &master) < 0 || master.kind != PCI_BAR_IO)
         return "BAR 0 or 1 is not assigned";
-    *card =
-        (struct ac97){.mixer = (uint16_t)mixer.base, .master = (uint16_t)master.base, .pdev = pdev};
+    *card = (struct ac97){.card = {.kind = &ac97_kind, .pdev = pdev},
+                          .mixer = (uint16_t)mixer.base,
+                          .master = (uint16_t)master.base};
     card->ring = dma_alloc_coherent(&pdev->dma, RING_BYTES, &card->ring_addr);
     return card->ring ? NULL : "no memory for its descriptors";
 }
@@ -358,56 +299,25 @@ static const char *set_up(struct ac97 *card, struct pci_device *pdev, bool audib
     return wrong;
 }
 
-static void fill_client(struct ac97 *card, bool audible)
-{
-    struct pci_device *pdev = card->pdev;
-
-    card->completion = (struct completion){
-        .service = ac97_service,
-        .name = card_names[card - cards],
-        .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
-    };
-    card->client = (struct dma_client){
-        .name = card_names[card - cards],
-        .dev = &pdev->dma,
-        .granule_bytes = FRAME_BYTES,
-        .max_bytes = TRANSFER_BYTES_MAX,
-        .align_bytes = FRAME_BYTES,
-        .cost_ms = TRANSFER_COST_MS,
-        .stream = SOUND_STREAM_S16_STEREO,
-        .muted = !audible,
-        .send = ac97_send,
-        .completion = &card->completion,
-        .quiet = ac97_quiet,
-    };
-}
-
 static int ac97_probe(struct pci_device *pdev)
 {
     bool audible = sound_is_audible("ac97");
     struct ac97 *card = NULL;
     const char *wrong;
 
-    for (unsigned i = 0; i < MAX_CARDS && !card; i++)
-        card = cards[i].pdev ? NULL : &cards[i];
+    for (unsigned i = 0; i < SOUND_CARDS && !card; i++)
+        card = cards[i].card.pdev ? NULL : &cards[i];
     if (!card) {
         probe_report("ac97", -EBUSY, "%s: a third card is left alone", pdev->name);
         return -EBUSY;
     }
     wrong = set_up(card, pdev, audible);
     if (wrong) {
-        card->pdev = NULL;
+        card->card.pdev = NULL;
         probe_report("ac97", -EIO, "%s: %s", pdev->name, wrong);
         return -EIO;
     }
-    fill_client(card, audible);
-    if (can_record(card))
-        card->client.capture = ac97_capture;
-    card->completion.by_interrupt = true;
-    dma_client_register(&card->client);
-    probe_report("ac97", 0, "%s: %s, %s%s%s", pdev->name, card->client.name,
-                 audible ? "audible" : "muted", card->client.capture ? "" : ", no recording: ",
-                 card->client.capture ? "" : card->client.reason);
+    sound_card_use(&card->card, (unsigned)(card - cards), audible);
     return 0;
 }
 

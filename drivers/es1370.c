@@ -12,13 +12,10 @@
  * The stop mode of DAC2 would end by itself; neither QEMU nor Bochs has it.
  */
 #include "drivers/clock.h"
-#include "drivers/pci.h"
-#include "drivers/sound.h"
-#include "drivers/transfer.h"
+#include "drivers/sound_card.h"
 #include "lib/errno.h"
 #include "lib/inject.h"
 #include "lib/x86/io.h"
-#include "paging/page_alloc.h"
 
 #define ES1370_VENDOR 0x1274u
 #define ES1370_DEVICE 0x5000u
@@ -81,11 +78,6 @@
  */
 #define COLLECTED_SAMPLES 16u
 
-/* Longer than the longest frame takes, 0.75 s, by what an emulator on a loaded host may want. */
-#define TRANSFER_LIMIT_MS 5000u
-#define PROBE_LIMIT_MS 500u
-#define TRANSFER_COST_MS 60u
-
 /* What is different for the two directions. */
 struct path {
     uint32_t enable, interrupt, status;
@@ -103,20 +95,14 @@ static const struct path recording = {
 };
 
 struct es1370 {
-    struct dma_client client;
-    struct completion completion;
-    struct pci_device *pdev;
+    struct sound_card card;
     uint16_t base;
-    struct yield_lock lock;
     /* Of the transfer under way */
     const struct path *path;
     uint32_t samples; /* after how many it is stopped */
-    bool moved;       /* at all */
 };
 
-#define MAX_CARDS 2u
-static struct es1370 cards[MAX_CARDS];
-static const char *const card_names[MAX_CARDS] = {"es1370", "es1370_2"};
+static struct es1370 cards[SOUND_CARDS];
 
 static uint16_t reg(const struct es1370 *card, uint32_t offset)
 {
@@ -137,7 +123,7 @@ static uint32_t serial_idle(void)
 }
 
 /* Both converters off, no interrupt requested: an interrupt is taken back by its enable bit. */
-static void stop(const struct es1370 *card)
+static void halt(const struct es1370 *card)
 {
     outl(reg(card, REG_CONTROL), control_idle());
     outl(reg(card, REG_SERIAL), serial_idle());
@@ -150,11 +136,11 @@ static uint32_t samples_moved(const struct es1370 *card)
 
 static bool es1370_service(struct completion *c)
 {
-    struct es1370 *card = container_of(c, struct es1370, completion);
+    struct es1370 *card = container_of(c, struct es1370, card.completion);
     bool wants = inl(reg(card, REG_STATUS)) & card->path->status;
 
     if (c->requested ? wants : samples_moved(card) >= card->samples) {
-        stop(card);
+        halt(card);
         c->done = true;
     }
     return wants;
@@ -196,8 +182,8 @@ static int set_frame(struct es1370 *card, dma_addr_t addr, uint32_t bytes)
     uint32_t size = bytes / LONGWORD_BYTES - 1;
     uint32_t address = (uint32_t)addr_number(addr), found;
 
-    if (addr + bytes - 1 > card->client.dev->dma_mask)
-        return client_error(&card->client, -ERANGE, "address 0x%llx+%u has more than 32 bits",
+    if (addr + bytes - 1 > card->card.client.dev->dma_mask)
+        return client_error(&card->card.client, -ERANGE, "address 0x%llx+%u has more than 32 bits",
                             addr_number(addr), bytes);
     if (path == &playback && inject(es1370_short_frame, sound))
         size--;
@@ -208,12 +194,12 @@ static int set_frame(struct es1370 *card, dma_addr_t addr, uint32_t bytes)
     outl(reg(card, path->frame_reg), size);
     found = inl(reg(card, path->address_reg));
     if (found != address)
-        return client_error(&card->client, -EPROTO, "%s: frame address is 0x%x, not 0x%x",
+        return client_error(&card->card.client, -EPROTO, "%s: frame address is 0x%x, not 0x%x",
                             path->name, found, address);
     found = inl(reg(card, path->frame_reg));
     if (found != size)
-        return client_error(&card->client, -EPROTO, "%s: frame count is 0x%x, not 0x%x", path->name,
-                            found, size);
+        return client_error(&card->card.client, -EPROTO, "%s: frame count is 0x%x, not 0x%x",
+                            path->name, found, size);
     return 0;
 }
 
@@ -224,18 +210,22 @@ static int check_position(struct es1370 *card, uint32_t bytes)
 
     if ((frame >> 16) <= (frame & 0xffff) && (frame & 0xffff) < bytes / LONGWORD_BYTES)
         return 0;
-    return client_error(&card->client, -EPROTO, "%s: frame count 0x%08x at the end of %u longwords",
-                        card->path->name, frame, bytes / LONGWORD_BYTES);
+    return client_error(&card->card.client, -EPROTO,
+                        "%s: frame count 0x%08x at the end of %u longwords", card->path->name,
+                        frame, bytes / LONGWORD_BYTES);
 }
 
-static int run(struct es1370 *card, dma_addr_t addr, uint32_t bytes, uint32_t limit_ms)
+static int es1370_run(struct sound_card *sound_card, bool records, dma_addr_t addr, uint32_t bytes,
+                      uint32_t limit_ms)
 {
-    const struct path *path = card->path;
-    struct completion *c = &card->completion;
+    struct es1370 *card = container_of(sound_card, struct es1370, card);
+    const struct path *path = records ? &recording : &playback;
+    struct completion *c = &sound_card->completion;
     int err;
 
+    card->path = path;
     card->samples = bytes / LONGWORD_BYTES + (path == &recording ? COLLECTED_SAMPLES : 0);
-    stop(card);
+    halt(card);
     err = set_frame(card, addr, bytes);
     if (err)
         return err;
@@ -245,92 +235,40 @@ static int run(struct es1370 *card, dma_addr_t addr, uint32_t bytes, uint32_t li
     outl(reg(card, REG_CONTROL), control_idle() | path->enable);
     err = completion_wait(c, limit_ms);
     if (err)
-        client_error(&card->client, err, "%s %s in %u ms, status 0x%x frame 0x%x samples 0x%x",
+        client_error(&card->card.client, err, "%s %s in %u ms, status 0x%x frame 0x%x samples 0x%x",
                      path->name, c->interrupt_lost ? "no interrupt" : "not done", limit_ms,
                      inl(reg(card, REG_STATUS)), inl(reg(card, path->frame_reg)),
                      inl(reg(card, path->samples_reg)));
-    card->moved = !err || samples_moved(card) > 0;
-    stop(card);
+    sound_card->moved = !err || samples_moved(card) > 0;
+    halt(card);
     completion_end(c);
     return err ? err : check_position(card, bytes);
 }
 
-static int transfer(struct es1370 *card, const struct path *path, struct page *page,
-                    uint32_t offset, uint32_t bytes, uint32_t limit_ms)
+static void es1370_stop(struct sound_card *card)
 {
-    enum dma_data_direction dir = path == &playback ? DMA_TO_DEVICE : DMA_FROM_DEVICE;
-    struct dma_client *client = &card->client;
-    uint16_t command;
-    dma_addr_t addr;
-    int err = sound_check_request(client, offset, bytes);
-
-    if (!err)
-        err = sound_claim(client, &card->lock);
-    if (err)
-        return err;
-    addr = dma_map_page(client->dev, page, offset, bytes, dir);
-    if (dma_mapping_error(client->dev, addr)) {
-        err = client_error(client, -ENOMEM, "mapping of %u bytes failed", bytes);
-    } else {
-        card->path = path;
-        command = pci_enable(card->pdev, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
-        err = run(card, addr, bytes, limit_ms);
-        if (!inject(es1370_stay_master, dma_sound))
-            pci_restore_command(card->pdev, command);
-        sound_unmap(client->dev, addr, bytes, err ? 0 : bytes, dir);
-    }
-    yield_lock_release(&card->lock);
-    return err;
+    halt(container_of(card, struct es1370, card));
 }
 
-static int es1370_send(struct dma_client *client, struct page *page, uint32_t offset,
-                       uint32_t bytes)
-{
-    return transfer(container_of(client, struct es1370, client), &playback, page, offset, bytes,
-                    TRANSFER_LIMIT_MS);
-}
-
-static int es1370_capture(struct dma_client *client, struct page *page, uint32_t offset,
-                          uint32_t bytes)
-{
-    return transfer(container_of(client, struct es1370, client), &recording, page, offset, bytes,
-                    TRANSFER_LIMIT_MS);
-}
-
-static void es1370_quiet(struct dma_client *client)
-{
-    struct es1370 *card = container_of(client, struct es1370, client);
-    uint16_t command = pci_enable(card->pdev, PCI_COMMAND_IO);
-
-    stop(card);
-    pci_restore_command(card->pdev, (uint16_t)(command & ~PCI_COMMAND_MASTER));
-    card->lock.held = false; /* whoever a fault took away does not come back */
-}
-
-/*
- * An emulator without a source of sound has an ADC that never moves. Whatever else goes wrong is
- * for those who record.
- */
-static bool can_record(struct es1370 *card)
-{
-    struct page *page = alloc_pages(GFP_KERNEL, 0);
-    int err = -ENOMEM;
-
-    if (page) {
-        err = transfer(card, &recording, page, 0, PAGE_SIZE, PROBE_LIMIT_MS);
-        __free_pages(page, 0);
-    }
-    return err != -ETIMEDOUT || card->moved;
-}
+static const struct sound_card_kind es1370_kind = {
+    .driver = "es1370",
+    .names = {"es1370", "es1370_2"},
+    .granule_bytes = LONGWORD_BYTES,
+    .max_bytes = FRAME_BYTES_MAX,
+    .stream = SOUND_STREAM_S16_STEREO_LOOPS,
+    .service = es1370_service,
+    .run = es1370_run,
+    .stop = es1370_stop,
+};
 
 static int start_card(struct es1370 *card, bool audible)
 {
-    uint16_t command = pci_enable(card->pdev, PCI_COMMAND_IO);
+    uint16_t command = pci_enable(card->card.pdev, PCI_COMMAND_IO);
     bool mixer_answers;
 
-    stop(card);
+    halt(card);
     mixer_answers = set_mixer(card, audible);
-    pci_restore_command(card->pdev, command);
+    pci_restore_command(card->card.pdev, command);
     return mixer_answers ? 0 : -EIO;
 }
 
@@ -340,8 +278,8 @@ static int es1370_probe(struct pci_device *pdev)
     struct es1370 *card = NULL;
     struct pci_bar bar;
 
-    for (unsigned i = 0; i < MAX_CARDS && !card; i++)
-        card = cards[i].pdev ? NULL : &cards[i];
+    for (unsigned i = 0; i < SOUND_CARDS && !card; i++)
+        card = cards[i].card.pdev ? NULL : &cards[i];
     if (!card) {
         probe_report("es1370", -EBUSY, "%s: a third card is left alone", pdev->name);
         return -EBUSY;
@@ -350,37 +288,14 @@ static int es1370_probe(struct pci_device *pdev)
         probe_report("es1370", -ENODEV, "%s: BAR 0 is not assigned", pdev->name);
         return -ENODEV;
     }
-    *card = (struct es1370){.pdev = pdev, .base = (uint16_t)bar.base};
+    *card =
+        (struct es1370){.card = {.kind = &es1370_kind, .pdev = pdev}, .base = (uint16_t)bar.base};
     if (start_card(card, audible) < 0) {
         probe_report("es1370", -EIO, "%s: the codec stays busy", pdev->name);
-        card->pdev = NULL;
+        card->card.pdev = NULL;
         return -EIO;
     }
-    card->completion = (struct completion){
-        .service = es1370_service,
-        .name = card_names[card - cards],
-        .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
-    };
-    card->client = (struct dma_client){
-        .name = card_names[card - cards],
-        .dev = &pdev->dma,
-        .granule_bytes = LONGWORD_BYTES,
-        .max_bytes = FRAME_BYTES_MAX,
-        .align_bytes = LONGWORD_BYTES,
-        .cost_ms = TRANSFER_COST_MS,
-        .stream = SOUND_STREAM_S16_STEREO_LOOPS,
-        .muted = !audible,
-        .send = es1370_send,
-        .completion = &card->completion,
-        .quiet = es1370_quiet,
-    };
-    if (can_record(card))
-        card->client.capture = es1370_capture;
-    card->completion.by_interrupt = true;
-    dma_client_register(&card->client);
-    probe_report("es1370", 0, "%s: %s, %s%s%s", pdev->name, card->client.name,
-                 audible ? "audible" : "muted", card->client.capture ? "" : ", no recording: ",
-                 card->client.capture ? "" : card->client.reason);
+    sound_card_use(&card->card, (unsigned)(card - cards), audible);
     return 0;
 }
 
