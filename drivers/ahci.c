@@ -99,24 +99,18 @@ static int ahci_read(struct dma_client *client, uint64_t dev_offset, struct page
 {
     struct ahci_client *ac = client_of(client);
     struct scatterlist sg[AHCI_MAX_REGIONS];
-    unsigned nents, nr_regions;
-    int err = disk_check_range(client, dev_offset, bytes);
+    unsigned nents;
+    int nr_regions = disk_map(client, dev_offset, page, offset, bytes, sg, ARRAY_SIZE(sg), &nents);
+    int err;
 
-    if (err)
-        return err;
-    nents = dma_split_sg(client->dev, sg, ARRAY_SIZE(sg), page, offset, bytes);
-    if (nents == 0)
-        return client_error(client, -EINVAL, "%u bytes need more than %u regions", bytes,
-                            AHCI_MAX_REGIONS);
-    nr_regions = dma_map_sg(client->dev, sg, nents, DMA_FROM_DEVICE);
-    if (nr_regions == 0)
-        return client_error(client, -ENOMEM, "mapping of %u bytes failed", bytes);
+    if (nr_regions < 0)
+        return nr_regions;
     err = begin(ac);
     if (!err) {
-        err = run_read(ac, sg, nr_regions, dev_offset, bytes);
+        err = run_read(ac, sg, (unsigned)nr_regions, dev_offset, bytes);
         finish(ac);
     }
-    dma_unmap_sg_attrs(client->dev, sg, nents, DMA_FROM_DEVICE, err ? DMA_ATTR_SKIP_CPU_SYNC : 0);
+    disk_unmap(client, sg, nents, err);
     return err;
 }
 

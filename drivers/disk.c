@@ -23,6 +23,28 @@ int disk_check_range(struct dma_client *client, uint64_t dev_offset, uint32_t by
     return 0;
 }
 
+int disk_map(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
+             uint32_t bytes, struct scatterlist *sg, unsigned max, unsigned *nents)
+{
+    int err = disk_check_range(client, dev_offset, bytes);
+    unsigned nr_regions;
+
+    if (err)
+        return err;
+    *nents = dma_split_sg(client->dev, sg, max, page, offset, bytes);
+    if (*nents == 0)
+        return client_error(client, -EINVAL, "%u bytes need more than %u regions", bytes, max);
+    nr_regions = dma_map_sg(client->dev, sg, *nents, DMA_FROM_DEVICE);
+    if (nr_regions == 0)
+        return client_error(client, -ENOMEM, "mapping of %u bytes failed", bytes);
+    return (int)nr_regions;
+}
+
+void disk_unmap(struct dma_client *client, struct scatterlist *sg, unsigned nents, int err)
+{
+    dma_unmap_sg_attrs(client->dev, sg, nents, DMA_FROM_DEVICE, err ? DMA_ATTR_SKIP_CPU_SYNC : 0);
+}
+
 static bool take(struct dma_client **owner, struct dma_client *client)
 {
     struct dma_client *nobody = NULL;

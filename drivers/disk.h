@@ -33,6 +33,15 @@ struct disk {
 int disk_check_range(struct dma_client *client, uint64_t dev_offset, uint32_t bytes);
 
 /*
+ * Maps the buffer that these sectors are to be read into, as up to `max` regions of sg. Returns how
+ * many regions the device gets, or a negative errno with a reason; *nents is for disk_unmap(), with
+ * what the transfer came to. Context: as dma_map_sg().
+ */
+int disk_map(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
+             uint32_t bytes, struct scatterlist *sg, unsigned max, unsigned *nents);
+void disk_unmap(struct dma_client *client, struct scatterlist *sg, unsigned nents, int err);
+
+/*
  * Takes what several disks share (a channel, a port) for a transfer of `client`; waits, as others
  * do their work, if another client has it. *owner is NULL while nobody has it. Returns 0, or
  * -EBUSY with a reason. Context: thread.

@@ -220,21 +220,15 @@ static int ide_read(struct dma_client *client, uint64_t dev_offset, struct page 
 {
     struct ide_drive *drive = drive_of(client);
     struct scatterlist sg[IDE_MAX_REGIONS];
-    unsigned nents, nr_regions;
-    int err = disk_check_range(client, dev_offset, bytes);
+    unsigned nents;
+    int nr_regions = disk_map(client, dev_offset, page, offset, bytes, sg, ARRAY_SIZE(sg), &nents);
+    int err;
 
-    if (err)
-        return err;
-    nents = dma_split_sg(client->dev, sg, ARRAY_SIZE(sg), page, offset, bytes);
-    if (nents == 0)
-        return client_error(client, -EINVAL, "%u bytes need more than %u regions", bytes,
-                            IDE_MAX_REGIONS);
-    nr_regions = dma_map_sg(client->dev, sg, nents, DMA_FROM_DEVICE);
-    if (nr_regions == 0)
-        return client_error(client, -ENOMEM, "mapping of %u bytes failed", bytes);
+    if (nr_regions < 0)
+        return nr_regions;
     err = begin(drive, PCI_COMMAND_IO | PCI_COMMAND_MASTER);
     if (!err) {
-        err = fill_table(drive, sg, nr_regions);
+        err = fill_table(drive, sg, (unsigned)nr_regions);
         if (!err)
             err = run_transfer(drive, (uint32_t)(dev_offset / DISK_SECTOR_BYTES),
                                bytes / DISK_SECTOR_BYTES);
@@ -242,7 +236,7 @@ static int ide_read(struct dma_client *client, uint64_t dev_offset, struct page 
     }
     if (inject(ide_look_early, dma_rules))
         memcpy_from_page(&drive->status, page, offset, 1);
-    dma_unmap_sg_attrs(client->dev, sg, nents, DMA_FROM_DEVICE, err ? DMA_ATTR_SKIP_CPU_SYNC : 0);
+    disk_unmap(client, sg, nents, err);
     return err;
 }
 

@@ -127,6 +127,16 @@ int disk_check_range(struct dma_client *client, uint64_t dev_offset, uint32_t by
     return 0;
 }
 
+int disk_map(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
+             uint32_t bytes, struct scatterlist *sg, unsigned max, unsigned *nents)
+{
+    return -ENOMEM;
+}
+
+void disk_unmap(struct dma_client *client, struct scatterlist *sg, unsigned nents, int err)
+{
+}
+
 int disk_claim(struct dma_client **owner, struct dma_client *client)
 {
     assert_null(*owner);
@@ -217,23 +227,6 @@ void *dma_alloc_coherent(struct device *dev, uint32_t size, dma_addr_t *handle)
     assert_true(model.nr_pages < 16);
     *handle = 0x100000 + model.nr_pages * PAGE_SIZE;
     return model.memory[model.nr_pages++];
-}
-
-unsigned dma_map_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
-                    enum dma_data_direction dir)
-{
-    return 0;
-}
-
-void dma_unmap_sg_attrs(struct device *dev, struct scatterlist *sg, unsigned nents,
-                        enum dma_data_direction dir, unsigned long attrs)
-{
-}
-
-unsigned dma_split_sg(const struct device *dev, struct scatterlist *sg, unsigned max_entries,
-                      struct page *page, uint32_t offset, uint32_t size)
-{
-    return 0;
 }
 
 static void *at_dma(uint32_t address)

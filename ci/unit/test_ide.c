@@ -75,6 +75,16 @@ int disk_check_range(struct dma_client *client, uint64_t dev_offset, uint32_t by
     return 0;
 }
 
+int disk_map(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
+             uint32_t bytes, struct scatterlist *sg, unsigned max, unsigned *nents)
+{
+    return -ENOMEM;
+}
+
+void disk_unmap(struct dma_client *client, struct scatterlist *sg, unsigned nents, int err)
+{
+}
+
 void pci_hold(struct pci_device *dev, uint32_t bits)
 {
     dev->holders++;
@@ -125,23 +135,6 @@ void ata_end_dma(const struct ata_channel *ata)
 }
 
 void ata_reset(const struct ata_channel *ata)
-{
-}
-
-unsigned dma_split_sg(const struct device *dev, struct scatterlist *sg, unsigned max_entries,
-                      struct page *page, uint32_t offset, uint32_t size)
-{
-    return 0;
-}
-
-unsigned dma_map_sg(struct device *dev, struct scatterlist *sg, unsigned nents,
-                    enum dma_data_direction dir)
-{
-    return 0;
-}
-
-void dma_unmap_sg_attrs(struct device *dev, struct scatterlist *sg, unsigned nents,
-                        enum dma_data_direction dir, unsigned long attrs)
 {
 }
 

@@ -91,25 +91,10 @@ static const struct lab_workload workload = {
     .must_wedge = true,
 };
 
-static void case_none(struct test *t)
-{
-    lab_run(t, &workload, -1);
-}
-
-static void case_reclaim(struct test *t)
-{
-    lab_run(t, &workload, 0);
-}
-
-static void case_smaller(struct test *t)
-{
-    lab_run(t, &workload, 1);
-}
-
-static void case_watermarks(struct test *t)
-{
-    lab_run(t, &workload, 2);
-}
+LAB_CASE(none, &workload, -1)
+LAB_CASE(reclaim, &workload, 0)
+LAB_CASE(smaller, &workload, 1)
+LAB_CASE(watermarks, &workload, 2)
 
 static const struct test_case cases[] = {
     {"none", case_none},

@@ -231,20 +231,9 @@ static const struct lab_workload dmazone = {
     .must_wedge = true,
 };
 
-static void case_none(struct test *t)
-{
-    lab_run(t, &dmazone, -1);
-}
-
-static void case_watermarks(struct test *t)
-{
-    lab_run(t, &dmazone, 0);
-}
-
-static void case_pool(struct test *t)
-{
-    lab_run(t, &dmazone, 1);
-}
+LAB_CASE(none, &dmazone, -1)
+LAB_CASE(watermarks, &dmazone, 0)
+LAB_CASE(pool, &dmazone, 1)
 
 static const struct test_case cases[] = {
     {"none", case_none},

@@ -313,24 +313,18 @@ static const struct lab_remedy_use uses[] = USES(10), uses_32k[] = USES(0);
 static const struct lab_workload jumbo = JUMBO("jumbo", uses);
 static const struct lab_workload jumbo32k = JUMBO("jumbo32k", uses_32k);
 
-#define CASE(name, workload, use)           \
-    static void case_##name(struct test *t) \
-    {                                       \
-        lab_run(t, (workload), (use));      \
-    }
-
-CASE(none, &jumbo, -1)
-CASE(smaller, &jumbo, 0)
-CASE(watermarks, &jumbo, 1)
-CASE(compaction, &jumbo, 2)
-CASE(mobility, &jumbo, 3)
-CASE(reclaim, &jumbo, 4)
-CASE(none_32k, &jumbo32k, -1)
-CASE(smaller_32k, &jumbo32k, 0)
-CASE(watermarks_32k, &jumbo32k, 1)
-CASE(compaction_32k, &jumbo32k, 2)
-CASE(mobility_32k, &jumbo32k, 3)
-CASE(reclaim_32k, &jumbo32k, 4)
+LAB_CASE(none, &jumbo, -1)
+LAB_CASE(smaller, &jumbo, 0)
+LAB_CASE(watermarks, &jumbo, 1)
+LAB_CASE(compaction, &jumbo, 2)
+LAB_CASE(mobility, &jumbo, 3)
+LAB_CASE(reclaim, &jumbo, 4)
+LAB_CASE(none_32k, &jumbo32k, -1)
+LAB_CASE(smaller_32k, &jumbo32k, 0)
+LAB_CASE(watermarks_32k, &jumbo32k, 1)
+LAB_CASE(compaction_32k, &jumbo32k, 2)
+LAB_CASE(mobility_32k, &jumbo32k, 3)
+LAB_CASE(reclaim_32k, &jumbo32k, 4)
 
 static const struct test_case cases[] = {
     {"none", case_none},

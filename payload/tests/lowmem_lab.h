@@ -176,6 +176,13 @@ struct lab {
  */
 void lab_run(struct test *t, const struct lab_workload *workload, int use);
 
+/* case_NAME, which runs that. */
+#define LAB_CASE(case_name, workload, use)       \
+    static void case_##case_name(struct test *t) \
+    {                                            \
+        lab_run(t, workload, use);               \
+    }
+
 /* The suite's abandon hook: gives back what a faulted run held. */
 void lab_abandon(void);
 

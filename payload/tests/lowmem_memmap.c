@@ -172,31 +172,11 @@ static const struct lab_workload memmap = {
     .sample_steps = 2, /* all of them take a few ms */
 };
 
-static void case_none(struct test *t)
-{
-    lab_run(t, &memmap, -1);
-}
-
-static void case_bytes40(struct test *t)
-{
-    lab_run(t, &memmap, 0);
-}
-
-static void case_bytes32(struct test *t)
-{
-    lab_run(t, &memmap, 1);
-}
-
-static void case_smaller(struct test *t)
-{
-    lab_run(t, &memmap, 2);
-}
-
-static void case_clustering(struct test *t)
-{
-    lab_run(t, &memmap, 3);
-}
-
+LAB_CASE(none, &memmap, -1)
+LAB_CASE(bytes40, &memmap, 0)
+LAB_CASE(bytes32, &memmap, 1)
+LAB_CASE(smaller, &memmap, 2)
+LAB_CASE(clustering, &memmap, 3)
 /* Is the frame part of a free block, whichever its first page is? */
 static bool is_in_free_block(pfn_t pfn)
 {

@@ -387,35 +387,12 @@ static const struct lab_workload workload = {
     .until_time = true,
 };
 
-static void case_none(struct test *t)
-{
-    lab_run(t, &workload, -1);
-}
-
-static void case_all(struct test *t)
-{
-    lab_run(t, &workload, 0);
-}
-
-static void case_reclaim(struct test *t)
-{
-    lab_run(t, &workload, 1);
-}
-
-static void case_watermarks(struct test *t)
-{
-    lab_run(t, &workload, 2);
-}
-
-static void case_without_reclaim(struct test *t)
-{
-    lab_run(t, &workload, 3);
-}
-
-static void case_without_watermarks(struct test *t)
-{
-    lab_run(t, &workload, 4);
-}
+LAB_CASE(none, &workload, -1)
+LAB_CASE(all, &workload, 0)
+LAB_CASE(reclaim, &workload, 1)
+LAB_CASE(watermarks, &workload, 2)
+LAB_CASE(without_reclaim, &workload, 3)
+LAB_CASE(without_watermarks, &workload, 4)
 
 static const struct test_case cases[] = {
     {"none", case_none},

@@ -124,20 +124,9 @@ static const struct lab_workload workload = {
     .must_wedge = true,
 };
 
-static void case_none(struct test *t)
-{
-    lab_run(t, &workload, -1);
-}
-
-static void case_highpte(struct test *t)
-{
-    lab_run(t, &workload, 0);
-}
-
-static void case_smaller(struct test *t)
-{
-    lab_run(t, &workload, 1);
-}
+LAB_CASE(none, &workload, -1)
+LAB_CASE(highpte, &workload, 0)
+LAB_CASE(smaller, &workload, 1)
 
 static const struct test_case cases[] = {
     {"none", case_none},

@@ -319,35 +319,12 @@ static const struct lab_workload workload = {
     .must_wedge = true,
 };
 
-static void case_none(struct test *t)
-{
-    lab_run(t, &workload, -1);
-}
-
-static void case_smaller(struct test *t)
-{
-    lab_run(t, &workload, 0);
-}
-
-static void case_mobility(struct test *t)
-{
-    lab_run(t, &workload, 1);
-}
-
-static void case_compaction(struct test *t)
-{
-    lab_run(t, &workload, 2);
-}
-
-static void case_reclaim(struct test *t)
-{
-    lab_run(t, &workload, 3);
-}
-
-static void case_pcp(struct test *t)
-{
-    lab_run(t, &workload, 4);
-}
+LAB_CASE(none, &workload, -1)
+LAB_CASE(smaller, &workload, 0)
+LAB_CASE(mobility, &workload, 1)
+LAB_CASE(compaction, &workload, 2)
+LAB_CASE(reclaim, &workload, 3)
+LAB_CASE(pcp, &workload, 4)
 
 static const struct test_case cases[] = {
     {"none", case_none},         {"smaller", case_smaller},
