@@ -135,9 +135,9 @@ TEST_RUNNER = @$(RUNNER) -b $(BUILD) -t $(TALLY) $(TABLE_SEED)
 FORMATTED = $(shell find ci drivers lib loader paging payload -name '*.[ch]' ! -path 'ci/static/planted/*')
 
 # Each of these keeps one processor busy for a minute.
-.PHONY: test-smoke test-bench test-trace
+.PHONY: test-smoke test-bench test-trace test-static
 test-smoke:
-	$(TEST_RUNNER) run NAME=smoke MEM=3G ARGS=depth=smoke SEED=$(or $(SEED),1) || :
+	$(TEST_RUNNER) run NAME=smoke MEM=2G ARGS=depth=smoke SEED=$(or $(SEED),1) || :
 	$(TEST_RUNNER) check prove prove prove --exec cat $(BUILD)/run/smoke/serial.log || :
 
 test-bench:
@@ -147,8 +147,12 @@ test-bench:
 test-trace:
 	$(TEST_RUNNER) check trace trace sh ci/trace/check $(BUILD) || :
 
-.PHONY: test test-build
-test-build: all netboot $(RUNNER) $(BENCH) $(UNIT_TESTS) $(FUZZERS)
+test-static:
+	$(static_test_alongside)
+
+.PHONY: test test-build tools
+tools: all netboot $(RUNNER) $(BENCH)
+test-build: tools $(UNIT_TESTS) $(FUZZERS)
 
 test:
 	@mkdir -p $(BUILD)/test
@@ -162,8 +166,8 @@ test:
 	$(TEST_RUNNER) check fuzz fuzz_dma $(call fuzz_check,dma) || :
 	$(TEST_RUNNER) check fuzz fuzz_page $(call fuzz_check,page) || :
 	$(static_test)
-	@echo 'smoke boot, bench, instruction traces'
-	+@$(MAKE) --no-print-directory -k -Otarget -j$(shell nproc) test-smoke test-bench test-trace || :
+	@echo 'smoke boot, bench, instruction traces, builds compared'
+	+@$(MAKE) --no-print-directory -k -Otarget -j$(shell nproc) test-static test-smoke test-bench test-trace || :
 	@echo 'matrix'
 	$(TEST_RUNNER) matrix ci/matrix.cfg || :
 	@echo 'devices'

@@ -11,7 +11,7 @@
 STATIC := $(BUILD)/static
 STATIC_GUARDS := includes sparse stack clang clang-boot analyzer tidy cppcheck reproducible planted
 
-# The sources in the groups that share compiler flags. Unit tests count as code for the compilers.
+# The sources in the groups that share compiler flags.
 # The planted faults are code for nobody.
 S_HOST_SRCS := $(filter-out %/tests/%,$(sort $(wildcard ci/*.c ci/*/*.c)))
 S_HOST_SRCS := $(filter-out ci/unit/% ci/static/%,$(S_HOST_SRCS))
@@ -104,9 +104,9 @@ $(foreach g,payload x64 host,$(eval $(call static_cppcheck,$(g))))
 .PHONY: static-cppcheck
 static-cppcheck: $(foreach g,payload x64 host,$(STATIC)/cppcheck/$(g).ok)
 
-# The same targets from clang: payload, loader, host tools, unit tests; and that payload boots.
+# The same targets from clang: payload, loader, host tools; and that payload boots.
 S_CLANG := $(STATIC)/clang
-S_CLANG_GOALS := test-build
+S_CLANG_GOALS := tools
 S_CLANG_ARGS := depth=sparse
 .PHONY: static-clang static-clang-boot
 static-clang:
@@ -208,17 +208,20 @@ $(call planted,tidy-header,ci/static/planted/parentheses.h:5,\
 	$(call s_planted_ok,tidy-header,tidy/host,header.c))
 $(call planted,cppcheck,[uninitvar],\
 	static-cppcheck S_SRCS_payload=$(S_FAULTS)/uninitialised.c)
-$(call planted,reproducible,paeload.elf differ,\
-	static-reproducible S_PLANT=$(S_FAULTS)/build_time.c S_SHIPPED=paeload.elf)
+$(call planted,reproducible,build_time.c.o differ,\
+	static-reproducible S_PLANT=$(S_FAULTS)/build_time.c S_SHIPPED=obj/lib/build_time.c.o)
 
 .PHONY: static static-planted
 static-planted: $(S_PLANTED) sparse-planted stack-planted
 
 static: $(STATIC_GUARDS:%=static-%)
 
-# For `make test`: a line each, and the next one runs when one has failed.
+# For `make test`: a line each, and the next one runs when one has failed. Those that build one thing
+# after the other run beside the smoke boot.
+STATIC_ALONGSIDE := reproducible planted
 define static_test_line
-$(TEST_RUNNER) check static $(1) $(MAKE) --no-print-directory -k -j$(shell nproc) static-$(1) || :
+$(TEST_RUNNER) check static $(1) $(MAKE) --no-print-directory -k -j$(2) static-$(1) || :
 
 endef
-static_test = $(foreach g,$(STATIC_GUARDS),$(call static_test_line,$(g)))
+static_test = $(foreach g,$(filter-out $(STATIC_ALONGSIDE),$(STATIC_GUARDS)),$(call static_test_line,$(g),$(shell nproc)))
+static_test_alongside = $(foreach g,$(STATIC_ALONGSIDE),$(call static_test_line,$(g),1))

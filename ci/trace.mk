@@ -39,7 +39,8 @@ $(TRACE_SAMPLE): ci/trace/recorded/sample.S ci/trace.mk
 	$(PCC) -g -c $< -o $(@:.elf=.o)
 	$(PLD) -m elf_i386 -Ttext=0x108000 -Tdata=0x200000 -e 0 $(@:.elf=.o) -o $@
 
-test-build: $(TRACE) $(TRACE_TEST)
+tools: $(TRACE)
+test-build: $(TRACE_TEST)
 
 .PHONY: trace
 trace:
