@@ -2,60 +2,24 @@
 #include "drivers/avoid.h"
 #include "drivers/transfer.h"
 #include "lib/errno.h"
-#include "lib/option.h"
-#include "lib/string.h"
-
-struct glob {
-    const char *text;
-    uint32_t length;
-    bool known;
-};
+#include "lib/name_list.h"
 
 /* Written by avoid_init() and, while devices are probed, by who asks. */
-static struct glob globs[AVOID_MAX];
-static unsigned nr_globs;
+static struct name_list avoided = {.max = AVOID_MAX, .globs = true};
 
 void avoid_init(const char *list)
 {
-    nr_globs = 0;
-    while (*list && nr_globs < ARRAY_SIZE(globs)) {
-        uint32_t length = 0;
-
-        while (list[length] && list[length] != ',')
-            length++;
-        if (length > 0)
-            globs[nr_globs++] = (struct glob){.text = list, .length = length};
-        list += length;
-        if (*list)
-            list++;
-    }
+    name_list_read(&avoided, list);
 }
 
 bool avoid_matches(const char *name)
 {
-    bool found = false;
-
-    for (unsigned i = 0; i < nr_globs; i++) {
-        if (!glob_match(globs[i].text, globs[i].length, name))
-            continue;
-        globs[i].known = true;
-        found = true;
-    }
-    return found;
+    return name_list_has(&avoided, name);
 }
 
 bool avoid_unknown(unsigned index, char *text, uint32_t size)
 {
-    for (unsigned i = 0; i < nr_globs; i++) {
-        uint32_t length = MIN(globs[i].length, size - 1);
-
-        if (globs[i].known || index-- > 0)
-            continue;
-        memcpy(text, globs[i].text, length);
-        text[length] = '\0';
-        return true;
-    }
-    return false;
+    return name_list_unknown(&avoided, index, text, size);
 }
 
 void avoid_report(const char *driver, const char *where)

@@ -76,12 +76,14 @@ void pci_probe_drivers(void)
         (void)avoid_matches(driver->name); /* a name that is right, though nothing is there */
     for (unsigned i = 0; i < pci_device_count(); i++) {
         struct pci_device *pdev = pci_device_at(i);
+        const struct pci_driver *driver;
         bool named;
-        const struct pci_driver *driver = driver_of(pdev, &named);
 
-        if (!pci_is_avoided(pdev) || inject(pci_avoid_forgotten, pci))
+        if (!pci_is_avoided(pdev) || inject(pci_avoid_forgotten, pci)) {
             probe_device(pdev);
-        else
-            avoid_report(driver ? driver->name : "pci", pdev->name);
+            continue;
+        }
+        driver = driver_of(pdev, &named);
+        avoid_report(driver ? driver->name : "pci", pdev->name);
     }
 }

@@ -11,7 +11,7 @@ page_alloc_SRCS := $(wildcard paging/page_alloc*.c paging/buddy*.c) paging/page_
 test_ahci_SRCS := drivers/ata_identity.c lib/format.c lib/prng.c
 test_ata_SRCS := lib/prng.c
 test_attended_SRCS := lib/prng.c
-test_avoid_SRCS := drivers/avoid.c lib/option.c lib/format.c lib/prng.c
+test_avoid_SRCS := drivers/avoid.c lib/name_list.c lib/option.c lib/format.c lib/prng.c
 test_bitmap_SRCS := lib/bitmap.c lib/prng.c
 test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c lib/format.c lib/str_copy.c \
 	lib/prng.c
@@ -22,7 +22,7 @@ test_console_SRCS := drivers/console_grid.c drivers/console_font.c lib/format.c 
 test_compaction_SRCS := $(page_alloc_SRCS) paging/page_owner.c paging/layout.c lib/prng.c
 test_completion_SRCS := lib/prng.c
 test_crc32c_SRCS := lib/crc32c.c lib/prng.c
-test_destructive_SRCS := drivers/destructive.c lib/prng.c
+test_destructive_SRCS := drivers/destructive.c lib/name_list.c lib/option.c lib/prng.c
 test_dma_SRCS := $(filter-out drivers/dma_pool.c,$(wildcard drivers/dma_*.c drivers/bounce*.c)) paging/wait.c \
 	lib/bitmap.c lib/crc32c.c lib/finding.c lib/format.c lib/prng.c
 test_dma_pool_SRCS := drivers/dma_pool.c lib/prng.c
