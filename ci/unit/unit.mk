@@ -44,7 +44,7 @@ test_page_alloc_SRCS := $(page_alloc_SRCS) paging/layout.c lib/prng.c
 test_page_alloc_lists_SRCS := $(page_alloc_SRCS) paging/layout.c lib/prng.c
 test_page_alloc_reclaim_SRCS := lib/prng.c
 test_page_set_SRCS := payload/page_set.c $(page_alloc_SRCS) paging/layout.c lib/prng.c
-test_pci_SRCS := drivers/avoid.c lib/option.c lib/bitmap.c lib/format.c lib/prng.c
+test_pci_SRCS := drivers/avoid.c lib/name_list.c lib/option.c lib/bitmap.c lib/format.c lib/prng.c
 test_permute_SRCS := lib/permute.c lib/prng.c
 test_pgtable_SRCS := paging/belief.c paging/memmap.c paging/layout.c lib/format.c lib/prng.c
 test_place_SRCS := loader/place.c lib/prng.c
@@ -54,7 +54,7 @@ test_shrinker_SRCS := lib/prng.c
 test_slab_SRCS := $(wildcard paging/slab*.c) paging/kmalloc.c paging/wait.c lib/bitmap.c lib/prng.c
 test_string_SRCS := lib/string.c lib/str_copy.c lib/prng.c
 test_trace_marks_SRCS := payload/trace.c lib/option.c lib/str_copy.c lib/prng.c
-test_transfer_SRCS := drivers/avoid.c lib/option.c lib/format.c lib/prng.c
+test_transfer_SRCS := drivers/avoid.c lib/name_list.c lib/option.c lib/format.c lib/prng.c
 test_tlb_SRCS := paging/layout.c lib/prng.c
 test_vmalloc_SRCS := paging/vmalloc.c paging/ioremap.c paging/layout.c lib/bitmap.c lib/prng.c
 
