@@ -48,27 +48,27 @@ $(RUNNER): $(RUNNER_OBJS)
 include ci/bench.mk
 
 # Unit tests; those of the runner need these of its sources.
-test_runner_ktap_SRCS := ci/runner/ktap.c ci/runner/ktap_check.c ci/runner/words.c lib/crc32c.c lib/prng.c
+test_runner_ktap_SRCS := ci/runner/ktap.c ci/runner/ktap_check.c ci/runner/words.c
 RUNNER_MACHINE_SRCS := ci/runner/machine.c ci/runner/devices.c ci/runner/host.c ci/runner/qemu.c ci/runner/bochs.c ci/runner/disks.c ci/runner/monitor.c ci/runner/qmp.c ci/runner/oracle_arguments.c ci/runner/sound.c ci/runner/wav.c ci/runner/wire.c
 test_runner_judge_SRCS := ci/runner/judge.c $(RUNNER_MACHINE_SRCS) $(test_runner_ktap_SRCS)
-test_runner_machine_SRCS := $(RUNNER_MACHINE_SRCS) ci/runner/words.c lib/prng.c
-test_runner_wav_SRCS := ci/runner/wav.c ci/runner/words.c lib/prng.c
-test_runner_table_SRCS := ci/runner/table.c ci/runner/words.c lib/prng.c
-test_runner_image_SRCS := ci/runner/image.c ci/runner/written.c lib/crc32c.c lib/prng.c
-test_runner_inject_SRCS := ci/runner/inject_list.c ci/runner/words.c lib/prng.c
+test_runner_machine_SRCS := $(RUNNER_MACHINE_SRCS) ci/runner/words.c
+test_runner_wav_SRCS := ci/runner/wav.c ci/runner/words.c
+test_runner_table_SRCS := ci/runner/table.c ci/runner/words.c
+test_runner_image_SRCS := ci/runner/image.c ci/runner/written.c
+test_runner_inject_SRCS := ci/runner/inject_list.c ci/runner/words.c
 LAB_LOG_SRCS := ci/runner/lab_log.c ci/runner/lab_read.c paging/fragmentation.c
 SVG_SRCS := ci/runner/svg.c ci/runner/svg_cells.c ci/runner/svg_scale.c ci/runner/markup.c
 test_lab_log_SRCS := $(LAB_LOG_SRCS) $(test_runner_ktap_SRCS)
-test_svg_SRCS := $(SVG_SRCS) ci/runner/words.c lib/prng.c
+test_svg_SRCS := $(SVG_SRCS) ci/runner/words.c
 test_svg_LIBS := -lm
 test_report_html_SRCS := $(wildcard ci/runner/report_html.c ci/runner/report_lab*.c) \
 	ci/runner/report_style.c $(SVG_SRCS) $(LAB_LOG_SRCS) $(test_runner_judge_SRCS)
 test_report_html_LIBS = $(XML_LIBS) -lm
 test_report_html_CFLAGS = $(XML_CFLAGS)
-test_bench_figures_SRCS := ci/bench/figures.c ci/bench/table.c ci/runner/words.c lib/prng.c
+test_bench_figures_SRCS := ci/bench/figures.c ci/bench/table.c ci/runner/words.c
 test_bench_figures_LIBS := -ljansson -lm
 test_stack_SRCS := ci/stack/graph.c ci/stack/callgraph.c ci/stack/object.c ci/stack/table.c \
-	ci/stack/depth.c lib/prng.c
+	ci/stack/depth.c
 report_junit_CFLAGS = $(XML_CFLAGS)
 test_run_CFLAGS = $(XML_CFLAGS)
 $(BUILD)/host/obj/ci/runner/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
@@ -76,8 +76,8 @@ $(BUILD)/host/obj/ci/unit/test_lab_log.o $(BUILD)/host/obj/ci/unit/test_svg.o: U
 $(BUILD)/host/obj/ci/unit/test_report_html.o: UNIT_CFLAGS += -D_GNU_SOURCE
 $(BUILD)/host/obj/ci/stack/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
 $(BUILD)/host/obj/ci/unit/test_stack.o: UNIT_CFLAGS += -D_GNU_SOURCE
-test_oracle_SRCS := $(wildcard ci/oracle/*.c) ci/runner/words.c lib/prng.c
-test_runner_qmp_SRCS := ci/runner/qmp.c ci/runner/words.c lib/prng.c
+test_oracle_SRCS := $(wildcard ci/oracle/*.c) ci/runner/words.c
+test_runner_qmp_SRCS := ci/runner/qmp.c ci/runner/words.c
 $(BUILD)/host/obj/ci/oracle/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
 test_includes_CFLAGS := -D_GNU_SOURCE
 include ci/unit/unit.mk
@@ -85,10 +85,10 @@ include ci/model.mk
 
 # This one is linked with all of the runner but its main, and plays the emulator itself.
 RUNNER_TEST := $(BUILD)/host/test_runner_run
-RUNNER_TEST_SRCS := ci/runner/tests/test_run.c lib/prng.c \
+RUNNER_TEST_SRCS := ci/runner/tests/test_run.c \
 	$(filter-out $(addprefix ci/runner/,main.c checks.c covered.c matrix.c mutations.c),$(RUNNER_SRCS))
 UNIT_TESTS += $(RUNNER_TEST)
-$(RUNNER_TEST): $(RUNNER_TEST_SRCS:%.c=$(BUILD)/host/obj/%.o)
+$(RUNNER_TEST): $(RUNNER_TEST_SRCS:%.c=$(BUILD)/host/obj/%.o) $(UNIT_LIB)
 	$(HOSTCC) $(UNIT_CFLAGS) $^ -lcmocka $(XML_LIBS) -lutil -lm -o $@
 
 # Runs. The inner make builds in parallel, whatever the outer one was told.

@@ -26,12 +26,12 @@ trace_settings = $(foreach s,$(1),$(call run_setting,$(s),command environment))
 # The unit tests, with the small program that the recordings are of.
 TRACE_SAMPLE := $(BUILD)/host/trace_sample.elf
 TRACE_TEST := $(BUILD)/host/test_trace
-TRACE_TEST_SRCS := ci/trace/tests/test_trace.c lib/prng.c $(TRACE_RUNNER_SRCS) \
+TRACE_TEST_SRCS := ci/trace/tests/test_trace.c $(TRACE_RUNNER_SRCS) \
 	$(filter-out $(addprefix ci/trace/,main.c commands.c command_diff.c),$(TRACE_SRCS))
 UNIT_TESTS += $(TRACE_TEST)
 test_trace_CFLAGS = -DSAMPLE='"$(TRACE_SAMPLE)"'
 $(BUILD)/host/obj/ci/trace/%.o: UNIT_CFLAGS += -D_GNU_SOURCE
-$(TRACE_TEST): $(TRACE_TEST_SRCS:%.c=$(BUILD)/host/obj/%.o) | $(TRACE_SAMPLE)
+$(TRACE_TEST): $(TRACE_TEST_SRCS:%.c=$(BUILD)/host/obj/%.o) $(UNIT_LIB) | $(TRACE_SAMPLE)
 	$(HOSTCC) $(UNIT_CFLAGS) $^ -lcmocka $(XML_LIBS) $(TRACE_LIBS) -lutil -lm -o $@
 
 $(TRACE_SAMPLE): ci/trace/recorded/sample.S ci/trace.mk
