@@ -36,12 +36,12 @@ void console_default(const struct screen_info *screen)
         console_add(spec[i], strlen(spec[i]), screen);
 }
 
-void console_write(const char *text, size_t len)
+void console_write(const char *text, size_t len, enum console_readers readers)
 {
     unsigned level = write_level++;
 
     table_for_each (console, struct console_driver, driver) {
-        if (driver->may_fault && level >= MAX_FAULTING_LEVELS)
+        if (driver->is_screen && (readers == CONSOLE_PROGRAMS || level >= MAX_FAULTING_LEVELS))
             continue;
         driver->write(text, len);
     }

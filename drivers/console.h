@@ -4,7 +4,7 @@
 
 /*
  * Where the payload's lines go: serial ports, the emulators' debug port 0xE9, the screen. The same
- * text goes to all consoles that are open.
+ * text goes to all consoles that are open, but records for programs are kept off the screen.
  *
  * Each kind of console is a file of its own that puts one struct console_driver into the linker
  * table `console`, and keeps the state of what it has open. Consoles are opened before paging is
@@ -54,12 +54,18 @@ int console_add(const char *spec, size_t len, const struct screen_info *screen);
 /* Opens ttyS0 at 115200 baud, the screen and port 0xE9, those of them that exist. */
 void console_default(const struct screen_info *screen);
 
+/* Who reads a line. */
+enum console_readers {
+    CONSOLE_ALL,
+    CONSOLE_PROGRAMS, /* of thousands of these on a screen nobody would see the others */
+};
+
 /*
- * Writes text to every open console. Lines end in '\n'; a serial port gets CR LF. A screen shows
- * printable ASCII and '?' for the rest. Context: any, both phases, also from a fault in a console's
- * own code (a screen is then left out after a few such levels).
+ * Writes text to every open console, or to every one that is no screen. Lines end in '\n'; a serial
+ * port gets CR LF. A screen shows printable ASCII and '?' for the rest. Context: any, both phases,
+ * also from a fault in a console's own code (a screen is then left out after a few such levels).
  */
-void console_write(const char *text, size_t len);
+void console_write(const char *text, size_t len, enum console_readers readers);
 
 /*
  * Waits until serial ports have sent their last bit, bounded: before the machine is switched off or
@@ -89,7 +95,8 @@ bool console_take_notice(char *buf, size_t size);
  *   enter_paging: NULL if there is nothing to map
  *   drain:        NULL if nothing is queued
  *   notice:       as console_take_notice(); NULL if there is never any
- *   may_fault:    write touches mapped memory, and so may end in the fault handler, which prints
+ *   is_screen:    people read it; write touches mapped memory, and so may end in the fault handler,
+ *                 which prints
  */
 struct console_driver {
     int (*open)(const char *spec, size_t len, const struct screen_info *screen);
@@ -97,7 +104,7 @@ struct console_driver {
     void (*enter_paging)(void);
     void (*drain)(void);
     bool (*notice)(char *buf, size_t size);
-    bool may_fault;
+    bool is_screen;
 };
 
 #endif

@@ -198,5 +198,5 @@ TABLE_ENTRY(console, struct console_driver) = {
     .write = rgb_write,
     .enter_paging = rgb_enter_paging,
     .notice = rgb_notice,
-    .may_fault = true,
+    .is_screen = true,
 };

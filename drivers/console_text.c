@@ -124,5 +124,5 @@ TABLE_ENTRY(console, struct console_driver) = {
     .write = text_write,
     .enter_paging = text_enter_paging,
     .notice = text_notice,
-    .may_fault = true,
+    .is_screen = true,
 };

@@ -71,7 +71,7 @@ static void put_line(struct block *block)
 {
     if (block->length == 0)
         return;
-    report_line("%s", block->line);
+    report_record("%s", block->line);
     block->lines++;
     block->length = 0;
 }
@@ -84,8 +84,8 @@ static void put_map(struct block *block, const struct belief *run)
     put_rights(rights, run->flags);
     if (run->phys != BELIEF_PHYS_UNKNOWN)
         format(phys, sizeof(phys), "%llx", addr_number(run->phys));
-    report_line("# oracle map %lx %s %x %s %s %s", (unsigned long)run->virt, phys, run->pages,
-                run->flags & PTE_LARGE ? "2M" : "4K", rights, run->what);
+    report_record("# oracle map %lx %s %x %s %s %s", (unsigned long)run->virt, phys, run->pages,
+                  run->flags & PTE_LARGE ? "2M" : "4K", rights, run->what);
     block->lines++;
 }
 
@@ -138,10 +138,10 @@ static void put_top(struct block *block)
 {
     const struct pgtable_top *top = pgtable_top();
 
-    report_line("# oracle top cr3 %x pdpte %llx %llx %llx %llx pae 1 pge %u nxe %u", top->cr3,
-                (unsigned long long)top->pdpte[0], (unsigned long long)top->pdpte[1],
-                (unsigned long long)top->pdpte[2], (unsigned long long)top->pdpte[3],
-                layout.global != 0, layout.nx != 0);
+    report_record("# oracle top cr3 %x pdpte %llx %llx %llx %llx pae 1 pge %u nxe %u", top->cr3,
+                  (unsigned long long)top->pdpte[0], (unsigned long long)top->pdpte[1],
+                  (unsigned long long)top->pdpte[2], (unsigned long long)top->pdpte[3],
+                  layout.global != 0, layout.nx != 0);
     block->lines++;
 }
 

@@ -19,7 +19,7 @@ static struct {
  * `line` has room for one character more than REPORT_LINE_MAX - 1. Cuts, cleans, counts, writes;
  * with interrupts off, because a handler may have something to say too, and lines must not mix.
  */
-static void put_line(char *line, size_t wanted)
+static void put_line(char *line, size_t wanted, enum console_readers readers)
 {
     size_t len = MIN(wanted, (size_t)REPORT_LINE_MAX - 1);
     uint32_t flags;
@@ -33,7 +33,7 @@ static void put_line(char *line, size_t wanted)
     flags = irq_save();
     state.crc = crc32c_update(state.crc, line, len);
     state.lines++;
-    console_write(line, len);
+    console_write(line, len, readers);
     irq_restore(flags);
 }
 
@@ -50,20 +50,34 @@ static void notices(char *line)
 
     while (console_take_notice(line + length, REPORT_LINE_MAX - length)) {
         memcpy(line, prefix, length);
-        put_line(line, strlen(line));
+        put_line(line, strlen(line), CONSOLE_ALL);
     }
+}
+
+static void put_formatted(enum console_readers readers, const char *fmt, va_list args)
+{
+    char line[REPORT_LINE_MAX + 1];
+
+    put_line(line, clamp_length(vformat(line, REPORT_LINE_MAX, fmt, args)), readers);
+    notices(line);
 }
 
 void report_line(const char *fmt, ...)
 {
-    char line[REPORT_LINE_MAX + 1];
     va_list args;
 
     va_start(args, fmt);
-    size_t wanted = clamp_length(vformat(line, REPORT_LINE_MAX, fmt, args));
+    put_formatted(CONSOLE_ALL, fmt, args);
     va_end(args);
-    put_line(line, wanted);
-    notices(line);
+}
+
+void report_record(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    put_formatted(CONSOLE_PROGRAMS, fmt, args);
+    va_end(args);
 }
 
 void report_note(unsigned indent, const char *fmt, ...)
@@ -75,7 +89,7 @@ void report_note(unsigned indent, const char *fmt, ...)
     va_start(args, fmt);
     size_t wanted = clamp_length(vformat(line + prefix, REPORT_LINE_MAX - prefix, fmt, args));
     va_end(args);
-    put_line(line, prefix + wanted);
+    put_line(line, prefix + wanted, CONSOLE_ALL);
     notices(line);
 }
 
@@ -84,7 +98,7 @@ void report_begin(enum report_format format)
     memset(&state, 0, sizeof(state));
     state.format = format;
     /* What firmware left on the line must not run into ours. */
-    console_write("\n", 1);
+    console_write("\n", 1, CONSOLE_ALL);
     report_line("KTAP version 1");
 }
 

@@ -47,6 +47,9 @@ void report_begin(enum report_format format);
 /* Writes one line, formatted. Context: any. */
 void report_line(const char *fmt, ...) __printf(1, 2);
 
+/* The same, for programs: no screen shows it. */
+void report_record(const char *fmt, ...) __printf(1, 2);
+
 /* Writes "# " and a formatted line, at the indent of cases (4) or of suites (0). */
 void report_note(unsigned indent, const char *fmt, ...) __printf(2, 3);
 

@@ -115,7 +115,7 @@ void test_record(struct test *t, const char *fmt, ...)
     va_start(args, fmt);
     vformat(text, sizeof(text), fmt, args);
     va_end(args);
-    report_note(0, "%s", text);
+    report_record("# %s", text);
 }
 
 void test_metric(struct test *t, const char *name, uint64_t value, const char *unit)

@@ -94,7 +94,7 @@ void test_log(struct test *t, const char *fmt, ...) __printf(2, 3);
         holds;                         \
     })
 
-/* A line for the host side, which begins with "# " and a word that says what kind it is. */
+/* A line for the host side, not for a screen; it gets "# " and begins with a word for its kind. */
 void test_record(struct test *t, const char *fmt, ...) __printf(2, 3);
 
 /* # metric SUITE.NAME VALUE UNIT; units: see the report format. */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ci/unit/unit.h"
+#include "drivers/console.h"
 #include "lib/crc32c.h"
 #include "payload/report.h"
 
 /* A console that keeps everything. */
 static char output[1 << 20];
 static size_t output_length;
-static char notice[200]; /* news of a console, once */
+static unsigned nr_records; /* lines that no screen shows */
+static char notice[200];    /* news of a console, once */
 
-void console_write(const char *text, size_t len);
-bool console_take_notice(char *buf, size_t size);
-
-void console_write(const char *text, size_t len)
+void console_write(const char *text, size_t len, enum console_readers readers)
 {
+    nr_records += readers == CONSOLE_PROGRAMS;
     assert_true(output_length + len < sizeof(output));
     memcpy(output + output_length, text, len);
     output_length += len;
@@ -31,6 +31,7 @@ bool console_take_notice(char *buf, size_t size)
 static int begin(void **state)
 {
     output_length = 0;
+    nr_records = 0;
     notice[0] = '\0';
     report_begin(REPORT_KTAP);
     return 0;
@@ -223,6 +224,17 @@ static void odd_characters(void **state)
     assert_sound("PASS");
 }
 
+/* A record is a line of the report like any other, for those who read logs. */
+static void records(void **state)
+{
+    report_record("# lab sample %u", 7u);
+    report_case("s", 1, "c", OUTCOME_OK, NULL);
+    report_end();
+    assert_sound("PASS");
+    assert_non_null(strstr(output, "\n# lab sample 7\n"));
+    assert_int_equal(nr_records, 1);
+}
+
 /* What a console has to say comes after the line that it came up with, as a comment. */
 static void notices_of_consoles(void **state)
 {
@@ -291,6 +303,7 @@ int main(void)
         cmocka_unit_test_setup(suites, begin),
         cmocka_unit_test_setup(long_lines_are_cut, begin),
         cmocka_unit_test_setup(odd_characters, begin),
+        cmocka_unit_test_setup(records, begin),
         cmocka_unit_test_setup(notices_of_consoles, begin),
         cmocka_unit_test(lava_signals),
         cmocka_unit_test(random_reports),

@@ -14,6 +14,7 @@ test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c
 test_bounce_run_SRCS := drivers/bounce_run.c
 test_boot_options_SRCS := payload/early/options.c
 test_console_SRCS := drivers/console_grid.c drivers/console_font.c
+test_console_write_SRCS := drivers/console.c
 test_compaction_SRCS := $(page_alloc_SRCS) paging/page_owner.c paging/layout.c
 test_destructive_SRCS := drivers/destructive.c
 test_dma_SRCS := $(filter-out drivers/dma_pool.c,$(wildcard drivers/dma_*.c drivers/bounce*.c)) paging/wait.c
