@@ -7,8 +7,8 @@
  * bus) and far slower to read, so it is never read: text goes into this grid, which remembers what
  * the screen shows, and only cells that differ are drawn.
  *
- * Scrolling changes most cells of most lines. With `scroll_rows` of a third of a screen the text
- * jumps up so many lines at once, and drawing a line costs about three lines' worth of writes on
+ * Scrolling changes most cells of most lines. With `scroll_rows` of half a screen the text
+ * jumps up so many lines at once, and drawing a line costs about two lines' worth of writes on
  * average instead of a screenful.
  *
  * Plain data, no pointers: it survives the change of address when paging begins.

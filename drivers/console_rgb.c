@@ -12,7 +12,7 @@
 #include "lib/x86/io.h"
 #include "paging/ioremap.h"
 
-#define MAX_SCALE 8u
+#define MAX_SCALE 4u
 #define WIDTH_PER_SCALE 1280u /* from so many pixels on, letters are one size larger */
 #define MAX_PIXEL_BYTES 4u
 #define MAX_BYTES MIB(256) /* more is no screen */
@@ -46,7 +46,11 @@ static void write_run(uint8_t __iomem *to, const uint32_t *from, uint32_t bytes)
         writeb(*rest++, to++);
 }
 
-/* One row of a letter's pixels as the screen wants them, each `scale` times. */
+/*
+ * One row of a letter's pixels as the screen wants them, each `scale` times. Returns its bytes. A
+ * whole word is stored for each pixel, and the next one goes over what is too much of it, so `run`
+ * has room for a word more.
+ */
 static uint32_t build_run(uint32_t *run, char c, uint32_t y)
 {
     uint8_t *out = (uint8_t *)run;
@@ -54,17 +58,15 @@ static uint32_t build_run(uint32_t *run, char c, uint32_t y)
     for (uint32_t x = 0; x < FONT_CELL_WIDTH; x++) {
         uint32_t colour = font_pixel(c, x, y) ? rgb.ink : 0;
 
-        for (uint32_t i = 0; i < rgb.scale; i++) {
-            for (uint32_t byte = 0; byte < rgb.pixel_bytes; byte++)
-                *out++ = (uint8_t)(colour >> (8 * byte));
-        }
+        for (uint32_t i = 0; i < rgb.scale; i++, out += rgb.pixel_bytes)
+            __builtin_memcpy(out, &colour, sizeof(colour));
     }
     return (uint32_t)(out - (uint8_t *)run);
 }
 
 static void draw_cell(uint32_t column, uint32_t row, char c)
 {
-    uint32_t run[FONT_CELL_WIDTH * MAX_SCALE * MAX_PIXEL_BYTES / sizeof(uint32_t)];
+    uint32_t run[FONT_CELL_WIDTH * MAX_SCALE * MAX_PIXEL_BYTES / sizeof(uint32_t) + 1];
     uint8_t __iomem *line = rgb.memory + row * FONT_CELL_HEIGHT * rgb.scale * rgb.pitch_bytes +
                             column * FONT_CELL_WIDTH * rgb.scale * rgb.pixel_bytes;
 
@@ -157,7 +159,7 @@ static int rgb_open(const char *spec, size_t len, const struct screen_info *scre
 
     uint32_t rows = screen->height / (FONT_CELL_HEIGHT * rgb.scale);
 
-    grid_init(&rgb.grid, screen->width / (FONT_CELL_WIDTH * rgb.scale), rows, rows / 3);
+    grid_init(&rgb.grid, screen->width / (FONT_CELL_WIDTH * rgb.scale), rows, rows / 2);
     /* Without paging no pointer reaches above 4 GiB; such a screen waits for enter_paging. */
     if (addr_number(screen->base) <= UINT32_MAX - rgb.bytes)
         rgb.memory = (uint8_t __iomem *)(uintptr_t)addr_number(screen->base);

@@ -264,8 +264,8 @@ static void control_characters(void **state)
     assert_shows(9, "last");
     assert_shows(0, "a       b");
     say("\n\n\n\nX");
-    assert_shows(7, "X");
-    assert_shows(3, "last");
+    assert_shows(8, "X");
+    assert_shows(4, "last");
     free(framebuffer);
 }
 
