@@ -30,7 +30,6 @@
 #include "payload/tests/dma_bench.h"
 #include "payload/tests/dma_misuse.h"
 
-#define MIN_TRANSFERS 16u
 #define CASE_LIMIT_MS \
     4000u /* for a device that is slower than its driver thinks, past the minimum */
 #define FULL_FACTOR 8u
@@ -295,21 +294,26 @@ static void do_write(struct dma_bench *b, struct plan *p)
     dma_arena_paint(p->arena, p->offset, p->bytes);
 }
 
-/* Of a case, and the time that they may take if the device is slow. */
+/*
+ * Of a case, and the time that they may take if the device is slow. 16 have each kind of memory
+ * with each class of alignment once.
+ */
 static const struct {
-    uint32_t most, ms;
+    uint32_t least, most, ms;
 } transfers[] = {
-    [DEPTH_SPARSE] = {64, 600},
-    [DEPTH_SMOKE] = {160, 1600},
-    [DEPTH_FULL] = {160 * FULL_FACTOR, 1600 * FULL_FACTOR},
+    [DEPTH_SPARSE] = {8, 64, 600},
+    [DEPTH_SMOKE] = {16, 160, 1600},
+    [DEPTH_FULL] = {16, 160 * FULL_FACTOR, 1600 * FULL_FACTOR},
 };
 
 /* transfer_ms: what one transfer of the case costs. */
 static uint32_t nr_transfers(const struct dma_bench *b, uint32_t transfer_ms)
 {
-    uint32_t most = transfers[test_depth(b->t)].most, ms = transfers[test_depth(b->t)].ms;
+    enum depth depth = test_depth(b->t);
+    uint32_t most = transfers[depth].most;
 
-    return MIN(MAX(transfer_ms ? ms / transfer_ms : most, MIN_TRANSFERS), most);
+    return MIN(MAX(transfer_ms ? transfers[depth].ms / transfer_ms : most, transfers[depth].least),
+               most);
 }
 
 static void run_transfers(struct dma_bench *b, uint32_t count,
@@ -323,7 +327,7 @@ static void run_transfers(struct dma_bench *b, uint32_t count,
     permute_init(&pairs, DMA_NR_ARENAS * DMA_NR_PLACEMENTS, prng_u64(test_prng(b->t)));
     permute_init(&order, ARRAY_SIZE(sizes), prng_u64(test_prng(b->t)));
     for (uint32_t n = 0; n < count && !test_should_stop(b->t); n++) {
-        if (n >= MIN_TRANSFERS && deadline_passed(deadline))
+        if (n >= transfers[test_depth(b->t)].least && deadline_passed(deadline))
             break;
         test_progress(b->t, n, count);
         if (b->client->quarantined)
