@@ -33,7 +33,8 @@
  *                                           was spent, and how much more it may: less than NOISE
  *                                           can't be told from nothing
  * # lab owner LETTER NAME                   who is in the maps
- * # lab sample MS DONE ZONE FREE N0 ... N10 a line for each zone: free pages, free blocks by order
+ * # lab sample MS DONE ZONE FREE N0 ... N10 a line for each zone: free pages, free blocks by order;
+ *                                           left out where those before and after it say the same
  * # lab map WHEN FRAME STEP CELLS           WHEN: start, wedge (or, where there was none, the last
  *                                           step), end; a cell is STEP frames, from
  *                                           FRAME on, up to 64 in a line; 4 MiB that are all
