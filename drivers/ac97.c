@@ -203,17 +203,6 @@ static void ac97_stop(struct sound_card *card)
     halt(container_of(card, struct ac97, card));
 }
 
-static const struct sound_card_kind ac97_kind = {
-    .driver = "ac97",
-    .names = {"ac97", "ac97_2"},
-    .granule_bytes = FRAME_BYTES,
-    .max_bytes = TRANSFER_BYTES_MAX,
-    .stream = SOUND_STREAM_S16_STEREO,
-    .service = ac97_service,
-    .run = ac97_run,
-    .stop = ac97_stop,
-};
-
 /* One access at a time goes over the link: a write while it is busy may be lost. */
 static void await_codec(const struct ac97 *card)
 {
@@ -255,71 +244,57 @@ static bool set_volume(const struct ac97 *card, bool audible)
 }
 
 /* Out of reset; a codec that is there says so, and keeps what is written to it. */
-static const char *start_card(struct ac97 *card, bool audible)
+static int start_card(struct ac97 *card, bool audible)
 {
+    struct dma_client *client = &card->card.client;
     deadline_t deadline = deadline_in_ms(READY_LIMIT_MS);
 
     outl((uint16_t)(card->master + GLOBAL_CONTROL), CONTROL_RUNNING);
     while (!(inl((uint16_t)(card->master + GLOBAL_STATUS)) & STATUS_PRIMARY_READY)) {
         if (deadline_passed(deadline))
-            return "the codec is not ready";
+            return client_error(client, -EIO, "the codec is not ready");
     }
     if (!halt(card))
-        return "an engine does not stop";
-    return set_volume(card, audible) ? NULL : "the mixer does not keep its volume";
+        return client_error(client, -EIO, "an engine does not stop");
+    if (!set_volume(card, audible))
+        return client_error(client, -EIO, "the mixer does not keep its volume");
+    return 0;
 }
 
-static const char *find_registers(struct ac97 *card, struct pci_device *pdev)
+static int ac97_open(struct sound_card *sound_card, bool audible)
 {
+    struct ac97 *card = container_of(sound_card, struct ac97, card);
+    struct pci_device *pdev = sound_card->pdev;
     struct pci_bar mixer, master;
+    uint16_t command;
+    int err;
 
     if (pci_read_bar(pdev, MIXER_BAR, &mixer) < 0 || mixer.kind != PCI_BAR_IO ||
         pci_read_bar(pdev, MASTER_BAR, &master) < 0 || master.kind != PCI_BAR_IO)
-        return "BAR 0 or 1 is not assigned";
-    *card = (struct ac97){.card = {.kind = &ac97_kind, .pdev = pdev},
-                          .mixer = (uint16_t)mixer.base,
-                          .master = (uint16_t)master.base};
+        return client_error(&sound_card->client, -ENODEV, "BAR 0 or 1 is not assigned");
+    card->mixer = (uint16_t)mixer.base;
+    card->master = (uint16_t)master.base;
     card->ring = dma_alloc_coherent(&pdev->dma, RING_BYTES, &card->ring_addr);
-    return card->ring ? NULL : "no memory for its descriptors";
-}
-
-/* Returns what is wrong, or NULL. */
-static const char *set_up(struct ac97 *card, struct pci_device *pdev, bool audible)
-{
-    const char *wrong = find_registers(card, pdev);
-    uint16_t command;
-
-    if (wrong)
-        return wrong;
+    if (!card->ring)
+        return client_error(&sound_card->client, -ENOMEM, "no memory for its descriptors");
     command = pci_enable(pdev, PCI_COMMAND_IO);
-    wrong = start_card(card, audible);
+    err = start_card(card, audible);
     pci_restore_command(pdev, command);
-    if (wrong)
+    if (err)
         dma_free_coherent(&pdev->dma, RING_BYTES, card->ring, card->ring_addr);
-    return wrong;
+    return err;
 }
 
-static int ac97_probe(struct pci_device *pdev)
-{
-    bool audible = sound_is_audible("ac97");
-    struct ac97 *card = NULL;
-    const char *wrong;
-
-    for (unsigned i = 0; i < SOUND_CARDS && !card; i++)
-        card = cards[i].card.pdev ? NULL : &cards[i];
-    if (!card) {
-        probe_report("ac97", -EBUSY, "%s: a third card is left alone", pdev->name);
-        return -EBUSY;
-    }
-    wrong = set_up(card, pdev, audible);
-    if (wrong) {
-        card->card.pdev = NULL;
-        probe_report("ac97", -EIO, "%s: %s", pdev->name, wrong);
-        return -EIO;
-    }
-    sound_card_use(&card->card, (unsigned)(card - cards), audible);
-    return 0;
-}
+static const struct sound_card_kind ac97_kind = {
+    .cards = {&cards[0].card, &cards[1].card},
+    .granule_bytes = FRAME_BYTES,
+    .max_bytes = TRANSFER_BYTES_MAX,
+    .stream = SOUND_STREAM_S16_STEREO,
+    .open = ac97_open,
+    .service = ac97_service,
+    .run = ac97_run,
+    .stop = ac97_stop,
+};
 
 static const struct pci_match ac97_ids[] = {{INTEL_VENDOR, PCI_ANY, CLASS_AUDIO, CLASS_AUDIO_MASK}};
 
@@ -327,5 +302,6 @@ TABLE_ENTRY(pci_driver, struct pci_driver) = {
     .name = "ac97",
     .match = ac97_ids,
     .nr_match = ARRAY_SIZE(ac97_ids),
-    .probe = ac97_probe,
+    .probe = sound_card_probe,
+    .kind = &ac97_kind,
 };

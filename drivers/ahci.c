@@ -180,7 +180,7 @@ static void make_client(struct ahci_client *ac, struct ahci_drive *drive, struct
     ac->disk.completion = (struct completion){
         .service = ahci_service,
         .name = ac->name,
-        .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
+        .line = pdev->irq_line,
     };
     ac->disk.client = (struct dma_client){
         .name = ac->name,

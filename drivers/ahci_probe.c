@@ -233,7 +233,7 @@ static int use_hba(struct ahci_hba *hba)
     return 0;
 }
 
-static int ahci_probe(struct pci_device *pdev)
+static int ahci_probe(struct pci_device *pdev, const struct pci_driver *driver)
 {
     struct ahci_hba *hba = &hbas[nr_hbas];
     struct pci_bar bar;

@@ -128,7 +128,7 @@ struct rx_descriptor {
     uint16_t special;
 };
 
-static struct loopback cards[2];
+static struct loopback cards[LOOPBACK_DEVICES];
 
 static volatile struct tx_descriptor *tx_ring(const struct loopback *l)
 {
@@ -388,7 +388,7 @@ static void e1000_loop_quiet(struct loopback *l)
 }
 
 static const struct loopback_kind e1000_kind = {
-    .name = "e1000",
+    .devices = cards,
     .about = "Intel 8254x",
     .bar = REG_BAR,
     .bar_kind = PCI_BAR_MEMORY,
@@ -406,11 +406,6 @@ static const struct loopback_kind e1000_kind = {
     .quiet = e1000_loop_quiet,
     .explain = e1000_loop_explain,
 };
-
-static int e1000_probe(struct pci_device *pdev)
-{
-    return loopback_probe(cards, ARRAY_SIZE(cards), &e1000_kind, pdev);
-}
 
 /* The copper ones whose PHY answers to MDIC. */
 static const struct pci_match e1000_ids[] = {
@@ -435,5 +430,6 @@ TABLE_ENTRY(pci_driver, struct pci_driver) = {
     .name = "e1000",
     .match = e1000_ids,
     .nr_match = ARRAY_SIZE(e1000_ids),
-    .probe = e1000_probe,
+    .probe = loopback_probe,
+    .kind = &e1000_kind,
 };

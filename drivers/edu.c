@@ -369,7 +369,7 @@ static int give_up(struct edu *edu, int err)
     return err;
 }
 
-static int edu_probe(struct pci_device *pdev)
+static int edu_probe(struct pci_device *pdev, const struct pci_driver *driver)
 {
     struct edu *edu = &edus[nr_edus];
     struct pci_bar bar;
@@ -403,7 +403,7 @@ static int edu_probe(struct pci_device *pdev)
     edu->completion = (struct completion){
         .service = edu_service,
         .name = edu->name,
-        .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
+        .line = pdev->irq_line,
     };
     edu->client = (struct dma_client){
         .name = edu->name,

@@ -250,54 +250,34 @@ static void es1370_stop(struct sound_card *card)
     halt(container_of(card, struct es1370, card));
 }
 
+static int es1370_open(struct sound_card *sound_card, bool audible)
+{
+    struct es1370 *card = container_of(sound_card, struct es1370, card);
+    struct dma_client *client = &sound_card->client;
+    struct pci_bar bar;
+    bool mixer_answers;
+    uint16_t command;
+
+    if (pci_read_bar(sound_card->pdev, ES1370_BAR, &bar) < 0 || bar.kind != PCI_BAR_IO)
+        return client_error(client, -ENODEV, "BAR 0 is not assigned");
+    card->base = (uint16_t)bar.base;
+    command = pci_enable(sound_card->pdev, PCI_COMMAND_IO);
+    halt(card);
+    mixer_answers = set_mixer(card, audible);
+    pci_restore_command(sound_card->pdev, command);
+    return mixer_answers ? 0 : client_error(client, -EIO, "the codec stays busy");
+}
+
 static const struct sound_card_kind es1370_kind = {
-    .driver = "es1370",
-    .names = {"es1370", "es1370_2"},
+    .cards = {&cards[0].card, &cards[1].card},
     .granule_bytes = LONGWORD_BYTES,
     .max_bytes = FRAME_BYTES_MAX,
     .stream = SOUND_STREAM_S16_STEREO_LOOPS,
+    .open = es1370_open,
     .service = es1370_service,
     .run = es1370_run,
     .stop = es1370_stop,
 };
-
-static int start_card(struct es1370 *card, bool audible)
-{
-    uint16_t command = pci_enable(card->card.pdev, PCI_COMMAND_IO);
-    bool mixer_answers;
-
-    halt(card);
-    mixer_answers = set_mixer(card, audible);
-    pci_restore_command(card->card.pdev, command);
-    return mixer_answers ? 0 : -EIO;
-}
-
-static int es1370_probe(struct pci_device *pdev)
-{
-    bool audible = sound_is_audible("es1370");
-    struct es1370 *card = NULL;
-    struct pci_bar bar;
-
-    for (unsigned i = 0; i < SOUND_CARDS && !card; i++)
-        card = cards[i].card.pdev ? NULL : &cards[i];
-    if (!card) {
-        probe_report("es1370", -EBUSY, "%s: a third card is left alone", pdev->name);
-        return -EBUSY;
-    }
-    if (pci_read_bar(pdev, ES1370_BAR, &bar) < 0 || bar.kind != PCI_BAR_IO) {
-        probe_report("es1370", -ENODEV, "%s: BAR 0 is not assigned", pdev->name);
-        return -ENODEV;
-    }
-    *card =
-        (struct es1370){.card = {.kind = &es1370_kind, .pdev = pdev}, .base = (uint16_t)bar.base};
-    if (start_card(card, audible) < 0) {
-        probe_report("es1370", -EIO, "%s: the codec stays busy", pdev->name);
-        card->card.pdev = NULL;
-        return -EIO;
-    }
-    sound_card_use(&card->card, (unsigned)(card - cards), audible);
-    return 0;
-}
 
 static const struct pci_match es1370_ids[] = {{ES1370_VENDOR, ES1370_DEVICE, 0, 0}};
 
@@ -305,5 +285,6 @@ TABLE_ENTRY(pci_driver, struct pci_driver) = {
     .name = "es1370",
     .match = es1370_ids,
     .nr_match = ARRAY_SIZE(es1370_ids),
-    .probe = es1370_probe,
+    .probe = sound_card_probe,
+    .kind = &es1370_kind,
 };

@@ -253,7 +253,7 @@ static struct i8255x *free_card(void)
     return NULL;
 }
 
-static int i8255x_probe(struct pci_device *pdev)
+static int i8255x_probe(struct pci_device *pdev, const struct pci_driver *driver)
 {
     struct i8255x *card = free_card();
     int bytes;
@@ -275,7 +275,7 @@ static int i8255x_probe(struct pci_device *pdev)
     card->completion = (struct completion){
         .service = i8255x_service,
         .name = card_names[card - cards],
-        .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
+        .line = pdev->irq_line,
     };
     bytes = open_card(card);
     if (bytes < 0) {

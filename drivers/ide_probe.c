@@ -191,7 +191,7 @@ static void look_at_channel(struct ide_controller *ctl, unsigned channel)
     if (!ch->is_native)
         ch->line = LEGACY_LINE(channel);
     else
-        ch->line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE;
+        ch->line = pdev->irq_line;
     for (unsigned unit = 0; unit < UNITS_PER_CHANNEL; unit++) {
         int err = look_at_unit(ctl, channel, unit);
 
@@ -216,7 +216,7 @@ static int make_tables(struct ide_controller *ctl)
     return 0;
 }
 
-static int ide_probe(struct pci_device *pdev)
+static int ide_probe(struct pci_device *pdev, const struct pci_driver *driver)
 {
     struct ide_controller *ctl = &controllers[nr_controllers];
     struct pci_bar bar;

@@ -206,30 +206,32 @@ static void close_device(struct loopback *l)
     l->pdev = NULL;
 }
 
-/* Cards of a kind are numbered from the second on. */
-static void name_device(struct loopback *l, unsigned index, const struct loopback_kind *kind)
+/* Devices of a kind are numbered from the second on. */
+static void name_device(struct loopback *l, unsigned index, const char *driver)
 {
     if (index == 0 || inject(loop_same_name, dma_rules))
-        format(l->name, sizeof(l->name), "%s", kind->name);
+        format(l->name, sizeof(l->name), "%s", driver);
     else
-        format(l->name, sizeof(l->name), "%s_%u", kind->name, index + 1);
+        format(l->name, sizeof(l->name), "%s_%u", driver, index + 1);
 }
 
-int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_kind *kind,
-                   struct pci_device *pdev)
+int loopback_probe(struct pci_device *pdev, const struct pci_driver *driver)
 {
-    struct loopback *l = devices;
+    const struct loopback_kind *kind = driver->kind;
+    struct loopback *l;
+    unsigned index = 0;
     int err;
 
-    while (l < devices + nr && l->pdev)
-        l++;
-    if (l == devices + nr) {
-        probe_report(kind->name, -EBUSY, "%s: more than %u %s are left alone", pdev->name, nr,
-                     kind->about);
+    while (index < LOOPBACK_DEVICES && kind->devices[index].pdev)
+        index++;
+    if (index == LOOPBACK_DEVICES) {
+        probe_report(driver->name, -EBUSY, "%s: more than %u %s are left alone", pdev->name,
+                     LOOPBACK_DEVICES, kind->about);
         return -EBUSY;
     }
+    l = &kind->devices[index];
     memset(l, 0, sizeof(*l));
-    name_device(l, (unsigned)(l - devices), kind);
+    name_device(l, index, driver->name);
     l->client = (struct dma_client){
         .name = l->name,
         .dev = &pdev->dma,
@@ -246,19 +248,19 @@ int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_
     l->completion = (struct completion){
         .service = loopback_service,
         .name = l->name,
-        .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
+        .line = pdev->irq_line,
         .by_interrupt = true,
     };
     l->kind = kind;
     l->pdev = pdev;
     err = open_device(l);
     if (err) {
-        probe_report(kind->name, err, "%s: %s: %s", pdev->name, kind->about, l->client.reason);
+        probe_report(driver->name, err, "%s: %s: %s", pdev->name, kind->about, l->client.reason);
         close_device(l);
         return err;
     }
     dma_client_register(&l->client);
-    probe_report(kind->name, 0, "%s: %s, %s, loopback works, %u address bits", pdev->name, l->name,
-                 kind->about, kind->mask_bits);
+    probe_report(driver->name, 0, "%s: %s, %s, loopback works, %u address bits", pdev->name,
+                 l->name, kind->about, kind->mask_bits);
     return 0;
 }

@@ -27,7 +27,8 @@
 
 #define LOOPBACK_LIMIT_MS 1000u /* for one transfer; 1514 bytes at 10 Mbit/s take 1.2 ms */
 #define LOOPBACK_RING_BYTES 4096u
-#define LOOPBACK_NAME_BYTES 12u
+#define LOOPBACK_NAME_BYTES 12u /* a driver's name has at most 9 characters */
+#define LOOPBACK_DEVICES 2u     /* of a kind, that are used */
 #define ETHERNET_ADDRESS_BYTES 6u
 #define ETHERNET_MIN_BYTES 60u /* of a frame without its check sequence (IEEE 802.3, 3.2.8) */
 #define ETHERNET_MAX_BYTES 1514u
@@ -37,9 +38,9 @@ struct loopback;
 
 /* What a kind of device is like. */
 struct loopback_kind {
-    const char *name;  /* at most LOOPBACK_NAME_BYTES - 3 characters */
-    const char *about; /* for the report: "RTL8139" */
-    uint8_t bar;       /* of the registers */
+    struct loopback *devices; /* LOOPBACK_DEVICES of them, all zero */
+    const char *about;        /* for the report: "RTL8139" */
+    uint8_t bar;              /* of the registers */
     enum pci_bar_kind bar_kind;
     uint32_t window_bytes; /* of the registers that are used */
     uint8_t mask_bits;
@@ -105,11 +106,18 @@ static inline void loopback_started(struct loopback *l)
     l->started = true;
 }
 
-/*
- * Takes a device into use: the next free one of `devices`, of which there are `nr`. A PCI probe
- * function's work; leaves its probe_report(). Context: thread.
- */
-int loopback_probe(struct loopback *devices, unsigned nr, const struct loopback_kind *kind,
-                   struct pci_device *pdev);
+/* Descriptors at `at` bytes into the ring, as words, and where the device finds them. */
+static inline volatile uint32_t *loopback_words(const struct loopback *l, uint32_t at)
+{
+    return (volatile uint32_t *)(l->ring + at);
+}
+
+static inline uint32_t loopback_ring_address(const struct loopback *l, uint32_t at)
+{
+    return (uint32_t)addr_number(l->ring_dma + at);
+}
+
+/* The probe function of a driver whose `kind` is a struct loopback_kind. Context: thread. */
+int loopback_probe(struct pci_device *pdev, const struct pci_driver *driver);
 
 #endif

@@ -42,7 +42,7 @@
 #define ALIGN_BYTES 4u
 #define RESET_US 100u
 
-static struct loopback controllers[2];
+static struct loopback controllers[LOOPBACK_DEVICES];
 
 static void reset(const struct loopback *l)
 {
@@ -67,7 +67,7 @@ static int lsi_loop_identify(struct loopback *l)
 
 static int lsi_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes)
 {
-    volatile uint32_t *script = (volatile uint32_t *)l->ring;
+    volatile uint32_t *script = loopback_words(l, 0);
     uint32_t at = 0;
 
     reset(l);
@@ -79,7 +79,7 @@ static int lsi_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, ui
     loopback_started(l);
     if (l->completion.requested)
         writeb(DMA_SCRIPT_INTERRUPT | DMA_ERRORS, l->regs + REG_DIEN);
-    writel((uint32_t)addr_number(l->ring_dma), l->regs + REG_DSP);
+    writel(loopback_ring_address(l, 0), l->regs + REG_DSP);
     return 0;
 }
 
@@ -123,7 +123,7 @@ static void lsi_loop_explain(struct loopback *l, const char *what)
 }
 
 static const struct loopback_kind lsi_kind = {
-    .name = "lsi53c8xx",
+    .devices = controllers,
     .about = "53C8xx",
     .bar = REG_BAR,
     .bar_kind = PCI_BAR_MEMORY,
@@ -140,11 +140,6 @@ static const struct loopback_kind lsi_kind = {
     .stop = lsi_loop_stop,
     .explain = lsi_loop_explain,
 };
-
-static int lsi_probe(struct pci_device *pdev)
-{
-    return loopback_probe(controllers, ARRAY_SIZE(controllers), &lsi_kind, pdev);
-}
 
 static const struct pci_match lsi_ids[] = {
     {VENDOR_LSI, 0x0001, 0, 0}, /* 53C810 */
@@ -164,5 +159,6 @@ TABLE_ENTRY(pci_driver, struct pci_driver) = {
     .name = "lsi53c8xx",
     .match = lsi_ids,
     .nr_match = ARRAY_SIZE(lsi_ids),
-    .probe = lsi_probe,
+    .probe = loopback_probe,
+    .kind = &lsi_kind,
 };

@@ -182,8 +182,9 @@ static struct pci_device *add_function(unsigned bus, unsigned slot, unsigned fun
     pdev->device = pci_read_config16(pdev, PCI_DEVICE_ID);
     pdev->class_code = pci_read_config32(pdev, PCI_CLASS_REVISION) >> 8;
     pdev->header_type = pci_read_config8(pdev, PCI_HEADER_TYPE) & HEADER_LAYOUT_MASK;
-    pdev->irq_line = pci_read_config8(pdev, PCI_INTERRUPT_LINE);
     pdev->irq_pin = pci_read_config8(pdev, PCI_INTERRUPT_PIN);
+    pdev->irq_line =
+        pdev->irq_pin ? pci_read_config8(pdev, PCI_INTERRUPT_LINE) : COMPLETION_NO_LINE;
     if (has_pci_line(pdev))
         irq_set_level(pdev->irq_line);
     format(pdev->name, sizeof(pdev->name), "%02x:%02x.%u", bus, slot, function);

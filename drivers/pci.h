@@ -13,7 +13,12 @@
  * A driver declares itself in its own file, and is offered each device that matches:
  *
  *     static const struct pci_match ids[] = {{PCI_ANY, PCI_ANY, 0x010100, 0xffff00}};
- *     TABLE_ENTRY(pci_driver, struct pci_driver) = {"ide", ids, ARRAY_SIZE(ids), ide_probe};
+ *     TABLE_ENTRY(pci_driver, struct pci_driver) = {
+ *         .name = "ide",
+ *         .match = ids,
+ *         .nr_match = ARRAY_SIZE(ids),
+ *         .probe = ide_probe,
+ *     };
  */
 
 #include "drivers/dma.h"
@@ -43,7 +48,7 @@ struct pci_device {
     uint16_t vendor, device;
     uint32_t class_code;     /* base class, subclass, programming interface: 0x010180 */
     uint8_t header_type;     /* 0 device, 1 bridge */
-    uint8_t irq_line;        /* what the firmware wrote; 0xff: none */
+    uint8_t irq_line;        /* what the firmware wrote; 0xff: none, as without a pin */
     uint8_t irq_pin;         /* 1 INTA# to 4 INTD#, 0: none */
     char name[8];            /* "00:01.1" */
     struct device dma;       /* mask 32 bits and no limits until the driver says better */
@@ -67,7 +72,8 @@ struct pci_driver {
      * Takes the device into use. Bounded in time; leaves one probe_report() (drivers/transfer.h)
      * for each thing found or refused. Returns 0, or -ENODEV and the like when it leaves it.
      */
-    int (*probe)(struct pci_device *pdev);
+    int (*probe)(struct pci_device *pdev, const struct pci_driver *driver);
+    const void *kind; /* for a probe() that several drivers share: what this one's devices are */
 };
 
 enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEMORY };

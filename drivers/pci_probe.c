@@ -65,7 +65,7 @@ static void probe_device(struct pci_device *pdev)
         if (!fits(driver, pdev))
             continue;
         probe_announce(driver->name, pdev->name);
-        if (driver->probe(pdev) == 0)
+        if (driver->probe(pdev, driver) == 0)
             return;
     }
 }

@@ -78,7 +78,7 @@
 #define RESET_US 10u
 #define STEP_US 10u
 
-static struct loopback cards[2];
+static struct loopback cards[LOOPBACK_DEVICES];
 
 /* Interrupts, the chip's or another's on its line, use the same address port: off in between. */
 static uint32_t csr_read(const struct loopback *l, uint32_t csr)
@@ -106,19 +106,9 @@ static void csr_write(const struct loopback *l, uint32_t csr, uint32_t value)
     write_register(l, csr, REG_RDP, value);
 }
 
-static volatile uint32_t *words_at(const struct loopback *l, uint32_t at)
-{
-    return (volatile uint32_t *)(l->ring + at);
-}
-
 static volatile uint32_t *tx_part(const struct loopback *l, uint32_t part)
 {
-    return words_at(l, RING_TX_AT) + part * DESC_WORDS;
-}
-
-static uint32_t ring_address(const struct loopback *l, uint32_t at)
-{
-    return (uint32_t)addr_number(l->ring_dma + at);
+    return loopback_words(l, RING_TX_AT) + part * DESC_WORDS;
 }
 
 /* By reading both places, for it may have been left in either width. */
@@ -154,17 +144,17 @@ static void describe(volatile uint32_t *desc, dma_addr_t addr, uint32_t bytes, u
 /* Lets the chip read its block, and sees that it is in loopback. */
 static int initialize(struct loopback *l)
 {
-    volatile uint32_t *init = words_at(l, RING_INIT_AT);
+    volatile uint32_t *init = loopback_words(l, RING_INIT_AT);
     uint32_t mode = MODE_LOOPBACK | MODE_INTERNAL;
 
     write_register(l, BCR_STYLE, REG_BDP, STYLE_32_BITS);
     for (uint32_t i = 0; i <= INIT_TX_RING; i++)
         init[i] = 0;
     init[INIT_MODE] = mode | MODE_PROMISCUOUS | TX_PARTS_LOG << INIT_TX_LENGTH_SHIFT;
-    init[INIT_RX_RING] = ring_address(l, RING_RX_AT);
-    init[INIT_TX_RING] = ring_address(l, RING_TX_AT);
-    csr_write(l, CSR_INIT_LOW, ring_address(l, RING_INIT_AT) & UINT16_MAX);
-    csr_write(l, CSR_INIT_HIGH, ring_address(l, RING_INIT_AT) >> 16);
+    init[INIT_RX_RING] = loopback_ring_address(l, RING_RX_AT);
+    init[INIT_TX_RING] = loopback_ring_address(l, RING_TX_AT);
+    csr_write(l, CSR_INIT_LOW, loopback_ring_address(l, RING_INIT_AT) & UINT16_MAX);
+    csr_write(l, CSR_INIT_HIGH, loopback_ring_address(l, RING_INIT_AT) >> 16);
     csr_write(l, CSR_MASK, MASK_INIT_DONE);
     csr_write(l, CSR_STATUS, STATUS_INIT);
     for (uint32_t us = 0; !(csr_read(l, CSR_STATUS) & STATUS_INIT_DONE); us += STEP_US) {
@@ -185,7 +175,7 @@ static int pcnet_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, 
     int err;
 
     reset(l);
-    describe(words_at(l, RING_RX_AT), to, bytes + ETHERNET_FCS_BYTES, 0);
+    describe(loopback_words(l, RING_RX_AT), to, bytes + ETHERNET_FCS_BYTES, 0);
     describe(tx_part(l, 0), from, first, DESC_START);
     describe(tx_part(l, 1), inject(pcnet_second_part, dma_loop) ? from : from + first,
              bytes - first, DESC_END);
@@ -213,14 +203,14 @@ static uint32_t pcnet_loop_acknowledge(struct loopback *l)
 static bool pcnet_loop_is_done(struct loopback *l)
 {
     uint32_t owned = tx_part(l, 0)[DESC_STATUS] | tx_part(l, 1)[DESC_STATUS] |
-                     words_at(l, RING_RX_AT)[DESC_STATUS];
+                     loopback_words(l, RING_RX_AT)[DESC_STATUS];
 
     return (l->events & STATUS_ERRORS) || !(owned & DESC_OWNED_BY_CHIP);
 }
 
 static int pcnet_loop_check(struct loopback *l, uint32_t bytes)
 {
-    const volatile uint32_t *rx = words_at(l, RING_RX_AT);
+    const volatile uint32_t *rx = loopback_words(l, RING_RX_AT);
     uint32_t sent = tx_part(l, 0)[DESC_STATUS] | tx_part(l, 1)[DESC_STATUS];
     uint32_t received = rx[DESC_STATUS];
     uint32_t length = rx[DESC_MORE] & DESC_LENGTH;
@@ -242,11 +232,11 @@ static void pcnet_loop_explain(struct loopback *l, const char *what)
 {
     client_error(&l->client, 0, "%s: status 0x%04x, mode 0x%04x, sent 0x%08x, received 0x%08x",
                  what, csr_read(l, CSR_STATUS) | l->events, csr_read(l, CSR_MODE),
-                 tx_part(l, 1)[DESC_STATUS], words_at(l, RING_RX_AT)[DESC_STATUS]);
+                 tx_part(l, 1)[DESC_STATUS], loopback_words(l, RING_RX_AT)[DESC_STATUS]);
 }
 
 static const struct loopback_kind pcnet_kind = {
-    .name = "pcnet",
+    .devices = cards,
     .about = "PCnet-PCI",
     .bar = REG_BAR,
     .bar_kind = PCI_BAR_IO,
@@ -265,16 +255,12 @@ static const struct loopback_kind pcnet_kind = {
     .explain = pcnet_loop_explain,
 };
 
-static int pcnet_probe(struct pci_device *pdev)
-{
-    return loopback_probe(cards, ARRAY_SIZE(cards), &pcnet_kind, pdev);
-}
-
 static const struct pci_match pcnet_ids[] = {{VENDOR_AMD, 0x2000, 0, 0}};
 
 TABLE_ENTRY(pci_driver, struct pci_driver) = {
     .name = "pcnet",
     .match = pcnet_ids,
     .nr_match = ARRAY_SIZE(pcnet_ids),
-    .probe = pcnet_probe,
+    .probe = loopback_probe,
+    .kind = &pcnet_kind,
 };

@@ -57,7 +57,7 @@
 #define RESET_LIMIT_US 10000u
 #define STEP_US 10u
 
-static struct loopback cards[2];
+static struct loopback cards[LOOPBACK_DEVICES];
 
 static uint16_t port(const struct loopback *l, uint32_t reg)
 {
@@ -227,7 +227,7 @@ static void rtl8139_loop_explain(struct loopback *l, const char *what)
 }
 
 static const struct loopback_kind rtl8139_kind = {
-    .name = "rtl8139",
+    .devices = cards,
     .about = "RTL8139",
     .bar = REG_BAR,
     .bar_kind = PCI_BAR_IO,
@@ -247,11 +247,6 @@ static const struct loopback_kind rtl8139_kind = {
     .explain = rtl8139_loop_explain,
 };
 
-static int rtl8139_probe(struct pci_device *pdev)
-{
-    return loopback_probe(cards, ARRAY_SIZE(cards), &rtl8139_kind, pdev);
-}
-
 static const struct pci_match rtl8139_ids[] = {
     {VENDOR_REALTEK, 0x8139, 0, 0},
     {VENDOR_REALTEK, 0x8138, 0, 0}, /* CardBus */
@@ -263,5 +258,6 @@ TABLE_ENTRY(pci_driver, struct pci_driver) = {
     .name = "rtl8139",
     .match = rtl8139_ids,
     .nr_match = ARRAY_SIZE(rtl8139_ids),
-    .probe = rtl8139_probe,
+    .probe = loopback_probe,
+    .kind = &rtl8139_kind,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/sound_card.h"
 #include "lib/errno.h"
+#include "lib/format.h"
 #include "lib/inject.h"
 #include "paging/page_alloc.h"
 
@@ -76,34 +77,64 @@ static bool can_record(struct sound_card *card)
     return err != -ETIMEDOUT || card->moved;
 }
 
-void sound_card_use(struct sound_card *card, unsigned number, bool audible)
+/* Cards of a kind are numbered from the second on. */
+static void set_up(struct sound_card *card, struct pci_device *pdev,
+                   const struct pci_driver *driver, unsigned index)
 {
-    const struct sound_card_kind *kind = card->kind;
-    struct pci_device *pdev = card->pdev;
+    const struct sound_card_kind *kind = driver->kind;
 
+    *card = (struct sound_card){.kind = kind, .pdev = pdev};
+    format(card->name, sizeof(card->name), index ? "%s_%u" : "%s", driver->name, index + 1);
     card->completion = (struct completion){
         .service = kind->service,
-        .name = kind->names[number],
-        .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
+        .name = card->name,
+        .line = pdev->irq_line,
     };
     card->client = (struct dma_client){
-        .name = kind->names[number],
+        .name = card->name,
         .dev = &pdev->dma,
         .granule_bytes = kind->granule_bytes,
         .max_bytes = kind->max_bytes,
         .align_bytes = kind->granule_bytes,
         .cost_ms = TRANSFER_COST_MS,
         .stream = kind->stream,
-        .muted = !audible,
+        .muted = !sound_is_audible(driver->name),
         .send = sound_card_send,
         .completion = &card->completion,
         .quiet = sound_card_quiet,
     };
+}
+
+int sound_card_probe(struct pci_device *pdev, const struct pci_driver *driver)
+{
+    const struct sound_card_kind *kind = driver->kind;
+    struct sound_card *card;
+    struct dma_client *client;
+    unsigned index = 0;
+    int err;
+
+    while (index < SOUND_CARDS && kind->cards[index]->pdev)
+        index++;
+    if (index == SOUND_CARDS) {
+        probe_report(driver->name, -EBUSY, "%s: more than %u cards are left alone", pdev->name,
+                     SOUND_CARDS);
+        return -EBUSY;
+    }
+    card = kind->cards[index];
+    client = &card->client;
+    set_up(card, pdev, driver, index);
+    err = kind->open(card, !client->muted);
+    if (err) {
+        probe_report(driver->name, err, "%s: %s", pdev->name, client->reason);
+        card->pdev = NULL;
+        return err;
+    }
     if (can_record(card))
-        card->client.capture = sound_card_capture;
+        client->capture = sound_card_capture;
     card->completion.by_interrupt = true;
-    dma_client_register(&card->client);
-    probe_report(kind->driver, 0, "%s: %s, %s%s%s", pdev->name, card->client.name,
-                 audible ? "audible" : "muted", card->client.capture ? "" : ", no recording: ",
-                 card->client.capture ? "" : card->client.reason);
+    dma_client_register(client);
+    probe_report(driver->name, 0, "%s: %s, %s%s%s", pdev->name, client->name,
+                 client->muted ? "muted" : "audible",
+                 client->capture ? "" : ", no recording: ", client->capture ? "" : client->reason);
+    return 0;
 }

@@ -12,16 +12,22 @@
 #include "drivers/sound.h"
 #include "drivers/transfer.h"
 
-#define SOUND_CARDS 2u /* of a kind, that are used */
+#define SOUND_CARDS 2u            /* of a kind, that are used */
+#define SOUND_CARD_NAME_BYTES 12u /* a driver's name has at most 9 characters */
 
 struct sound_card;
 
 struct sound_card_kind {
-    const char *driver;
-    const char *names[SOUND_CARDS]; /* of the clients */
-    uint32_t granule_bytes;         /* a sample of both channels; buffers begin at multiples */
-    uint32_t max_bytes;             /* in one transfer */
-    const char *stream;             /* SOUND_STREAM_... */
+    struct sound_card *cards[SOUND_CARDS]; /* in the driver's own structures */
+    uint32_t granule_bytes; /* a sample of both channels; buffers begin at multiples */
+    uint32_t max_bytes;     /* in one transfer */
+    const char *stream;     /* SOUND_STREAM_... */
+    /*
+     * Finds the registers of card->pdev, and brings the card up, stopped, with its mixer set; what
+     * it takes for that, it keeps or gives back. Returns 0, or a negative errno with client.reason.
+     * Context: thread, decoding as the firmware left it.
+     */
+    int (*open)(struct sound_card *card, bool audible);
     bool (*service)(struct completion *c);
     /*
      * Plays or records `bytes` at addr, and leaves the card stopped; sets card->moved. Returns 0,
@@ -36,6 +42,7 @@ struct sound_card_kind {
 struct sound_card {
     struct dma_client client;
     struct completion completion;
+    char name[SOUND_CARD_NAME_BYTES]; /* "ac97", and "ac97_2" of the second one */
     const struct sound_card_kind *kind;
     struct pci_device *pdev; /* NULL: no card */
     bool moved;              /* a sample at all, in the last transfer */
@@ -43,9 +50,9 @@ struct sound_card {
 };
 
 /*
- * Takes a card that is set up into use, as the kind's number-th: registers its client, which
- * records if a first try shows that it can, and reports it. Context: thread, in a PCI probe.
+ * The probe function of a driver whose `kind` is a struct sound_card_kind. A client records if a
+ * first try shows that it can. Context: thread.
  */
-void sound_card_use(struct sound_card *card, unsigned number, bool audible);
+int sound_card_probe(struct pci_device *pdev, const struct pci_driver *driver);
 
 #endif

@@ -68,7 +68,7 @@
 #define TAIL_BYTES 8u  /* check sequence, and up to a word's end */
 #define RESET_US 100u  /* 50 PCI clocks are asked for */
 
-static struct loopback cards[2];
+static struct loopback cards[LOOPBACK_DEVICES];
 
 static uint32_t csr_read(const struct loopback *l, uint32_t csr)
 {
@@ -78,11 +78,6 @@ static uint32_t csr_read(const struct loopback *l, uint32_t csr)
 static void csr_write(const struct loopback *l, uint32_t csr, uint32_t value)
 {
     outl((uint16_t)(l->port + csr * CSR_STRIDE), value);
-}
-
-static volatile uint32_t *words_at(const struct loopback *l, uint32_t at)
-{
-    return (volatile uint32_t *)(l->ring + at);
 }
 
 static void reset(const struct loopback *l)
@@ -107,7 +102,7 @@ static int tulip_loop_identify(struct loopback *l)
 
 static int tulip_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, uint32_t bytes)
 {
-    volatile uint32_t *rx = words_at(l, RING_RX_AT), *tx = words_at(l, RING_TX_AT);
+    volatile uint32_t *rx = loopback_words(l, RING_RX_AT), *tx = loopback_words(l, RING_TX_AT);
     uint32_t mode = MODE_LOOPBACK_INTERNAL | MODE_PROMISCUOUS | MODE_ALL_MULTICAST |
                     MODE_WHOLE_FRAME | MODE_MUST_BE_ONE;
     uint32_t first = bytes / 2;
@@ -127,8 +122,8 @@ static int tulip_loop_start(struct loopback *l, dma_addr_t from, dma_addr_t to, 
     tx[DESC_FIRST_BUFFER] = (uint32_t)addr_number(from);
     tx[DESC_SECOND_BUFFER] = (uint32_t)addr_number(from + first);
     tx[DESC_STATUS] = DESC_OWNED_BY_CHIP;
-    csr_write(l, CSR_RX_RING, (uint32_t)addr_number(l->ring_dma + RING_RX_AT));
-    csr_write(l, CSR_TX_RING, (uint32_t)addr_number(l->ring_dma + RING_TX_AT));
+    csr_write(l, CSR_RX_RING, loopback_ring_address(l, RING_RX_AT));
+    csr_write(l, CSR_TX_RING, loopback_ring_address(l, RING_TX_AT));
     loopback_started(l);
     csr_write(l, CSR_INTERRUPTS,
               l->completion.requested
@@ -150,15 +145,16 @@ static uint32_t tulip_loop_acknowledge(struct loopback *l)
 
 static bool tulip_loop_is_done(struct loopback *l)
 {
-    uint32_t owned = words_at(l, RING_RX_AT)[DESC_STATUS] | words_at(l, RING_TX_AT)[DESC_STATUS];
+    uint32_t owned =
+        loopback_words(l, RING_RX_AT)[DESC_STATUS] | loopback_words(l, RING_TX_AT)[DESC_STATUS];
 
     return (l->events & STATUS_ERRORS) || !(owned & DESC_OWNED_BY_CHIP);
 }
 
 static int tulip_loop_check(struct loopback *l, uint32_t bytes)
 {
-    uint32_t received = words_at(l, RING_RX_AT)[DESC_STATUS];
-    uint32_t sent = words_at(l, RING_TX_AT)[DESC_STATUS];
+    uint32_t received = loopback_words(l, RING_RX_AT)[DESC_STATUS];
+    uint32_t sent = loopback_words(l, RING_TX_AT)[DESC_STATUS];
     uint32_t length = received >> RX_LENGTH_SHIFT & RX_LENGTH_MASK;
 
     if ((l->events & STATUS_ERRORS) || (sent & (TX_UNDERFLOW | TX_JABBER)) ||
@@ -179,11 +175,12 @@ static void tulip_loop_explain(struct loopback *l, const char *what)
 {
     client_error(&l->client, 0, "%s: status 0x%08x, mode 0x%08x, sent 0x%08x, received 0x%08x",
                  what, csr_read(l, CSR_STATUS) | l->events, csr_read(l, CSR_MODE),
-                 words_at(l, RING_TX_AT)[DESC_STATUS], words_at(l, RING_RX_AT)[DESC_STATUS]);
+                 loopback_words(l, RING_TX_AT)[DESC_STATUS],
+                 loopback_words(l, RING_RX_AT)[DESC_STATUS]);
 }
 
 static const struct loopback_kind tulip_kind = {
-    .name = "tulip",
+    .devices = cards,
     .about = "DEC 2114x",
     .bar = REG_BAR,
     .bar_kind = PCI_BAR_IO,
@@ -202,11 +199,6 @@ static const struct loopback_kind tulip_kind = {
     .explain = tulip_loop_explain,
 };
 
-static int tulip_probe(struct pci_device *pdev)
-{
-    return loopback_probe(cards, ARRAY_SIZE(cards), &tulip_kind, pdev);
-}
-
 static const struct pci_match tulip_ids[] = {
     {VENDOR_DEC, 0x0009, 0, 0}, /* 21140 */
     {VENDOR_DEC, 0x0019, 0, 0}, /* 21142 and 21143 */
@@ -216,5 +208,6 @@ TABLE_ENTRY(pci_driver, struct pci_driver) = {
     .name = "tulip",
     .match = tulip_ids,
     .nr_match = ARRAY_SIZE(tulip_ids),
-    .probe = tulip_probe,
+    .probe = loopback_probe,
+    .kind = &tulip_kind,
 };

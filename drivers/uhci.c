@@ -420,7 +420,7 @@ static const char *refusal(struct uhci *hc)
     return NULL;
 }
 
-static int uhci_probe(struct pci_device *pdev)
+static int uhci_probe(struct pci_device *pdev, const struct pci_driver *driver)
 {
     struct uhci *hc = &controllers[nr_controllers];
     const char *refused;
@@ -452,7 +452,7 @@ static int uhci_probe(struct pci_device *pdev)
     hc->completion = (struct completion){
         .service = uhci_service,
         .name = names[nr_controllers],
-        .line = pdev->irq_pin ? pdev->irq_line : COMPLETION_NO_LINE,
+        .line = pdev->irq_line,
         .by_interrupt = true,
     };
     hc->client = (struct dma_client){

@@ -429,7 +429,7 @@ static void check_restored(uint32_t ghc, bool spun_up)
 static void as_firmware_left_it(void **state)
 {
     start(true);
-    assert_int_equal(ahci_probe(&the_pdev), 0);
+    assert_int_equal(ahci_probe(&the_pdev, NULL), 0);
     assert_true(reported("ahci0: SD, 32768 sectors, port 1, 64 bits"));
     assert_true(reported("port 2: no medium"));
     assert_true(reported("no drive at ports 0x9, of 0xf"));
@@ -442,7 +442,7 @@ static void nobody_was_here(void **state)
 {
     start(false);
     model.ghc = 0;
-    assert_int_equal(ahci_probe(&the_pdev), 0);
+    assert_int_equal(ahci_probe(&the_pdev, NULL), 0);
     assert_true(reported("ahci0: SD"));
     assert_true(reported("port 2: no medium"));
     /* Both disks took three seconds from standstill, one after the other. */
@@ -455,21 +455,21 @@ static void handoff(void **state)
     start(true);
     model.cap2 = AHCI_CAP2_HANDOFF;
     model.bohc = AHCI_BOHC_BIOS;
-    assert_int_equal(ahci_probe(&the_pdev), 0);
+    assert_int_equal(ahci_probe(&the_pdev, NULL), 0);
     assert_int_equal(model.bohc, AHCI_BOHC_OS);
 
     start(true);
     model.cap2 = AHCI_CAP2_HANDOFF;
     model.bohc = AHCI_BOHC_BIOS;
     model.bios_is_slow = true;
-    assert_int_equal(ahci_probe(&the_pdev), 0);
+    assert_int_equal(ahci_probe(&the_pdev, NULL), 0);
     assert_in_range(model.now_us, 6500000, 7000000);
 
     start(true);
     model.cap2 = AHCI_CAP2_HANDOFF;
     model.bohc = AHCI_BOHC_BIOS;
     model.bios_never = true;
-    assert_int_equal(ahci_probe(&the_pdev), -EBUSY);
+    assert_int_equal(ahci_probe(&the_pdev, NULL), -EBUSY);
     assert_true(reported("the BIOS does not give it up, BOHC 0x3"));
     assert_int_equal(model.nr_commands, 0);
     assert_in_range(model.now_us, 5025000, 5100000);
@@ -481,7 +481,7 @@ static void does_not_stop(void **state)
     start(true);
     model.ports[3].engine_hangs = true;
     write_cmd(&model.ports[3], 0);
-    assert_int_equal(ahci_probe(&the_pdev), -EBUSY);
+    assert_int_equal(ahci_probe(&the_pdev, NULL), -EBUSY);
     assert_true(reported("port 3: does not stop, command 0x00008000"));
     assert_int_equal(model.nr_commands, 0);
     assert_int_equal(model.ghc, AHCI_GHC_AE);
@@ -491,7 +491,7 @@ static void hangs(void **state)
 {
     start(true);
     model.ports[1].kind = HANGING;
-    assert_int_equal(ahci_probe(&the_pdev), 0);
+    assert_int_equal(ahci_probe(&the_pdev, NULL), 0);
     assert_true(reported("port 1: IDENTIFY failed: not done after 5000 ms"));
     assert_true(reported("port 2: no medium"));
     assert_true(model.now_us < 20000000);
@@ -506,7 +506,7 @@ static void sticks(void **state)
     model.ports[1].engine_sticks = true;
     model.ports[2].kind = DISK;
     model.ports[2].regs[AHCI_SIG / 4] = AHCI_SIG_DISK;
-    assert_int_equal(ahci_probe(&the_pdev), 0);
+    assert_int_equal(ahci_probe(&the_pdev, NULL), 0);
     assert_true(reported("port 1: IDENTIFY failed: not done after 5000 ms"));
     assert_true(reported("port 2: IDENTIFY failed: an engine of the adapter did not stop"));
     assert_true(model.lost_master);
@@ -519,7 +519,7 @@ static void all_ones(void **state)
 {
     start(true);
     model.cap = model.ghc = UINT32_MAX;
-    assert_int_equal(ahci_probe(&the_pdev), -EIO);
+    assert_int_equal(ahci_probe(&the_pdev, NULL), -EIO);
     assert_true(reported("registers read all ones"));
 }
 
@@ -528,7 +528,7 @@ static void only_reads(void **state)
     struct ahci_command command = {.command = 0x35};
 
     start(true);
-    assert_int_equal(ahci_probe(&the_pdev), 0);
+    assert_int_equal(ahci_probe(&the_pdev, NULL), 0);
     model.nr_commands = 0;
     assert_int_equal(ahci_run(&drives[0].port, &drives[0].wide.disk, &command), -EPERM);
     assert_int_equal(model.nr_commands, 0);

@@ -11,7 +11,7 @@ static unsigned probed[ARRAY_SIZE(devices)];
 static unsigned nr_reports;
 static char report[PROBE_TEXT_BYTES], reporter[PROBE_TEXT_BYTES];
 
-static int note_probe(struct pci_device *pdev)
+static int note_probe(struct pci_device *pdev, const struct pci_driver *driver)
 {
     probed[pdev - devices]++;
     return 0;
@@ -22,15 +22,15 @@ static const struct pci_match disks[] = {{PCI_ANY, PCI_ANY, 0x010100, 0xffff00}}
 static const struct pci_match cards[] = {{0x8086, 0x100e, 0, 0}};
 extern const struct pci_driver pci_driver_table_start[], pci_driver_table_end[];
 const struct pci_driver pci_driver_table_start[] = {
-    {"ide", disks, ARRAY_SIZE(disks), note_probe},
-    {"e1000", cards, ARRAY_SIZE(cards), note_probe},
+    {"ide", disks, ARRAY_SIZE(disks), note_probe, NULL},
+    {"e1000", cards, ARRAY_SIZE(cards), note_probe, NULL},
 };
 __asm__(".data\n"
         ".globl pci_driver_table_end\n"
-        ".set pci_driver_table_end, pci_driver_table_start + 2 * 32\n"
+        ".set pci_driver_table_end, pci_driver_table_start + 2 * 40\n"
         ".text\n");
 
-_Static_assert(sizeof(struct pci_driver) == 32, "the end of the table lies behind two entries");
+_Static_assert(sizeof(struct pci_driver) == 40, "the end of the table lies behind two entries");
 
 bool inject_host(const char *name)
 {
