@@ -11,7 +11,7 @@
 #define BOUNDARY KIB(64)
 #define WORD_STEP 0x9e3779b1u /* 2^32 / golden ratio: neighbours differ in all bytes */
 
-const char *dma_arena_name(unsigned kind)
+const char *dma_arena_name(const struct dma_arena *arena)
 {
     static const char *const names[DMA_NR_ARENAS] = {
         [DMA_ARENA_DMA] = "DMA",
@@ -20,7 +20,7 @@ const char *dma_arena_name(unsigned kind)
         [DMA_ARENA_ABOVE_4GIB] = "above 4 GiB",
     };
 
-    return names[kind];
+    return names[arena->kind];
 }
 
 /* A free block somewhere in [start, end): from a random place on, or else from the start. */
@@ -56,6 +56,7 @@ unsigned dma_arenas_open(struct dma_arena *arenas, struct prng *prng)
     for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
         struct dma_arena *arena = &arenas[i];
 
+        arena->kind = (enum dma_arena_kind)i;
         arena->page = find_block(start, ends[i], prng);
         start = MAX(start, ends[i]);
         if (!arena->page)
@@ -173,6 +174,13 @@ static int32_t compare(const struct dma_arena *arena, uint32_t offset, const uin
 int32_t dma_arena_find_damage(const struct dma_arena *arena, uint32_t offset, uint32_t bytes)
 {
     return compare(arena, offset, NULL, bytes);
+}
+
+int32_t dma_arena_find_damage_around(const struct dma_arena *arena, uint32_t offset, uint32_t bytes)
+{
+    int32_t damage = dma_arena_find_damage(arena, offset - DMA_ARENA_GUARD, DMA_ARENA_GUARD);
+
+    return damage >= 0 ? damage : dma_arena_find_damage(arena, offset + bytes, DMA_ARENA_GUARD);
 }
 
 int32_t dma_arena_find_difference(const struct dma_arena *arena, uint32_t offset,

@@ -28,13 +28,15 @@ struct dma_arena {
     struct page *page; /* NULL: this machine has no such memory, or none that is free */
     phys_addr_t phys;
     uint32_t seed;
+    enum dma_arena_kind kind;
 };
 
 /* Opens all that there are. Returns how many. Context: thread. */
 unsigned dma_arenas_open(struct dma_arena *arenas, struct prng *prng);
 void dma_arenas_close(struct dma_arena *arenas);
 
-const char *dma_arena_name(unsigned kind);
+/* "HIGHMEM" */
+const char *dma_arena_name(const struct dma_arena *arena);
 
 /* Classes of alignment that a buffer can have. */
 enum dma_placement {
@@ -57,6 +59,10 @@ void dma_arena_paint(const struct dma_arena *arena, uint32_t offset, uint32_t by
 
 /* The offset of the first byte in [offset, offset + bytes) that lost the pattern, else -1. */
 int32_t dma_arena_find_damage(const struct dma_arena *arena, uint32_t offset, uint32_t bytes);
+
+/* The same of the two guards of the buffer at `offset`, DMA_ARENA_GUARD bytes on each side. */
+int32_t dma_arena_find_damage_around(const struct dma_arena *arena, uint32_t offset,
+                                     uint32_t bytes);
 
 /* The offset in [offset, offset + bytes) of the first byte that differs from `wanted`, else -1. */
 int32_t dma_arena_find_difference(const struct dma_arena *arena, uint32_t offset,

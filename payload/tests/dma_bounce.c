@@ -27,6 +27,7 @@
 #include "lib/string.h"
 #include "paging/highmem.h"
 #include "payload/suite.h"
+#include "payload/tests/arena_check.h"
 #include "payload/tests/dma_bench.h"
 #include "payload/tests/dma_misuse.h"
 
@@ -79,7 +80,6 @@ static const uint32_t sizes[] = {
 /* A transfer to be made. */
 struct plan {
     struct dma_arena *arena;
-    unsigned kind;
     uint32_t offset; /* of the buffer in the arena */
     uint32_t bytes;
     uint64_t dev_offset;
@@ -122,8 +122,7 @@ static bool make_plan(struct dma_bench *b, uint32_t n, const struct permutation 
     uint32_t limit = largest(client);
     uint32_t units;
 
-    p->kind = pair % DMA_NR_ARENAS;
-    p->arena = &b->arena[p->kind];
+    p->arena = &b->arena[pair % DMA_NR_ARENAS];
     if (!p->arena->page)
         return false;
     bytes = MIN(bytes, limit);
@@ -144,28 +143,6 @@ static void fail_call(struct dma_bench *b, const struct plan *p, const char *wha
     test_fail(b->t, "%s of %u bytes at %llu, buffer 0x%llx: error %d: %s", what, p->bytes,
               (unsigned long long)p->dev_offset, addr_number(p->arena->phys + p->offset), -err,
               b->client->reason);
-}
-
-/* The pattern around the buffer must be whole. */
-static void check_guards(struct dma_bench *b, const struct plan *p)
-{
-    int32_t damage = dma_arena_find_damage(p->arena, p->offset - DMA_ARENA_GUARD, DMA_ARENA_GUARD);
-
-    if (damage < 0)
-        damage = dma_arena_find_damage(p->arena, p->offset + p->bytes, DMA_ARENA_GUARD);
-    TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, outside of the buffer 0x%llx+%u, was overwritten",
-               dma_arena_name(p->kind), addr_number(p->arena->phys + (uint32_t)damage),
-               addr_number(p->arena->phys + p->offset), p->bytes);
-}
-
-static void check_contents(struct dma_bench *b, const struct plan *p, const char *what)
-{
-    int32_t at = dma_arena_find_difference(p->arena, p->offset, b->wanted, p->bytes);
-
-    TEST_CHECK(b->t, at < 0, "%s: %s: buffer 0x%llx+%u: byte %u is 0x%02x, not 0x%02x",
-               dma_arena_name(p->kind), what, addr_number(p->arena->phys + p->offset), p->bytes,
-               (uint32_t)at - p->offset, dma_arena_byte(p->arena, (uint32_t)MAX(at, 0)),
-               b->wanted[MAX((int64_t)at - p->offset, 0)]);
 }
 
 /* Bounced where the device can't reach, direct where it can, and nothing left behind. */
@@ -230,11 +207,11 @@ static void do_read(struct dma_bench *b, struct plan *p)
     } else {
         count_rate(b, p, ns);
         b->nr_done++;
-        check_contents(b, p, "read");
+        arena_check_contents(b->t, p->arena, p->offset, b->wanted, p->bytes, "read");
         check_counters(b, p, &was);
     }
 out:
-    check_guards(b, p);
+    arena_check_guards(b->t, p->arena, p->offset, p->bytes);
     dma_arena_paint(p->arena, p->offset, p->bytes);
 }
 
@@ -286,11 +263,12 @@ static void do_write(struct dma_bench *b, struct plan *p)
     if (err) {
         fail_call(b, p, "write", err);
     } else {
-        check_contents(b, p, "write changed its source");
+        arena_check_contents(b->t, p->arena, p->offset, b->wanted, p->bytes,
+                             "write changed its source");
         check_counters(b, p, &was);
         check_far_side(b, p);
     }
-    check_guards(b, p);
+    arena_check_guards(b->t, p->arena, p->offset, p->bytes);
     dma_arena_paint(p->arena, p->offset, p->bytes);
 }
 
@@ -346,13 +324,7 @@ static void check_end(struct dma_bench *b)
     struct device *dev = b->client->dev;
     struct bounce_pool_info pool;
 
-    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
-        int32_t damage =
-            b->arena[i].page ? dma_arena_find_damage(&b->arena[i], 0, DMA_ARENA_BYTES) : -1;
-
-        TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, in no buffer, was overwritten", dma_arena_name(i),
-                   addr_number(b->arena[i].phys + (uint32_t)damage));
-    }
+    arenas_check_whole(b->t, b->arena);
     TEST_CHECK(b->t, dma_check_leaks(dev) == 0, "%s: mappings were leaked", dev->name);
     for (unsigned i = 0; bounce_pool_info(i, &pool); i++)
         TEST_CHECK(b->t, pool.used_bytes == 0, "bounce pool at 0x%llx: %u bytes still in use",

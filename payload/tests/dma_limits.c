@@ -102,7 +102,7 @@ static void check_largest(struct test *t, const struct dma_arena *arenas)
             continue;
         addr = dma_map_page(&limited, arenas[i].page, 1, bytes, DMA_TO_DEVICE);
         if (TEST_CHECK(t, !dma_mapping_error(&limited, addr), "%s: %u bytes can't be mapped",
-                       dma_arena_name(i), bytes))
+                       dma_arena_name(&arenas[i]), bytes))
             dma_unmap_page(&limited, addr, bytes, DMA_TO_DEVICE);
     }
 }

@@ -26,6 +26,7 @@
 #include "paging/highmem.h"
 #include "paging/page_alloc.h"
 #include "payload/suite.h"
+#include "payload/tests/arena_check.h"
 #include "payload/tests/client_loan.h"
 #include "payload/tests/dma_arena.h"
 
@@ -49,7 +50,6 @@ enum side { FROM, TO, NR_SIDES };
 /* One of the two buffers of a transfer. */
 struct buffer {
     struct dma_arena *arena;
-    unsigned kind;
     uint32_t offset;
     bool bounces;
 };
@@ -140,25 +140,6 @@ static uint32_t choose_bytes(const struct loop_bench *b, uint32_t n,
     return MIN(MAX(edges[permute_at(order, n / 2 % ARRAY_SIZE(edges))], least), most);
 }
 
-/* False if the machine has no such memory. */
-static bool make_buffer(struct loop_bench *b, struct buffer *buffer, enum side side, unsigned kind,
-                        enum dma_placement where, uint32_t bytes)
-{
-    const struct dma_client *client = b->client;
-    uint32_t head = side == TO ? client->loop_head : 0;
-    uint32_t tail = side == TO ? client->loop_tail : 0;
-
-    buffer->kind = kind;
-    buffer->arena = &b->arena[side][kind];
-    if (!buffer->arena->page)
-        return false;
-    buffer->offset = dma_arena_place(test_prng(b->t), where, bytes + tail, client->align_bytes);
-    buffer->bounces = phys_to_dma(buffer->arena->phys) + buffer->offset + bytes + tail - 1 >
-                      client->dev->dma_mask;
-    /* No limit of a device splits what its mask does not. */
-    return buffer->offset >= head + DMA_ARENA_GUARD;
-}
-
 static uint32_t head_of(const struct loop_bench *b, enum side side)
 {
     return side == TO ? b->client->loop_head : 0;
@@ -169,6 +150,23 @@ static uint32_t tail_of(const struct loop_bench *b, enum side side)
     return side == TO ? b->client->loop_tail : 0;
 }
 
+/* False if the machine has no such memory. */
+static bool make_buffer(struct loop_bench *b, struct buffer *buffer, enum side side, unsigned kind,
+                        enum dma_placement where, uint32_t bytes)
+{
+    const struct dma_client *client = b->client;
+    uint32_t head = head_of(b, side), tail = tail_of(b, side);
+
+    buffer->arena = &b->arena[side][kind];
+    if (!buffer->arena->page)
+        return false;
+    buffer->offset = dma_arena_place(test_prng(b->t), where, bytes + tail, client->align_bytes);
+    buffer->bounces = phys_to_dma(buffer->arena->phys) + buffer->offset + bytes + tail - 1 >
+                      client->dev->dma_mask;
+    /* No limit of a device splits what its mask does not. */
+    return buffer->offset >= head + DMA_ARENA_GUARD;
+}
+
 static unsigned long long address(const struct plan *p, enum side side)
 {
     return addr_number(p->buffer[side].arena->phys + p->buffer[side].offset);
@@ -177,28 +175,21 @@ static unsigned long long address(const struct plan *p, enum side side)
 static void check_guards(struct loop_bench *b, const struct plan *p, enum side side)
 {
     const struct buffer *buffer = &p->buffer[side];
-    uint32_t start = buffer->offset - head_of(b, side);
-    uint32_t end = buffer->offset + p->bytes + tail_of(b, side);
-    int32_t damage = dma_arena_find_damage(buffer->arena, start - DMA_ARENA_GUARD, DMA_ARENA_GUARD);
+    uint32_t head = head_of(b, side);
 
-    if (damage < 0)
-        damage = dma_arena_find_damage(buffer->arena, end, DMA_ARENA_GUARD);
-    TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, outside of 0x%llx+%u, was overwritten",
-               dma_arena_name(buffer->kind), addr_number(buffer->arena->phys + (uint32_t)damage),
-               address(p, side), p->bytes);
+    arena_check_guards(b->t, buffer->arena, buffer->offset - head,
+                       head + p->bytes + tail_of(b, side));
 }
 
 static void check_contents(struct loop_bench *b, const struct plan *p, enum side side)
 {
+    static const char *const names[NR_SIDES] = {
+        [FROM] = "source, sent to", [TO] = "target, sent from"};
     const struct buffer *buffer = &p->buffer[side];
-    int32_t at = dma_arena_find_difference(buffer->arena, buffer->offset, b->wanted, p->bytes);
+    char what[40];
 
-    TEST_CHECK(b->t, at < 0,
-               "%s, 0x%llx to 0x%llx, %u bytes: byte %u of the %s is 0x%02x, not 0x%02x",
-               dma_arena_name(buffer->kind), address(p, FROM), address(p, TO), p->bytes,
-               (uint32_t)at - buffer->offset, side == FROM ? "source" : "target",
-               dma_arena_byte(buffer->arena, (uint32_t)MAX(at, 0)),
-               b->wanted[MAX((int64_t)at - buffer->offset, 0)]);
+    format(what, sizeof(what), "%s 0x%llx", names[side], address(p, side == FROM ? TO : FROM));
+    arena_check_contents(b->t, buffer->arena, buffer->offset, b->wanted, p->bytes, what);
 }
 
 /* Bounced where the mask demands it and nowhere else, and nothing left behind. */
@@ -346,13 +337,8 @@ static void give_metrics(struct loop_bench *b, const char *how)
 
 static void check_end(struct loop_bench *b)
 {
-    for (unsigned i = 0; i < NR_SIDES * DMA_NR_ARENAS; i++) {
-        const struct dma_arena *arena = &b->arena[i / DMA_NR_ARENAS][i % DMA_NR_ARENAS];
-        int32_t damage = arena->page ? dma_arena_find_damage(arena, 0, DMA_ARENA_BYTES) : -1;
-
-        TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, in no buffer, was overwritten",
-                   dma_arena_name(i % DMA_NR_ARENAS), addr_number(arena->phys + (uint32_t)damage));
-    }
+    arenas_check_whole(b->t, b->arena[FROM]);
+    arenas_check_whole(b->t, b->arena[TO]);
     TEST_CHECK(b->t, dma_check_leaks(b->client->dev) == 0, "%s: mappings were leaked",
                b->client->dev->name);
     TEST_CHECK(b->t, b->done > 0, "%s: no transfer succeeded", b->client->name);

@@ -290,7 +290,7 @@ void dma_check_misuse(struct test *t, const struct device *like, const struct dm
         fake.check_ownership = checked;
         for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
             if (arenas[i].page)
-                check_all_misuse(t, &arenas[i], dma_arena_name(i));
+                check_all_misuse(t, &arenas[i], dma_arena_name(&arenas[i]));
         }
         TEST_CHECK(t, dma_live_mappings(&fake) == 0, "%u mappings left", dma_live_mappings(&fake));
     }
@@ -486,7 +486,7 @@ void dma_check_partial_sync(struct test *t, const struct device *like,
     for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
         if (!arenas[i].page)
             continue;
-        check_one_partial_sync(t, arenas[i].page, dma_arena_name(i));
+        check_one_partial_sync(t, arenas[i].page, dma_arena_name(&arenas[i]));
         dma_arena_paint(&arenas[i], 0, PAGE_SIZE);
     }
 }

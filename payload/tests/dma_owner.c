@@ -302,7 +302,7 @@ void dma_check_owner(struct test *t, const struct device *like, const struct dma
     if (dma_max_mapping_size(&owner) < OWNED_BYTES)
         return;
     for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
-        struct scene s = {.t = t, .memory = dma_arena_name(i), .page = arenas[i].page};
+        struct scene s = {.t = t, .memory = dma_arena_name(&arenas[i]), .page = arenas[i].page};
 
         if (!s.page)
             continue;

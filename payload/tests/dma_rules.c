@@ -22,6 +22,7 @@
 #include "paging/highmem.h"
 #include "paging/page_alloc.h"
 #include "payload/suite.h"
+#include "payload/tests/arena_check.h"
 #include "payload/tests/client_loan.h"
 #include "payload/tests/dma_arena.h"
 
@@ -36,6 +37,11 @@
 #define INTERRUPTS_WANTED 3u
 
 enum operation { OP_READ, OP_LOOP, OP_SEND, OP_WORK, OP_CAPTURE, NR_OPERATIONS };
+
+static const char *const operation_names[NR_OPERATIONS] = {
+    [OP_READ] = "read", [OP_LOOP] = "loop",       [OP_SEND] = "send",
+    [OP_WORK] = "work", [OP_CAPTURE] = "capture",
+};
 
 /* One transfer. What a loop sends comes from `from`, all else is in `to`. */
 struct plan {
@@ -252,7 +258,6 @@ static bool check_work(struct bench *b, const struct plan *p)
 static bool transfer(struct bench *b, const struct plan *p)
 {
     int err = prepare(b, p);
-    int32_t at;
 
     if (!err)
         err = perform(b, p);
@@ -263,11 +268,8 @@ static bool transfer(struct bench *b, const struct plan *p)
         return true;
     if (p->op == OP_WORK)
         return check_work(b, p);
-    at = dma_arena_find_difference(p->to, p->to_offset, b->wanted, p->bytes);
-    return TEST_CHECK(b->t, at < 0, "0x%llx+%u: byte %u is 0x%02x, not 0x%02x", address(p),
-                      p->bytes, (uint32_t)at - p->to_offset,
-                      dma_arena_byte(p->to, (uint32_t)MAX(at, 0)),
-                      b->wanted[MAX((int64_t)at - p->to_offset, 0)]);
+    return arena_check_contents(b->t, p->to, p->to_offset, b->wanted, p->bytes,
+                                operation_names[p->op]);
 }
 
 static uint32_t nr_transfers(const struct bench *b)

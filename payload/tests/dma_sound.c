@@ -24,6 +24,7 @@
 #include "paging/highmem.h"
 #include "paging/page_alloc.h"
 #include "payload/suite.h"
+#include "payload/tests/arena_check.h"
 #include "payload/tests/client_loan.h"
 #include "payload/tests/dma_arena.h"
 #include "payload/tests/sound_stream.h"
@@ -83,7 +84,6 @@ static uint32_t next_block; /* numbers all blocks of a run */
 
 struct buffer {
     struct dma_arena *arena;
-    unsigned kind;
     uint32_t offset, bytes;
 };
 
@@ -169,18 +169,6 @@ static phys_addr_t phys_of(const struct buffer *buf)
     return buf->arena->phys + buf->offset;
 }
 
-static void check_guards(struct sound_bench *b, const struct buffer *buf)
-{
-    int32_t damage =
-        dma_arena_find_damage(buf->arena, buf->offset - DMA_ARENA_GUARD, DMA_ARENA_GUARD);
-
-    if (damage < 0)
-        damage = dma_arena_find_damage(buf->arena, buf->offset + buf->bytes, DMA_ARENA_GUARD);
-    TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, outside of the buffer 0x%llx+%u, was overwritten",
-               dma_arena_name(buf->kind), addr_number(buf->arena->phys + (uint32_t)damage),
-               addr_number(phys_of(buf)), buf->bytes);
-}
-
 /* Bounced exactly where the device can't reach. */
 static void check_counters(struct sound_bench *b, const struct buffer *buf,
                            const struct dma_counters *was)
@@ -203,7 +191,7 @@ static void check_counters(struct sound_bench *b, const struct buffer *buf,
 static void fail_call(struct sound_bench *b, const struct buffer *buf, const char *what, int err)
 {
     test_fail(b->t, "%s %u bytes, %s 0x%llx: error %d: %s", what, buf->bytes,
-              dma_arena_name(buf->kind), addr_number(phys_of(buf)), -err, b->client->reason);
+              dma_arena_name(buf->arena), addr_number(phys_of(buf)), -err, b->client->reason);
 }
 
 static void play(struct sound_bench *b, const struct buffer *buf)
@@ -211,7 +199,6 @@ static void play(struct sound_bench *b, const struct buffer *buf)
     struct dma_client *client = b->client;
     struct dma_counters was = client->dev->counters;
     uint32_t block = next_block++;
-    int32_t at;
     int err;
 
     sound_stream_make(b->wanted, block, buf->bytes);
@@ -224,9 +211,7 @@ static void play(struct sound_bench *b, const struct buffer *buf)
         return;
     }
     check_counters(b, buf, &was);
-    at = dma_arena_find_difference(buf->arena, buf->offset, b->wanted, buf->bytes);
-    TEST_CHECK(b->t, at < 0, "%s: 0x%llx was written to while it was played",
-               dma_arena_name(buf->kind), addr_number(buf->arena->phys + (uint32_t)at));
+    arena_check_contents(b->t, buf->arena, buf->offset, b->wanted, buf->bytes, "playing it");
 }
 
 static void push_out(struct sound_bench *b)
@@ -282,7 +267,7 @@ static void check_written(struct sound_bench *b, const struct buffer *buf)
             at += (int32_t)done;
     }
     TEST_CHECK(b->t, at < 0, "%s: recording to 0x%llx+%u: byte %d was not written",
-               dma_arena_name(buf->kind), addr_number(phys_of(buf)), buf->bytes, at);
+               dma_arena_name(buf->arena), addr_number(phys_of(buf)), buf->bytes, at);
 }
 
 static void record(struct sound_bench *b, const struct buffer *buf)
@@ -316,13 +301,7 @@ static void finish(struct sound_bench *b, const char *what)
     const struct dma_counters *now = &b->client->dev->counters;
     char name[24];
 
-    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
-        int32_t damage =
-            b->arena[i].page ? dma_arena_find_damage(&b->arena[i], 0, DMA_ARENA_BYTES) : -1;
-
-        TEST_CHECK(b->t, damage < 0, "%s: 0x%llx, in no buffer, was overwritten", dma_arena_name(i),
-                   addr_number(b->arena[i].phys + (uint32_t)damage));
-    }
+    arenas_check_whole(b->t, b->arena);
     TEST_CHECK(b->t, dma_check_leaks(b->client->dev) == 0, "%s: mappings were leaked",
                b->client->name);
     format(name, sizeof(name), "%s_direct", what);
@@ -348,8 +327,7 @@ static void run(struct test *t, const char *what,
     for (unsigned n = 0; n < total && !b->client->quarantined && !test_should_stop(t); n++) {
         const struct shape *shape = &shapes[n / DMA_NR_ARENAS];
 
-        buf.kind = n % DMA_NR_ARENAS;
-        buf.arena = &b->arena[buf.kind];
+        buf.arena = &b->arena[n % DMA_NR_ARENAS];
         test_progress(t, n, total);
         if (!buf.arena->page || shape->depth > test_depth(t))
             continue;
@@ -359,9 +337,9 @@ static void run(struct test *t, const char *what,
                      n / DMA_NR_ARENAS % 2 ? MIN(b->loan.mask, DMA_BIT_MASK(24)) : b->loan.mask);
         place_buffer(b, shape, &buf);
         if (c)
-            c->by_interrupt = (buf.kind + n / DMA_NR_ARENAS / 2) % 2 == 0;
+            c->by_interrupt = (n % DMA_NR_ARENAS + n / DMA_NR_ARENAS / 2) % 2 == 0;
         transfer(b, &buf);
-        check_guards(b, &buf);
+        arena_check_guards(b->t, buf.arena, buf.offset, buf.bytes);
         dma_arena_paint(buf.arena, buf.offset, buf.bytes);
         b->bytes += buf.bytes;
     }

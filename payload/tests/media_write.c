@@ -13,7 +13,7 @@
 #include "paging/highmem.h"
 #include "paging/page_alloc.h"
 #include "payload/suite.h"
-#include "payload/tests/dma_arena.h"
+#include "payload/tests/arena_check.h"
 #include "payload/tests/sector_pattern.h"
 
 #define SECTOR SECTOR_PATTERN_BYTES
@@ -119,7 +119,6 @@ static void write_once(struct test *t, struct dma_client *client, unsigned kind)
     uint32_t offset = dma_arena_place(prng, where, bytes, client->align_bytes);
     uint64_t end = MIN(client->size_bytes, GIB64(1)) / SECTOR;
     uint64_t lba = prng_below(prng, (uint32_t)end - sectors + 1);
-    int32_t at;
     int err;
 
     for (uint32_t i = 0; i < sectors; i++)
@@ -132,9 +131,7 @@ static void write_once(struct test *t, struct dma_client *client, unsigned kind)
     TEST_CHECK(t, !err, "write of %u bytes at %llu from 0x%llx: error %d: %s", bytes,
                (unsigned long long)(lba * SECTOR), addr_number(arena->phys + offset), -err,
                client->reason);
-    at = dma_arena_find_difference(arena, offset, wanted, bytes);
-    TEST_CHECK(t, at < 0, "the write changed its source at 0x%llx",
-               addr_number(arena->phys + (uint32_t)MAX(at, 0)));
+    arena_check_contents(t, arena, offset, wanted, bytes, "the source of a write");
     dma_arena_paint(arena, offset, bytes);
     if (!err)
         check_medium(t, client, lba, bytes);
@@ -158,13 +155,7 @@ static void case_write(struct test *t)
         if (arenas[n % DMA_NR_ARENAS].page)
             write_once(t, client, n % DMA_NR_ARENAS);
     }
-    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
-        int32_t damage =
-            arenas[i].page ? dma_arena_find_damage(&arenas[i], 0, DMA_ARENA_BYTES) : -1;
-
-        TEST_CHECK(t, damage < 0, "%s: 0x%llx, in no buffer, was overwritten", dma_arena_name(i),
-                   addr_number(arenas[i].phys + (uint32_t)MAX(damage, 0)));
-    }
+    arenas_check_whole(t, arenas);
     TEST_CHECK(t, dma_check_leaks(client->dev) == 0, "%s: mappings were leaked", client->name);
     test_log(t, "%s: %u mappings direct, %u bounced", client->name,
              client->dev->counters.direct - was.direct,

@@ -372,10 +372,8 @@ static void check_around(struct stress_client *s, const struct plan *p,
 {
     uint32_t head = p->op == OP_LOOP ? s->client->loop_head : 0;
     uint32_t tail = p->op == OP_LOOP ? s->client->loop_tail : 0;
-    int32_t damage = dma_arena_find_damage(arena, offset - head - DMA_ARENA_GUARD, DMA_ARENA_GUARD);
+    int32_t damage = dma_arena_find_damage_around(arena, offset - head, head + p->bytes + tail);
 
-    if (damage < 0)
-        damage = dma_arena_find_damage(arena, offset + p->bytes + tail, DMA_ARENA_GUARD);
     if (damage >= 0)
         say_wrong(s, "%s %u: 0x%llx+%u: 0x%llx, outside of it, was overwritten",
                   operation_names[p->op], s->transfers, addr_number(arena->phys + offset), p->bytes,

@@ -13,7 +13,7 @@
 #include "lib/string.h"
 #include "paging/highmem.h"
 #include "payload/suite.h"
-#include "payload/tests/dma_arena.h"
+#include "payload/tests/arena_check.h"
 
 #define ROUNDS 6u /* in each kind of memory, half of them by interrupt */
 #define FULL_FACTOR 8u
@@ -138,13 +138,7 @@ static void run_descriptors(struct test *t, unsigned mask_bits)
         if (arenas[n % DMA_NR_ARENAS].page)
             fine = run_once(t, running, n % DMA_NR_ARENAS, n / DMA_NR_ARENAS % 2);
     }
-    for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
-        int32_t damage =
-            arenas[i].page ? dma_arena_find_damage(&arenas[i], 0, DMA_ARENA_BYTES) : -1;
-
-        TEST_CHECK(t, damage < 0, "%s: 0x%llx, in no descriptor, was overwritten",
-                   dma_arena_name(i), addr_number(arenas[i].phys + (uint32_t)MAX(damage, 0)));
-    }
+    arenas_check_whole(t, arenas);
     test_log(t, "%u interrupts, %u queues advanced", client->completion->interrupts,
              uhci_advanced(running));
     metric(t, mask_bits, "direct", client->dev->counters.direct - was.direct);
