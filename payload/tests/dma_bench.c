@@ -103,11 +103,6 @@ struct dma_bench *dma_bench_open(struct test *t)
     b->far = alloc_pages(GFP_DMA, BUFFER_ORDER);
     b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
     b->shadow = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
-    b->before = b->client->dev->counters;
-    if (b->client->completion) {
-        b->interrupts_before = b->client->completion->interrupts;
-        b->lost_before = b->client->completion->lost;
-    }
     if (!b->far || !b->wanted || !b->shadow || dma_arenas_open(b->arena, test_prng(t)) == 0) {
         test_error(t, "no memory for buffers of %u bytes", DMA_BENCH_BYTES);
         dma_bench_close(b);

@@ -39,8 +39,6 @@ struct dma_bench {
     enum dma_reference reference;
     uint32_t image_id;
     struct client_loan loan;
-    struct dma_counters before; /* of the device, at the start of the case */
-    uint32_t interrupts_before, lost_before;
     uint64_t direct_bytes, direct_ns, bounced_bytes, bounced_ns; /* of large reads */
     uint64_t bytes;
     uint32_t bad_ranges; /* of the medium, stepped over */

@@ -22,7 +22,6 @@
  */
 #include "drivers/clock.h"
 #include "drivers/transfer.h"
-#include "lib/format.h"
 #include "lib/permute.h"
 #include "lib/string.h"
 #include "paging/highmem.h"
@@ -331,14 +330,6 @@ static void check_end(struct dma_bench *b)
                    addr_number(pool.base), pool.used_bytes);
 }
 
-static void metric(struct dma_bench *b, const char *what, uint64_t value, const char *unit)
-{
-    char name[40];
-
-    format(name, sizeof(name), "%s_%s", b->client->name, what);
-    test_metric(b->t, name, value, unit);
-}
-
 static uint64_t mib_per_s(uint64_t bytes, uint64_t ns)
 {
     uint64_t us = ns / 1000;
@@ -348,28 +339,16 @@ static uint64_t mib_per_s(uint64_t bytes, uint64_t ns)
 
 static void give_metrics(struct dma_bench *b, const char *direction)
 {
-    const struct dma_counters *now = &b->client->dev->counters;
-    char name[24];
     uint64_t rate;
 
-    format(name, sizeof(name), "%s_direct", direction);
-    metric(b, name, now->direct - b->before.direct, "count");
-    format(name, sizeof(name), "%s_bounced", direction);
-    metric(b, name, now->bounced - b->before.bounced, "count");
-    format(name, sizeof(name), "%s_bytes", direction);
-    metric(b, name, b->bytes, "bytes");
-    if (b->client->completion) {
-        format(name, sizeof(name), "%s_interrupts", direction);
-        metric(b, name, b->client->completion->interrupts - b->interrupts_before, "count");
-        format(name, sizeof(name), "%s_interrupts_lost", direction);
-        metric(b, name, b->client->completion->lost - b->lost_before, "count");
-    }
+    client_loan_metrics(b->t, &b->loan, direction);
+    client_metric(b->t, b->client, b->bytes, "bytes", "%s_bytes", direction);
     rate = mib_per_s(b->direct_bytes, b->direct_ns);
     if (rate)
-        metric(b, "read_rate_direct", rate, "MiB/s");
+        client_metric(b->t, b->client, rate, "MiB/s", "read_rate_direct");
     rate = mib_per_s(b->bounced_bytes, b->bounced_ns);
     if (rate)
-        metric(b, "read_rate_bounced", rate, "MiB/s");
+        client_metric(b->t, b->client, rate, "MiB/s", "read_rate_bounced");
 }
 
 static void case_read(struct test *t)
@@ -417,7 +396,8 @@ static void case_mask_24(struct test *t)
     } else if (dma_bench_choose_reference(b)) {
         run_transfers(b, MIN(nr_transfers(b, b->client->cost_ms), MASK_24_TRANSFERS), do_read);
         dma_bench_judge_media(b);
-        metric(b, "mask_24_bounced", b->client->dev->counters.bounced - b->before.bounced, "count");
+        client_metric(t, b->client, b->client->dev->counters.bounced - b->loan.before.bounced,
+                      "count", "mask_24_bounced");
     }
     check_end(b);
     dma_bench_close(b);

@@ -24,17 +24,16 @@
 #include "lib/permute.h"
 #include "lib/string.h"
 #include "paging/highmem.h"
-#include "paging/page_alloc.h"
 #include "payload/suite.h"
 #include "payload/tests/arena_check.h"
-#include "payload/tests/client_loan.h"
-#include "payload/tests/dma_arena.h"
+#include "payload/tests/client_bench.h"
 
 #define CASE_LIMIT_MS 1500u
 #define FULL_FACTOR 8u
 #define MIN_TRANSFERS 16u
 #define BUFFER_ORDER 4u
 #define BUFFER_BYTES (PAGE_SIZE << BUFFER_ORDER)
+#define WANTED_ORDER (BUFFER_ORDER + 1) /* what is sent, and its complement */
 #define NR_PAIRS (DMA_NR_ARENAS * DMA_NR_ARENAS)
 #define NR_PLACES (DMA_NR_PLACEMENTS * DMA_NR_PLACEMENTS)
 
@@ -59,17 +58,11 @@ struct plan {
     uint32_t bytes;
 };
 
-/* Static because of its size, and so that abandon finds it. */
-static struct loop_bench {
-    struct test *t;
-    struct dma_client *client;
-    struct dma_arena arena[NR_SIDES][DMA_NR_ARENAS];
-    uint8_t *wanted, *complement;
-    struct client_loan loan;
-    uint32_t done, interrupts_before, lost_before;
-    uint32_t direct[NR_SIDES], bounced[NR_SIDES];
+/* What a case has moved. */
+static struct {
+    uint32_t done, bounced[NR_SIDES];
     uint64_t direct_bytes, direct_ns, bounced_bytes, bounced_ns;
-} bench;
+} moved;
 
 static bool loops(const struct dma_client *client)
 {
@@ -86,50 +79,13 @@ static const char *loop_name(unsigned index)
     return client_that(loops, index)->name;
 }
 
-static void close_bench(struct loop_bench *b)
+static struct client_bench *open_bench(struct test *t)
 {
-    client_give_back(&b->loan);
-    dma_arenas_close(b->arena[FROM]);
-    dma_arenas_close(b->arena[TO]);
-    if (b->wanted)
-        free_pages(b->wanted, BUFFER_ORDER);
-    if (b->complement)
-        free_pages(b->complement, BUFFER_ORDER);
-    b->wanted = b->complement = NULL;
-    b->client = NULL;
+    memset(&moved, 0, sizeof(moved));
+    return client_bench_open(t, client_that(loops, test_instance(t)), NR_SIDES, WANTED_ORDER);
 }
 
-static void abandon(void)
-{
-    clients_abandon();
-    close_bench(&bench);
-}
-
-static struct loop_bench *open_bench(struct test *t)
-{
-    struct loop_bench *b = &bench;
-    const struct completion *c;
-
-    memset(b, 0, sizeof(*b));
-    b->t = t;
-    if (!client_borrow(t, &b->loan, client_that(loops, test_instance(t))))
-        return NULL;
-    b->client = b->loan.client;
-    c = b->client->completion;
-    b->interrupts_before = c ? c->interrupts : 0;
-    b->lost_before = c ? c->lost : 0;
-    b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
-    b->complement = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
-    if (!b->wanted || !b->complement || dma_arenas_open(b->arena[FROM], test_prng(t)) == 0 ||
-        dma_arenas_open(b->arena[TO], test_prng(t)) == 0) {
-        test_error(t, "no memory for buffers of %u bytes", BUFFER_BYTES);
-        close_bench(b);
-        return NULL;
-    }
-    return b;
-}
-
-static uint32_t choose_bytes(const struct loop_bench *b, uint32_t n,
+static uint32_t choose_bytes(const struct client_bench *b, uint32_t n,
                              const struct permutation *order)
 {
     uint32_t least = b->client->loop_min;
@@ -140,19 +96,19 @@ static uint32_t choose_bytes(const struct loop_bench *b, uint32_t n,
     return MIN(MAX(edges[permute_at(order, n / 2 % ARRAY_SIZE(edges))], least), most);
 }
 
-static uint32_t head_of(const struct loop_bench *b, enum side side)
+static uint32_t head_of(const struct client_bench *b, enum side side)
 {
     return side == TO ? b->client->loop_head : 0;
 }
 
-static uint32_t tail_of(const struct loop_bench *b, enum side side)
+static uint32_t tail_of(const struct client_bench *b, enum side side)
 {
     return side == TO ? b->client->loop_tail : 0;
 }
 
 /* False if the machine has no such memory. */
-static bool make_buffer(struct loop_bench *b, struct buffer *buffer, enum side side, unsigned kind,
-                        enum dma_placement where, uint32_t bytes)
+static bool make_buffer(struct client_bench *b, struct buffer *buffer, enum side side,
+                        unsigned kind, enum dma_placement where, uint32_t bytes)
 {
     const struct dma_client *client = b->client;
     uint32_t head = head_of(b, side), tail = tail_of(b, side);
@@ -172,7 +128,7 @@ static unsigned long long address(const struct plan *p, enum side side)
     return addr_number(p->buffer[side].arena->phys + p->buffer[side].offset);
 }
 
-static void check_guards(struct loop_bench *b, const struct plan *p, enum side side)
+static void check_guards(struct client_bench *b, const struct plan *p, enum side side)
 {
     const struct buffer *buffer = &p->buffer[side];
     uint32_t head = head_of(b, side);
@@ -181,7 +137,7 @@ static void check_guards(struct loop_bench *b, const struct plan *p, enum side s
                        head + p->bytes + tail_of(b, side));
 }
 
-static void check_contents(struct loop_bench *b, const struct plan *p, enum side side)
+static void check_contents(struct client_bench *b, const struct plan *p, enum side side)
 {
     static const char *const names[NR_SIDES] = {
         [FROM] = "source, sent to", [TO] = "target, sent from"};
@@ -193,7 +149,7 @@ static void check_contents(struct loop_bench *b, const struct plan *p, enum side
 }
 
 /* Bounced where the mask demands it and nowhere else, and nothing left behind. */
-static void check_counters(struct loop_bench *b, const struct plan *p,
+static void check_counters(struct client_bench *b, const struct plan *p,
                            const struct dma_counters *was)
 {
     const struct device *dev = b->client->dev;
@@ -209,35 +165,34 @@ static void check_counters(struct loop_bench *b, const struct plan *p,
                address(p, FROM), address(p, TO), dma_live_mappings(dev));
 }
 
-static void keep_count(struct loop_bench *b, const struct plan *p, uint64_t ns)
+static void keep_count(struct client_bench *b, const struct plan *p, uint64_t ns)
 {
-    b->done++;
-    for (unsigned side = FROM; side < NR_SIDES; side++) {
-        b->bounced[side] += p->buffer[side].bounces;
-        b->direct[side] += !p->buffer[side].bounces;
-    }
+    moved.done++;
+    for (unsigned side = FROM; side < NR_SIDES; side++)
+        moved.bounced[side] += p->buffer[side].bounces;
     if (p->buffer[FROM].bounces || p->buffer[TO].bounces) {
-        b->bounced_bytes += p->bytes;
-        b->bounced_ns += ns;
+        moved.bounced_bytes += p->bytes;
+        moved.bounced_ns += ns;
     } else {
-        b->direct_bytes += p->bytes;
-        b->direct_ns += ns;
+        moved.direct_bytes += p->bytes;
+        moved.direct_ns += ns;
     }
 }
 
-static void fill(struct loop_bench *b, const struct plan *p)
+static void fill(struct client_bench *b, const struct plan *p)
 {
     struct prng *prng = test_prng(b->t);
+    uint8_t *complement = b->wanted + BUFFER_BYTES;
 
     for (uint32_t i = 0; i < p->bytes; i++) {
         b->wanted[i] = (uint8_t)(prng_u32(prng) >> 24);
-        b->complement[i] = (uint8_t)~b->wanted[i];
+        complement[i] = (uint8_t)~b->wanted[i];
     }
     memcpy_to_page(p->buffer[FROM].arena->page, p->buffer[FROM].offset, b->wanted, p->bytes);
-    memcpy_to_page(p->buffer[TO].arena->page, p->buffer[TO].offset, b->complement, p->bytes);
+    memcpy_to_page(p->buffer[TO].arena->page, p->buffer[TO].offset, complement, p->bytes);
 }
 
-static void transfer(struct loop_bench *b, const struct plan *p)
+static void transfer(struct client_bench *b, const struct plan *p)
 {
     const struct buffer *from = &p->buffer[FROM], *to = &p->buffer[TO];
     struct dma_client *client = b->client;
@@ -276,7 +231,7 @@ static const uint32_t nr_transfers[] = {
 };
 
 /* All pairs of memory, with all pairs of placement, in random order. */
-static void run_transfers(struct loop_bench *b)
+static void run_transfers(struct client_bench *b)
 {
     bool full = test_depth(b->t) == DEPTH_FULL;
     uint32_t nr = nr_transfers[test_depth(b->t)];
@@ -303,50 +258,34 @@ static void run_transfers(struct loop_bench *b)
     }
 }
 
-static void metric(struct loop_bench *b, const char *what, uint64_t value, const char *unit)
-{
-    char name[56];
-
-    format(name, sizeof(name), "%s_%s", b->client->name, what);
-    test_metric(b->t, name, value, unit);
-}
-
-static void rate_metric(struct loop_bench *b, const char *what, uint64_t bytes, uint64_t ns)
+static void rate_metric(struct client_bench *b, const char *how, const char *what, uint64_t bytes,
+                        uint64_t ns)
 {
     uint64_t us = ns / 1000;
 
     if (bytes && us)
-        metric(b, what, bytes * 1000000 / us, "bytes");
+        client_metric(b->t, b->client, bytes * 1000000 / us, "bytes", "%s_%s_per_second", how,
+                      what);
 }
 
-static void give_metrics(struct loop_bench *b, const char *how)
+static void give_metrics(struct client_bench *b, const char *how)
 {
-    char what[40];
-
-    format(what, sizeof(what), "%s_transfers", how);
-    metric(b, what, b->done, "count");
-    format(what, sizeof(what), "%s_from_bounced", how);
-    metric(b, what, b->bounced[FROM], "count");
-    format(what, sizeof(what), "%s_to_bounced", how);
-    metric(b, what, b->bounced[TO], "count");
-    format(what, sizeof(what), "%s_direct_per_second", how);
-    rate_metric(b, what, b->direct_bytes, b->direct_ns);
-    format(what, sizeof(what), "%s_bounced_per_second", how);
-    rate_metric(b, what, b->bounced_bytes, b->bounced_ns);
+    client_metric(b->t, b->client, moved.done, "count", "%s_transfers", how);
+    client_metric(b->t, b->client, moved.bounced[FROM], "count", "%s_from_bounced", how);
+    client_metric(b->t, b->client, moved.bounced[TO], "count", "%s_to_bounced", how);
+    rate_metric(b, how, "direct", moved.direct_bytes, moved.direct_ns);
+    rate_metric(b, how, "bounced", moved.bounced_bytes, moved.bounced_ns);
 }
 
-static void check_end(struct loop_bench *b)
+static void check_end(struct client_bench *b)
 {
-    arenas_check_whole(b->t, b->arena[FROM]);
-    arenas_check_whole(b->t, b->arena[TO]);
-    TEST_CHECK(b->t, dma_check_leaks(b->client->dev) == 0, "%s: mappings were leaked",
-               b->client->dev->name);
-    TEST_CHECK(b->t, b->done > 0, "%s: no transfer succeeded", b->client->name);
+    client_bench_check_end(b);
+    TEST_CHECK(b->t, moved.done > 0, "%s: no transfer succeeded", b->client->name);
 }
 
 static void case_interrupt(struct test *t)
 {
-    struct loop_bench *b = open_bench(t);
+    struct client_bench *b = open_bench(t);
     const struct completion *c;
 
     if (!b)
@@ -357,23 +296,24 @@ static void case_interrupt(struct test *t)
     } else {
         b->client->completion->by_interrupt = true;
         run_transfers(b);
-        TEST_CHECK(t, c->interrupts - b->interrupts_before >= b->done,
-                   "%u interrupts on line %u in %u transfers", c->interrupts - b->interrupts_before,
-                   c->line, b->done);
-        TEST_CHECK(t, c->lost == b->lost_before, "%u interrupts of line %u were lost",
-                   c->lost - b->lost_before, c->line);
+        TEST_CHECK(t, c->interrupts - b->loan.interrupts_before >= moved.done,
+                   "%u interrupts on line %u in %u transfers",
+                   c->interrupts - b->loan.interrupts_before, c->line, moved.done);
+        TEST_CHECK(t, c->lost == b->loan.lost_before, "%u interrupts of line %u were lost",
+                   c->lost - b->loan.lost_before, c->line);
         give_metrics(b, "interrupt");
-        metric(b, "interrupts", c->interrupts - b->interrupts_before, "count");
-        metric(b, "interrupts_lost", c->lost - b->lost_before, "count");
+        client_metric(t, b->client, c->interrupts - b->loan.interrupts_before, "count",
+                      "interrupts");
+        client_metric(t, b->client, c->lost - b->loan.lost_before, "count", "interrupts_lost");
         check_end(b);
     }
-    close_bench(b);
+    client_bench_close(b);
 }
 
 /* All but the first case ask, and differ in what the device is told of its own reach. */
 static void run_asking(struct test *t, unsigned mask_bits, const char *how)
 {
-    struct loop_bench *b = open_bench(t);
+    struct client_bench *b = open_bench(t);
 
     if (!b)
         return;
@@ -389,7 +329,7 @@ static void run_asking(struct test *t, unsigned mask_bits, const char *how)
         give_metrics(b, how);
         check_end(b);
     }
-    close_bench(b);
+    client_bench_close(b);
 }
 
 static void case_asked(struct test *t)
@@ -423,5 +363,5 @@ SUITE(dma_loop) = {
     .nr_instances = nr_loops,
     .instance_name = loop_name,
     .no_instance = "no device that sends into itself",
-    .abandon = abandon,
+    .abandon = client_bench_abandon,
 };

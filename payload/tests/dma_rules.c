@@ -20,11 +20,9 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "paging/highmem.h"
-#include "paging/page_alloc.h"
 #include "payload/suite.h"
 #include "payload/tests/arena_check.h"
-#include "payload/tests/client_loan.h"
-#include "payload/tests/dma_arena.h"
+#include "payload/tests/client_bench.h"
 
 #define BUFFER_ORDER 2u
 #define BUFFER_BYTES (PAGE_SIZE << BUFFER_ORDER)
@@ -50,15 +48,6 @@ struct plan {
     uint32_t from_offset, to_offset, bytes;
     uint64_t dev_offset;
 };
-
-/* Static so that abandon finds it. */
-static struct bench {
-    struct test *t;
-    struct dma_client *client;
-    struct dma_arena arena[2][DMA_NR_ARENAS];
-    uint8_t *wanted;
-    struct client_loan loan;
-} bench;
 
 static unsigned nr_clients(void)
 {
@@ -93,40 +82,9 @@ static void watch(struct device *dev)
     dma_set_mask(dev, dev->dma_mask); /* or it would not look before its next slow mapping */
 }
 
-static void close_bench(struct bench *b)
+static struct client_bench *open_bench(struct test *t)
 {
-    client_give_back(&b->loan);
-    dma_arenas_close(b->arena[0]);
-    dma_arenas_close(b->arena[1]);
-    if (b->wanted)
-        free_pages(b->wanted, BUFFER_ORDER);
-    b->wanted = NULL;
-    b->client = NULL;
-}
-
-static void abandon(void)
-{
-    clients_abandon();
-    close_bench(&bench);
-}
-
-static struct bench *open_bench(struct test *t)
-{
-    struct bench *b = &bench;
-
-    memset(b, 0, sizeof(*b));
-    b->t = t;
-    if (!client_borrow(t, &b->loan, dma_client_at(test_instance(t))))
-        return NULL;
-    b->client = b->loan.client;
-    b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
-    if (!b->wanted || dma_arenas_open(b->arena[0], test_prng(t)) == 0 ||
-        dma_arenas_open(b->arena[1], test_prng(t)) == 0) {
-        test_error(t, "no memory for buffers of %u bytes", BUFFER_BYTES);
-        close_bench(b);
-        return NULL;
-    }
-    return b;
+    return client_bench_open(t, dma_client_at(test_instance(t)), 2, BUFFER_ORDER);
 }
 
 static uint32_t granule_of(const struct dma_client *client)
@@ -156,7 +114,7 @@ static struct dma_arena *arena_of(struct dma_arena *arenas, unsigned kind)
 
 /* Every other buffer is as large as it can be and begins with a page: whole pages are watched
  * better than parts. */
-static uint32_t choose_offset(struct bench *b, uint32_t bytes, bool whole)
+static uint32_t choose_offset(struct client_bench *b, uint32_t bytes, bool whole)
 {
     const struct dma_client *client = b->client;
     enum dma_placement where = (enum dma_placement)prng_below(test_prng(b->t), DMA_NR_PLACEMENTS);
@@ -167,7 +125,7 @@ static uint32_t choose_offset(struct bench *b, uint32_t bytes, bool whole)
                            MAX(client->align_bytes, 1u));
 }
 
-static void make_plan(struct bench *b, uint32_t n, enum operation op, struct plan *p)
+static void make_plan(struct client_bench *b, uint32_t n, enum operation op, struct plan *p)
 {
     const struct dma_client *client = b->client;
     struct prng *prng = test_prng(b->t);
@@ -188,7 +146,7 @@ static void make_plan(struct bench *b, uint32_t n, enum operation op, struct pla
         p->dev_offset = 0;
 }
 
-static int perform(struct bench *b, const struct plan *p)
+static int perform(struct client_bench *b, const struct plan *p)
 {
     struct dma_client *client = b->client;
 
@@ -211,7 +169,7 @@ static int perform(struct bench *b, const struct plan *p)
  * What should come, and what is in the buffer before it does. A read is compared with another one,
  * and what is recorded with nothing. Sound that is sent is silence.
  */
-static int prepare(struct bench *b, const struct plan *p)
+static int prepare(struct client_bench *b, const struct plan *p)
 {
     struct prng *prng = test_prng(b->t);
     struct plan first = *p;
@@ -243,7 +201,7 @@ static unsigned long long address(const struct plan *p)
     return addr_number(p->to->phys + p->to_offset);
 }
 
-static bool check_work(struct bench *b, const struct plan *p)
+static bool check_work(struct client_bench *b, const struct plan *p)
 {
     uint8_t *found = b->wanted + BUFFER_BYTES / 2;
     int32_t at;
@@ -255,7 +213,7 @@ static bool check_work(struct bench *b, const struct plan *p)
 }
 
 /* False if it failed. */
-static bool transfer(struct bench *b, const struct plan *p)
+static bool transfer(struct client_bench *b, const struct plan *p)
 {
     int err = prepare(b, p);
 
@@ -272,7 +230,7 @@ static bool transfer(struct bench *b, const struct plan *p)
                                 operation_names[p->op]);
 }
 
-static uint32_t nr_transfers(const struct bench *b)
+static uint32_t nr_transfers(const struct client_bench *b)
 {
     uint32_t nr = CASE_COST_MS / MAX(b->client->cost_ms, 1u);
 
@@ -283,7 +241,7 @@ static uint32_t nr_transfers(const struct bench *b)
 /* Whoever touches what the device owns is found by the API, which fails the case. */
 static void case_owned(struct test *t)
 {
-    struct bench *b = open_bench(t);
+    struct client_bench *b = open_bench(t);
     struct plan p;
 
     if (!b)
@@ -301,11 +259,11 @@ static void case_owned(struct test *t)
     }
     TEST_CHECK(t, dma_check_leaks(b->client->dev) == 0, "%s: mappings were leaked",
                b->client->name);
-    close_bench(b);
+    client_bench_close(b);
 }
 
 /* The interrupts of one device whose firmware left them disabled. */
-static void check_silenced(struct bench *b, const struct pci_device *pdev)
+static void check_silenced(struct client_bench *b, const struct pci_device *pdev)
 {
     const struct completion *c = b->client->completion;
     uint32_t came = c->interrupts, lost = c->lost;
@@ -335,7 +293,7 @@ static void case_silenced(struct test *t)
     const struct dma_client *client = dma_client_at(test_instance(t));
     const struct completion *c = client->completion;
     const struct pci_device *pdev = pci_device_of(client->dev);
-    struct bench *b;
+    struct client_bench *b;
     uint16_t before;
 
     if (!pdev || !c || c->line == COMPLETION_NO_LINE || c->lost) {
@@ -351,10 +309,10 @@ static void case_silenced(struct test *t)
     else
         test_skip(t, "%s: its command register has no such bit (PCI 2.2)", client->name);
     pci_restore_command(pdev, before);
-    close_bench(b);
+    client_bench_close(b);
 }
 
-static void check_refused(struct bench *b, const struct plan *p, const char *what)
+static void check_refused(struct client_bench *b, const struct plan *p, const char *what)
 {
     int err = perform(b, p);
 
@@ -363,7 +321,7 @@ static void check_refused(struct bench *b, const struct plan *p, const char *wha
                dma_live_mappings(b->client->dev));
 }
 
-static void check_refusals(struct bench *b, enum operation op)
+static void check_refusals(struct client_bench *b, enum operation op)
 {
     const struct dma_client *client = b->client;
     struct plan good, p;
@@ -396,7 +354,7 @@ static void check_refusals(struct bench *b, enum operation op)
 
 static void case_refused(struct test *t)
 {
-    struct bench *b = open_bench(t);
+    struct client_bench *b = open_bench(t);
 
     if (!b)
         return;
@@ -404,7 +362,7 @@ static void case_refused(struct test *t)
         if (can(b->client, op))
             check_refusals(b, op);
     }
-    close_bench(b);
+    client_bench_close(b);
 }
 
 /* Or nobody who reads the results knows which one is bad. */
@@ -436,5 +394,5 @@ SUITE(dma_rules) = {
     .nr_instances = nr_clients,
     .instance_name = client_name,
     .no_instance = "no device that moves data",
-    .abandon = abandon,
+    .abandon = client_bench_abandon,
 };

@@ -19,14 +19,12 @@
  * words.
  */
 #include "drivers/transfer.h"
-#include "lib/format.h"
 #include "lib/string.h"
 #include "paging/highmem.h"
 #include "paging/page_alloc.h"
 #include "payload/suite.h"
 #include "payload/tests/arena_check.h"
-#include "payload/tests/client_loan.h"
-#include "payload/tests/dma_arena.h"
+#include "payload/tests/client_bench.h"
 #include "payload/tests/sound_stream.h"
 
 #define BUFFER_ORDER 5u
@@ -68,18 +66,6 @@ static const struct shape shapes[] = {
     {BUFFER_BYTES, PLACE_CROSS_64K, DEPTH_FULL},
 };
 
-/* Static, so that abandon finds it. */
-static struct sound_bench {
-    struct test *t;
-    struct dma_client *client;
-    struct dma_arena arena[DMA_NR_ARENAS];
-    uint8_t *wanted; /* what the buffer was filled with */
-    uint32_t played, bytes;
-    struct dma_counters before;
-    struct client_loan loan;
-    uint32_t interrupts_before;
-} bench;
-
 static uint32_t next_block; /* numbers all blocks of a run */
 
 struct buffer {
@@ -102,44 +88,7 @@ static const char *client_name(unsigned index)
     return client_that(plays_or_records, index)->name;
 }
 
-static void close_bench(struct sound_bench *b)
-{
-    client_give_back(&b->loan);
-    dma_arenas_close(b->arena);
-    if (b->wanted)
-        free_pages(b->wanted, BUFFER_ORDER);
-    b->wanted = NULL;
-    b->client = NULL;
-}
-
-static void abandon(void)
-{
-    clients_abandon();
-    close_bench(&bench);
-}
-
-static struct sound_bench *open_bench(struct test *t)
-{
-    struct sound_bench *b = &bench;
-
-    memset(b, 0, sizeof(*b));
-    b->t = t;
-    if (!client_borrow(t, &b->loan, client_that(plays_or_records, test_instance(t))))
-        return NULL;
-    b->client = b->loan.client;
-    b->before = b->client->dev->counters;
-    if (b->client->completion)
-        b->interrupts_before = b->client->completion->interrupts;
-    b->wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
-    if (!b->wanted || dma_arenas_open(b->arena, test_prng(t)) == 0) {
-        test_error(t, "no memory for buffers of %lu bytes", (unsigned long)BUFFER_BYTES);
-        close_bench(b);
-        return NULL;
-    }
-    return b;
-}
-
-static void place_buffer(struct sound_bench *b, const struct shape *shape, struct buffer *buf)
+static void place_buffer(struct client_bench *b, const struct shape *shape, struct buffer *buf)
 {
     const struct dma_client *client = b->client;
     struct prng *prng = test_prng(b->t);
@@ -169,32 +118,13 @@ static phys_addr_t phys_of(const struct buffer *buf)
     return buf->arena->phys + buf->offset;
 }
 
-/* Bounced exactly where the device can't reach. */
-static void check_counters(struct sound_bench *b, const struct buffer *buf,
-                           const struct dma_counters *was)
-{
-    struct device *dev = b->client->dev;
-    dma_addr_t first = phys_to_dma(phys_of(buf)), last = first + buf->bytes - 1;
-    uint64_t boundary = dev->segment_boundary_mask;
-    bool crosses = boundary && (addr_number(first) & ~boundary) != (addr_number(last) & ~boundary);
-    bool must = last > dev->dma_mask || (crosses && !b->client->splits_boundary);
-    uint32_t bounced = dev->counters.bounced - was->bounced;
-    uint32_t direct = dev->counters.direct - was->direct;
-
-    TEST_CHECK(b->t, (bounced > 0) == must && (direct > 0) == !must,
-               "0x%llx+%u, mask 0x%llx: %u maps bounced, %u direct", addr_number(phys_of(buf)),
-               buf->bytes, addr_number(dev->dma_mask), bounced, direct);
-    TEST_CHECK(b->t, dma_live_mappings(dev) == 0, "0x%llx+%u: %u mappings left after it",
-               addr_number(phys_of(buf)), buf->bytes, dma_live_mappings(dev));
-}
-
-static void fail_call(struct sound_bench *b, const struct buffer *buf, const char *what, int err)
+static void fail_call(struct client_bench *b, const struct buffer *buf, const char *what, int err)
 {
     test_fail(b->t, "%s %u bytes, %s 0x%llx: error %d: %s", what, buf->bytes,
               dma_arena_name(buf->arena), addr_number(phys_of(buf)), -err, b->client->reason);
 }
 
-static void play(struct sound_bench *b, const struct buffer *buf)
+static void play(struct client_bench *b, const struct buffer *buf)
 {
     struct dma_client *client = b->client;
     struct dma_counters was = client->dev->counters;
@@ -210,13 +140,13 @@ static void play(struct sound_bench *b, const struct buffer *buf)
         fail_call(b, buf, "playing", err);
         return;
     }
-    check_counters(b, buf, &was);
+    client_check_reach(b->t, client, &was, phys_of(buf), buf->bytes);
     arena_check_contents(b->t, buf->arena, buf->offset, b->wanted, buf->bytes, "playing it");
 }
 
-static void push_out(struct sound_bench *b)
+static void push_out(struct client_bench *b)
 {
-    struct dma_arena *arena = &b->arena[DMA_ARENA_DMA];
+    struct dma_arena *arena = &b->arena[0][DMA_ARENA_DMA];
     int err;
 
     if (!arena->page || b->client->quarantined)
@@ -231,7 +161,7 @@ static void push_out(struct sound_bench *b)
  * The first byte of the recording that was not written, or -1. A device without a source gives
  * silence, and then each byte counts.
  */
-static int32_t find_unwritten(const struct sound_bench *b, const uint8_t *found, uint32_t bytes)
+static int32_t find_unwritten(const struct client_bench *b, const uint8_t *found, uint32_t bytes)
 {
     uint32_t silent = 0, unchanged = 0, in_row = 0;
     int32_t first = -1;
@@ -250,7 +180,7 @@ static int32_t find_unwritten(const struct sound_bench *b, const uint8_t *found,
     return silent + unchanged == bytes ? first : -1;
 }
 
-static void check_written(struct sound_bench *b, const struct buffer *buf)
+static void check_written(struct client_bench *b, const struct buffer *buf)
 {
     int32_t at = -1;
 
@@ -270,7 +200,7 @@ static void check_written(struct sound_bench *b, const struct buffer *buf)
                dma_arena_name(buf->arena), addr_number(phys_of(buf)), buf->bytes, at);
 }
 
-static void record(struct sound_bench *b, const struct buffer *buf)
+static void record(struct client_bench *b, const struct buffer *buf)
 {
     struct dma_client *client = b->client;
     struct dma_counters was = client->dev->counters;
@@ -284,50 +214,23 @@ static void record(struct sound_bench *b, const struct buffer *buf)
         fail_call(b, buf, "recording", err);
         return;
     }
-    check_counters(b, buf, &was);
+    client_check_reach(b->t, client, &was, phys_of(buf), buf->bytes);
     check_written(b, buf);
 }
 
-static void metric(struct sound_bench *b, const char *what, uint64_t value, const char *unit)
-{
-    char name[40];
-
-    format(name, sizeof(name), "%s_%s", b->client->name, what);
-    test_metric(b->t, name, value, unit);
-}
-
-static void finish(struct sound_bench *b, const char *what)
-{
-    const struct dma_counters *now = &b->client->dev->counters;
-    char name[24];
-
-    arenas_check_whole(b->t, b->arena);
-    TEST_CHECK(b->t, dma_check_leaks(b->client->dev) == 0, "%s: mappings were leaked",
-               b->client->name);
-    format(name, sizeof(name), "%s_direct", what);
-    metric(b, name, now->direct - b->before.direct, "count");
-    format(name, sizeof(name), "%s_bounced", what);
-    metric(b, name, now->bounced - b->before.bounced, "count");
-    format(name, sizeof(name), "%s_bytes", what);
-    metric(b, name, b->bytes, "bytes");
-    if (b->client->completion) {
-        format(name, sizeof(name), "%s_interrupts", what);
-        metric(b, name, b->client->completion->interrupts - b->interrupts_before, "count");
-    }
-}
-
-static void run(struct test *t, const char *what,
-                void (*transfer)(struct sound_bench *b, const struct buffer *buf))
+static void run(struct client_bench *b, const char *what,
+                void (*transfer)(struct client_bench *b, const struct buffer *buf))
 {
     unsigned total = DMA_NR_ARENAS * ARRAY_SIZE(shapes);
-    struct sound_bench *b = &bench;
+    struct test *t = b->t;
+    uint64_t total_bytes = 0;
     struct completion *c = b->client->completion;
     struct buffer buf;
 
     for (unsigned n = 0; n < total && !b->client->quarantined && !test_should_stop(t); n++) {
         const struct shape *shape = &shapes[n / DMA_NR_ARENAS];
 
-        buf.arena = &b->arena[n % DMA_NR_ARENAS];
+        buf.arena = &b->arena[0][n % DMA_NR_ARENAS];
         test_progress(t, n, total);
         if (!buf.arena->page || shape->depth > test_depth(t))
             continue;
@@ -341,39 +244,46 @@ static void run(struct test *t, const char *what,
         transfer(b, &buf);
         arena_check_guards(b->t, buf.arena, buf.offset, buf.bytes);
         dma_arena_paint(buf.arena, buf.offset, buf.bytes);
-        b->bytes += buf.bytes;
+        total_bytes += buf.bytes;
     }
     if (c)
         c->by_interrupt = true;
-    finish(b, what);
+    client_bench_check_end(b);
+    client_loan_metrics(t, &b->loan, what);
+    client_metric(t, b->client, total_bytes, "bytes", "%s_bytes", what);
+}
+
+static struct client_bench *open_bench(struct test *t)
+{
+    return client_bench_open(t, client_that(plays_or_records, test_instance(t)), 1, BUFFER_ORDER);
 }
 
 static void case_play(struct test *t)
 {
-    struct sound_bench *b = open_bench(t);
+    struct client_bench *b = open_bench(t);
 
     if (!b)
         return;
     if (b->client->send) {
-        run(t, "play", play);
+        run(b, "play", play);
         push_out(b);
     } else {
         test_skip(t, "%s does not play", b->client->name);
     }
-    close_bench(b);
+    client_bench_close(b);
 }
 
 static void case_record(struct test *t)
 {
-    struct sound_bench *b = open_bench(t);
+    struct client_bench *b = open_bench(t);
 
     if (!b)
         return;
     if (b->client->capture)
-        run(t, "record", record);
+        run(b, "record", record);
     else
         test_skip(t, "%s does not record", b->client->name);
-    close_bench(b);
+    client_bench_close(b);
 }
 
 static const struct test_case cases[] = {{"play", case_play}, {"record", case_record}};
@@ -384,7 +294,7 @@ SUITE(dma_sound) = {
     .about = "playing and recording from and to memory of every kind",
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
-    .abandon = abandon,
+    .abandon = client_bench_abandon,
     .nr_instances = nr_clients,
     .instance_name = client_name,
     .no_instance = "no sound device found",

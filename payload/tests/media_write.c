@@ -14,6 +14,7 @@
 #include "paging/page_alloc.h"
 #include "payload/suite.h"
 #include "payload/tests/arena_check.h"
+#include "payload/tests/client_bench.h"
 #include "payload/tests/sector_pattern.h"
 
 #define SECTOR SECTOR_PATTERN_BYTES
@@ -25,94 +26,63 @@
 #define FULL_FACTOR 8u
 
 /* What the suite holds. */
-static struct dma_arena arenas[DMA_NR_ARENAS];
 static struct page *back; /* below 16 MiB: what is read back */
-static uint8_t *wanted;
 
 static bool is_for_us(const struct dma_client *client)
 {
     return client->write && client->granule_bytes == SECTOR;
 }
 
-static struct dma_client *client_at(unsigned index)
-{
-    for (unsigned i = 0; i < dma_client_count(); i++) {
-        if (is_for_us(dma_client_at(i)) && index-- == 0)
-            return dma_client_at(i);
-    }
-    return NULL;
-}
-
 static unsigned nr_media(void)
 {
-    unsigned count = 0;
-
-    while (client_at(count))
-        count++;
-    return count;
+    return clients_that(is_for_us);
 }
 
 static const char *media_name(unsigned index)
 {
-    const struct dma_client *client = client_at(index);
-
-    return client ? client->name : "none";
+    return client_that(is_for_us, index)->name;
 }
 
 static void give_back(void)
 {
-    dma_arenas_close(arenas);
     if (back)
         __free_pages(back, BUFFER_ORDER);
-    if (wanted)
-        free_pages(wanted, BUFFER_ORDER);
     back = NULL;
-    wanted = NULL;
 }
 
 static void abandon(void)
 {
-    devices_quiet();
-    dma_check_leaks(NULL);
+    client_bench_abandon();
     give_back();
-}
-
-static bool open_case(struct test *t)
-{
-    unsigned nr = dma_arenas_open(arenas, test_prng(t));
-
-    back = alloc_pages(GFP_DMA, BUFFER_ORDER);
-    wanted = __get_free_pages(GFP_KERNEL, BUFFER_ORDER);
-    if (nr && back && wanted)
-        return true;
-    test_error(t, "no memory for buffers of %u sectors", MAX_SECTORS);
-    give_back();
-    return false;
 }
 
 /* Reads the sectors to other memory, and compares. */
-static void check_medium(struct test *t, struct dma_client *client, uint64_t lba, uint32_t bytes)
+static void check_medium(struct client_bench *b, uint64_t lba, uint32_t bytes)
 {
+    struct dma_client *client = b->client;
+    const uint8_t *wanted = b->wanted;
     const uint8_t *found = page_address(back);
     uint32_t at = 0;
     int err;
 
     memset_page(back, 0, (uint8_t)~wanted[0], bytes);
     err = client_read(client, lba * SECTOR, back, 0, bytes);
-    if (!TEST_CHECK(t, !err, "reading back %u bytes at %llu: error %d: %s", bytes,
+    if (!TEST_CHECK(b->t, !err, "reading back %u bytes at %llu: error %d: %s", bytes,
                     (unsigned long long)(lba * SECTOR), -err, client->reason))
         return;
     while (at < bytes && found[at] == wanted[at])
         at++;
-    TEST_CHECK(t, at == bytes, "sector %llu: byte %u is 0x%02x, not 0x%02x",
+    TEST_CHECK(b->t, at == bytes, "sector %llu: byte %u is 0x%02x, not 0x%02x",
                (unsigned long long)lba + at / SECTOR, at % SECTOR, found[MIN(at, bytes - 1)],
                wanted[MIN(at, bytes - 1)]);
 }
 
-static void write_once(struct test *t, struct dma_client *client, unsigned kind)
+static void write_once(struct client_bench *b, unsigned kind)
 {
-    struct prng *prng = test_prng(t);
-    struct dma_arena *arena = &arenas[kind];
+    struct dma_client *client = b->client;
+    struct prng *prng = test_prng(b->t);
+    struct dma_arena *arena = &b->arena[0][kind];
+    uint8_t *wanted = b->wanted;
     uint32_t sectors = 1 + prng_below(prng, MIN(MAX_SECTORS, client->max_bytes / SECTOR));
     uint32_t bytes = sectors * SECTOR;
     enum dma_placement where = (enum dma_placement)prng_below(prng, DMA_NR_PLACEMENTS);
@@ -125,43 +95,43 @@ static void write_once(struct test *t, struct dma_client *client, unsigned kind)
         sector_pattern_make((struct sector_pattern *)(wanted + i * SECTOR), lba + i,
                             SECTOR_PATTERN_WRITTEN);
     memcpy_to_page(arena->page, offset, wanted, bytes);
-    test_log(t, "wrote %s: sectors %llu-%llu", client->name, (unsigned long long)lba,
+    test_log(b->t, "wrote %s: sectors %llu-%llu", client->name, (unsigned long long)lba,
              (unsigned long long)lba + sectors - 1);
     err = client_write(client, lba * SECTOR, arena->page, offset, bytes);
-    TEST_CHECK(t, !err, "write of %u bytes at %llu from 0x%llx: error %d: %s", bytes,
+    TEST_CHECK(b->t, !err, "write of %u bytes at %llu from 0x%llx: error %d: %s", bytes,
                (unsigned long long)(lba * SECTOR), addr_number(arena->phys + offset), -err,
                client->reason);
-    arena_check_contents(t, arena, offset, wanted, bytes, "the source of a write");
+    arena_check_contents(b->t, arena, offset, wanted, bytes, "the source of a write");
     dma_arena_paint(arena, offset, bytes);
     if (!err)
-        check_medium(t, client, lba, bytes);
+        check_medium(b, lba, bytes);
 }
 
 static void case_write(struct test *t)
 {
-    struct dma_client *client = client_at(test_instance(t));
-    struct dma_counters was;
     unsigned factor = test_depth(t) == DEPTH_FULL ? FULL_FACTOR : 1;
     unsigned count = TRANSFERS * factor;
     deadline_t deadline = deadline_in_ms(CASE_LIMIT_MS * factor);
+    struct client_bench *b;
 
-    if (!client || !open_case(t))
+    b = client_bench_open(t, client_that(is_for_us, test_instance(t)), 1, BUFFER_ORDER);
+    if (!b)
         return;
-    was = client->dev->counters;
-    for (unsigned n = 0; n < count && !test_should_stop(t); n++) {
+    back = alloc_pages(GFP_DMA, BUFFER_ORDER);
+    if (!back)
+        test_error(t, "no memory below 16 MiB for %u sectors", MAX_SECTORS);
+    for (unsigned n = 0; n < count && back && !test_should_stop(t); n++) {
         if (n >= MIN_TRANSFERS && deadline_passed(deadline))
             break;
         test_progress(t, n, count);
-        if (arenas[n % DMA_NR_ARENAS].page)
-            write_once(t, client, n % DMA_NR_ARENAS);
+        if (b->arena[0][n % DMA_NR_ARENAS].page)
+            write_once(b, n % DMA_NR_ARENAS);
     }
-    arenas_check_whole(t, arenas);
-    TEST_CHECK(t, dma_check_leaks(client->dev) == 0, "%s: mappings were leaked", client->name);
-    test_log(t, "%s: %u mappings direct, %u bounced", client->name,
-             client->dev->counters.direct - was.direct,
-             client->dev->counters.bounced - was.bounced);
-    if (client->quiet)
-        client->quiet(client);
+    client_bench_check_end(b);
+    test_log(t, "%s: %u mappings direct, %u bounced", b->client->name,
+             b->client->dev->counters.direct - b->loan.before.direct,
+             b->client->dev->counters.bounced - b->loan.before.bounced);
+    client_bench_close(b);
     give_back();
 }
 

@@ -9,39 +9,17 @@
  * the right one written, direct or bounced, and all around must be as it was.
  */
 #include "drivers/uhci.h"
-#include "lib/format.h"
 #include "lib/string.h"
 #include "paging/highmem.h"
 #include "payload/suite.h"
-#include "payload/tests/arena_check.h"
+#include "payload/tests/client_bench.h"
 
 #define ROUNDS 6u /* in each kind of memory, half of them by interrupt */
 #define FULL_FACTOR 8u
 #define ADDRESS_BITS 32
 #define NR_FRAMES 1024u
 
-/* What the suite holds. */
-static struct dma_arena arenas[DMA_NR_ARENAS];
-static struct uhci *running;
 static struct uhci_td before[UHCI_MAX_TDS], after[UHCI_MAX_TDS];
-
-static void give_back(void)
-{
-    if (running) {
-        struct dma_client *client = uhci_client(running);
-
-        client->quiet(client);
-        dma_set_mask(client->dev, DMA_BIT_MASK(ADDRESS_BITS));
-    }
-    running = NULL;
-    dma_arenas_close(arenas);
-}
-
-static void abandon(void)
-{
-    give_back();
-    dma_check_leaks(NULL);
-}
 
 static void check_td(struct test *t, phys_addr_t phys, const struct uhci_td *was,
                      const struct uhci_td *is)
@@ -57,24 +35,13 @@ static void check_td(struct test *t, phys_addr_t phys, const struct uhci_td *was
                addr_number(phys), was->status, is->status, wanted.status);
 }
 
-static void check_counters(struct test *t, const struct device *dev, const struct dma_counters *was,
-                           phys_addr_t phys, uint32_t bytes)
-{
-    bool reached = phys_to_dma(phys) + bytes - 1 <= dev->dma_mask;
-    uint32_t direct = dev->counters.direct - was->direct;
-    uint32_t bounced = dev->counters.bounced - was->bounced;
-
-    TEST_CHECK(t, (direct > 0) == reached && (bounced > 0) == !reached,
-               "0x%llx+%u: %u direct and %u bounced within mask 0x%llx", addr_number(phys), bytes,
-               direct, bounced, addr_number(dev->dma_mask));
-}
-
 /* False if there is no use in another. */
-static bool run_once(struct test *t, struct uhci *hc, unsigned kind, bool by_interrupt)
+static bool run_once(struct client_bench *b, struct uhci *hc, unsigned kind, bool by_interrupt)
 {
+    struct test *t = b->t;
     struct prng *prng = test_prng(t);
-    struct dma_arena *arena = &arenas[kind];
-    struct dma_client *client = uhci_client(hc);
+    struct dma_arena *arena = &b->arena[0][kind];
+    struct dma_client *client = b->client;
     struct dma_counters was = client->dev->counters;
     unsigned count = 1 + prng_below(prng, UHCI_MAX_TDS);
     uint32_t bytes = count * UHCI_TD_BYTES;
@@ -96,7 +63,7 @@ static bool run_once(struct test *t, struct uhci *hc, unsigned kind, bool by_int
     for (uint32_t at = 0; at < bytes && !err; at += UHCI_TD_BYTES)
         check_td(t, phys + at, &before[at / UHCI_TD_BYTES], &after[at / UHCI_TD_BYTES]);
     if (!err)
-        check_counters(t, client->dev, &was, phys, bytes);
+        client_check_reach(t, client, &was, phys, bytes);
     /* Of one in quarantine nobody knows what its registers are. */
     TEST_CHECK(t, client->quarantined || uhci_is_restored(hc, &what), "the controller %s", what);
     TEST_CHECK(t, dma_check_leaks(client->dev) == 0, "mappings were leaked");
@@ -104,46 +71,33 @@ static bool run_once(struct test *t, struct uhci *hc, unsigned kind, bool by_int
     return !err;
 }
 
-static void metric(struct test *t, unsigned mask_bits, const char *what, uint32_t value)
-{
-    char name[32];
-
-    format(name, sizeof(name), "%s_mask_%u_%s", uhci_client(running)->name, mask_bits, what);
-    test_metric(t, name, value, "count");
-}
-
 /* With a controller of `mask_bits` address bits. */
 static void run_descriptors(struct test *t, unsigned mask_bits)
 {
     unsigned rounds = ROUNDS * (test_depth(t) == DEPTH_FULL ? FULL_FACTOR : 1);
-    struct dma_client *client;
-    struct dma_counters was;
+    struct uhci *hc = uhci_at(test_instance(t));
+    struct client_bench *b = client_bench_open(t, uhci_client(hc), 1, 0);
+    const struct dma_client *client;
     bool fine = true;
 
-    client = uhci_client(uhci_at(test_instance(t)));
-    if (client->quarantined) {
-        test_skip(t, "%s is quarantined: %s", client->name, client->reason);
+    if (!b)
         return;
-    }
-    if (dma_arenas_open(arenas, test_prng(t)) == 0) {
-        test_error(t, "no memory for descriptors");
-        return;
-    }
-    running = uhci_at(test_instance(t));
+    client = b->client;
     TEST_CHECK(t, dma_set_mask(client->dev, DMA_BIT_MASK(mask_bits)) == 0,
                "%s can't be told to use %u bits", client->name, mask_bits);
-    was = client->dev->counters;
     for (unsigned n = 0; n < rounds * DMA_NR_ARENAS && fine && !test_should_stop(t); n++) {
         test_progress(t, n, rounds * DMA_NR_ARENAS);
-        if (arenas[n % DMA_NR_ARENAS].page)
-            fine = run_once(t, running, n % DMA_NR_ARENAS, n / DMA_NR_ARENAS % 2);
+        if (b->arena[0][n % DMA_NR_ARENAS].page)
+            fine = run_once(b, hc, n % DMA_NR_ARENAS, n / DMA_NR_ARENAS % 2);
     }
-    arenas_check_whole(t, arenas);
+    client_bench_check_end(b);
     test_log(t, "%u interrupts, %u queues advanced", client->completion->interrupts,
-             uhci_advanced(running));
-    metric(t, mask_bits, "direct", client->dev->counters.direct - was.direct);
-    metric(t, mask_bits, "bounced", client->dev->counters.bounced - was.bounced);
-    give_back();
+             uhci_advanced(hc));
+    client_metric(t, client, client->dev->counters.direct - b->loan.before.direct, "count",
+                  "mask_%u_direct", mask_bits);
+    client_metric(t, client, client->dev->counters.bounced - b->loan.before.bounced, "count",
+                  "mask_%u_bounced", mask_bits);
+    client_bench_close(b);
 }
 
 static void case_descriptors(struct test *t)
@@ -171,7 +125,7 @@ SUITE(uhci) = {
     .about = "USB host controllers read and write descriptors in all memory, with no USB involved",
     .cases = cases,
     .nr_cases = ARRAY_SIZE(cases),
-    .abandon = abandon,
+    .abandon = client_bench_abandon,
     .nr_instances = uhci_count,
     .instance_name = controller_name,
     .no_instance = "no UHCI controller that is nobody's",
