@@ -23,7 +23,7 @@
  * machine at hand could show (a processor that walks tables ahead, say): it is nothing on the
  * machine.
  *
- * In host unit tests inject() asks inject_host(), which the test defines.
+ * In host unit tests inject() asks inject_host(): ci/unit/injected.c, or a test's own.
  */
 
 #include "lib/types.h"

@@ -3,6 +3,7 @@
  * AHCI against a model of an adapter: BIOS handoff, staggered spin-up, ports that never answer, and
  * everything as it was found afterwards. What QEMU's adapter has none of.
  */
+#include "ci/unit/stub_clock.h"
 #include "ci/unit/unit.h"
 
 #define LIB_X86_IO_H
@@ -41,7 +42,7 @@ static struct {
     struct model_port ports[MODEL_PORTS];
     uint32_t cap, ghc, cap2, bohc;
     bool bios_is_slow, bios_never;
-    uint64_t now_us, handoff_us;
+    uint64_t handoff_us;
     unsigned nr_commands, nr_holders, nr_reports;
     char reports[16][PROBE_TEXT_BYTES];
     uint8_t window[AHCI_WINDOW_BYTES];
@@ -52,29 +53,9 @@ static struct {
 
 static struct pci_device the_pdev = {.name = "00:1f.2", .irq_line = 11, .irq_pin = 1};
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
-deadline_t deadline_in_ms(uint32_t ms)
-{
-    return model.now_us + ms * UINT64_C(1000);
-}
-
-bool deadline_passed(deadline_t deadline)
-{
-    return model.now_us >= deadline;
-}
-
-void delay_us(uint32_t us)
-{
-    model.now_us += us;
-}
-
 void wait_yield(void)
 {
-    model.now_us += 1000;
+    now_us += 1000;
 }
 
 void probe_report(const char *driver, int result, const char *fmt, ...)
@@ -84,16 +65,6 @@ void probe_report(const char *driver, int result, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(model.reports[model.nr_reports++ % 16], PROBE_TEXT_BYTES, fmt, args);
     va_end(args);
-}
-
-int client_error(struct dma_client *client, int error, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(client->reason, sizeof(client->reason), fmt, args);
-    va_end(args);
-    return error;
 }
 
 void dma_client_register(struct dma_client *client)
@@ -113,40 +84,13 @@ int completion_wait(struct completion *c, uint32_t limit_ms)
 
     while (!c->done && !deadline_passed(deadline)) {
         c->service(c);
-        model.now_us += 100;
+        now_us += 100;
     }
     return c->done ? 0 : -ETIMEDOUT;
 }
 
 void completion_end(struct completion *c)
 {
-}
-
-int disk_check_range(struct dma_client *client, uint64_t dev_offset, uint32_t bytes)
-{
-    return 0;
-}
-
-int disk_map(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
-             uint32_t bytes, struct scatterlist *sg, unsigned max, unsigned *nents)
-{
-    return -ENOMEM;
-}
-
-void disk_unmap(struct dma_client *client, struct scatterlist *sg, unsigned nents, int err)
-{
-}
-
-int disk_claim(struct dma_client **owner, struct dma_client *client)
-{
-    assert_null(*owner);
-    *owner = client;
-    return 0;
-}
-
-void disk_unclaim(struct dma_client **owner)
-{
-    *owner = NULL;
 }
 
 int disk_trial(struct disk *disk)
@@ -283,7 +227,7 @@ static void link_up(struct model_port *port)
     port->regs[AHCI_SSTS / 4] = 0x123;
     port->regs[AHCI_TFD / 4] = ATA_STATUS_BSY;
     port->regs[AHCI_SIG / 4] = port->kind == ATAPI ? AHCI_SIG_ATAPI : AHCI_SIG_DISK;
-    port->ready_us = model.now_us + 3000000;
+    port->ready_us = now_us + 3000000;
 }
 
 static void write_cmd(struct model_port *port, uint32_t value)
@@ -315,7 +259,7 @@ static struct model_port *port_at(unsigned offset, unsigned *reg)
 
 static uint32_t read_bohc(void)
 {
-    if ((model.bohc & AHCI_BOHC_OS) && !model.bios_never && model.now_us >= model.handoff_us)
+    if ((model.bohc & AHCI_BOHC_OS) && !model.bios_never && now_us >= model.handoff_us)
         model.bohc &= ~(AHCI_BOHC_BIOS | AHCI_BOHC_BUSY);
     return model.bohc;
 }
@@ -325,7 +269,7 @@ static uint32_t readl(const volatile void *addr)
     unsigned offset = (unsigned)((const uint8_t *)addr - model.window), reg;
     struct model_port *port = port_at(offset, &reg);
 
-    if (port && reg == AHCI_TFD && port->ready_us && model.now_us >= port->ready_us) {
+    if (port && reg == AHCI_TFD && port->ready_us && now_us >= port->ready_us) {
         port->regs[AHCI_TFD / 4] = ATA_STATUS_DRDY;
         port->ready_us = 0;
     }
@@ -357,7 +301,7 @@ static void writel(uint32_t value, volatile void *addr)
         model.ghc = value;
     } else if (offset == AHCI_BOHC) {
         model.bohc = value | (model.bios_is_slow ? AHCI_BOHC_BUSY : 0);
-        model.handoff_us = model.now_us + (model.bios_is_slow ? 1500000 : 5000);
+        model.handoff_us = now_us + (model.bios_is_slow ? 1500000 : 5000);
     } else if (port) {
         assert_true(model.ghc & AHCI_GHC_AE);
         if (reg == AHCI_CMD)
@@ -377,6 +321,7 @@ static void writel(uint32_t value, volatile void *addr)
 static void start(bool spun_up)
 {
     memset(&model, 0, sizeof(model));
+    now_us = 0;
     memset(hbas, 0, sizeof(hbas));
     memset(drives, 0, sizeof(drives));
     nr_hbas = nr_drives = 0;
@@ -396,7 +341,7 @@ static void start(bool spun_up)
         if (port->kind != EMPTY)
             write_cmd(port, AHCI_CMD_SPIN_UP | AHCI_CMD_POWER | AHCI_CMD_FRE | AHCI_CMD_ST);
     }
-    model.now_us = 5000000;
+    now_us = 5000000;
 }
 
 static bool reported(const char *part)
@@ -435,7 +380,7 @@ static void as_firmware_left_it(void **state)
     assert_true(reported("no drive at ports 0x9, of 0xf"));
     check_restored(AHCI_GHC_AE, true);
     /* Nobody had to be waited for. */
-    assert_true(model.now_us < 5100000);
+    assert_true(now_us < 5100000);
 }
 
 static void nobody_was_here(void **state)
@@ -446,7 +391,7 @@ static void nobody_was_here(void **state)
     assert_true(reported("ahci0: SD"));
     assert_true(reported("port 2: no medium"));
     /* Both disks took three seconds from standstill, one after the other. */
-    assert_in_range(model.now_us, 11000000, 12000000);
+    assert_in_range(now_us, 11000000, 12000000);
     check_restored(0, false);
 }
 
@@ -463,7 +408,7 @@ static void handoff(void **state)
     model.bohc = AHCI_BOHC_BIOS;
     model.bios_is_slow = true;
     assert_int_equal(ahci_probe(&the_pdev, NULL), 0);
-    assert_in_range(model.now_us, 6500000, 7000000);
+    assert_in_range(now_us, 6500000, 7000000);
 
     start(true);
     model.cap2 = AHCI_CAP2_HANDOFF;
@@ -472,7 +417,7 @@ static void handoff(void **state)
     assert_int_equal(ahci_probe(&the_pdev, NULL), -EBUSY);
     assert_true(reported("the BIOS does not give it up, BOHC 0x3"));
     assert_int_equal(model.nr_commands, 0);
-    assert_in_range(model.now_us, 5025000, 5100000);
+    assert_in_range(now_us, 5025000, 5100000);
 }
 
 /* An engine that runs on could write to memory as soon as it may: nobody gets the bus. */
@@ -494,7 +439,7 @@ static void hangs(void **state)
     assert_int_equal(ahci_probe(&the_pdev, NULL), 0);
     assert_true(reported("port 1: IDENTIFY failed: not done after 5000 ms"));
     assert_true(reported("port 2: no medium"));
-    assert_true(model.now_us < 20000000);
+    assert_true(now_us < 20000000);
     check_restored(AHCI_GHC_AE, true);
 }
 

@@ -3,6 +3,7 @@
  * ATA commands against a model of a channel with two drives: who counts as there, which DMA mode is
  * taken, what a reset leaves. The model knows the reading commands only: any other fails the test.
  */
+#include "ci/unit/stub_clock.h"
 #include "ci/unit/unit.h"
 
 #define LIB_X86_IO_H
@@ -33,7 +34,7 @@ static struct {
     uint8_t regs[8];
     uint8_t control;
     uint8_t empty_status; /* of a channel without drives */
-    uint64_t now_us, busy_until_us;
+    uint64_t busy_until_us;
     bool in_reset;
     uint64_t status_valid_us;
     unsigned nr_resets;
@@ -45,21 +46,6 @@ static struct {
 static struct ata_channel channel;
 static struct ata_identity identity;
 
-deadline_t deadline_in_ms(uint32_t ms)
-{
-    return model.now_us + ms * UINT64_C(1000);
-}
-
-bool deadline_passed(deadline_t deadline)
-{
-    return model.now_us >= deadline;
-}
-
-void delay_us(uint32_t us)
-{
-    model.now_us += us;
-}
-
 static bool is_empty(void)
 {
     return !model.drives[0].present && !model.drives[1].present;
@@ -67,7 +53,7 @@ static bool is_empty(void)
 
 static bool is_busy(void)
 {
-    return model.now_us < model.busy_until_us;
+    return now_us < model.busy_until_us;
 }
 
 static struct model_drive *selected(void)
@@ -78,7 +64,7 @@ static struct model_drive *selected(void)
 static uint8_t status(void)
 {
     assert_false(model.in_reset);
-    assert_true(model.now_us >= model.status_valid_us);
+    assert_true(now_us >= model.status_valid_us);
     if (is_empty())
         return model.empty_status;
     if (is_busy())
@@ -152,8 +138,8 @@ static void outb(uint16_t port, uint8_t value)
         if (model.in_reset && !(value & CONTROL_SRST)) {
             model.nr_resets++;
             model.regs[REG_DEVICE] = 0;
-            model.busy_until_us = model.now_us + 50000;
-            model.status_valid_us = model.now_us + 2000;
+            model.busy_until_us = now_us + 50000;
+            model.status_valid_us = now_us + 2000;
             for (unsigned i = 0; i < ATA_UNITS; i++) {
                 model.drives[i].status = ATA_STATUS_DRDY;
                 model.drives[i].mode = 0;
@@ -190,6 +176,7 @@ static void outw(uint16_t port, uint16_t value)
 static void start(unsigned nr_drives)
 {
     memset(&model, 0, sizeof(model));
+    now_us = 0;
     model.empty_status = STATUS_FLOATING;
     channel = (struct ata_channel){.command = COMMAND_BASE, .control = CONTROL_PORT};
     for (unsigned i = 0; i < nr_drives; i++) {
@@ -212,7 +199,7 @@ static void absent(void **state)
         start(0);
         model.empty_status = floating[i];
         assert_int_equal(ata_identify(&channel, 0, &identity), -ENODEV);
-        assert_true(model.now_us < 1000);
+        assert_true(now_us < 1000);
     }
     start(1);
     assert_int_equal(ata_identify(&channel, 0, &identity), 0);
@@ -230,7 +217,7 @@ static void starting_up(void **state)
     start(1);
     model.busy_until_us = UINT64_MAX;
     assert_int_equal(ata_identify(&channel, 0, &identity), -EBUSY);
-    assert_in_range(model.now_us, 5000000, 6000000);
+    assert_in_range(now_us, 5000000, 6000000);
 }
 
 static void fails(void **state)

@@ -8,13 +8,6 @@
 #define MAX_SLOTS 256u
 #define MAX_RUNS 2048u
 
-static const char *injected;
-
-bool inject_host(const char *name)
-{
-    return injected && strcmp(injected, name) == 0;
-}
-
 /* A pool of some areas, and which of their slots are taken. */
 static struct {
     struct bounce_pool pool;

@@ -52,11 +52,6 @@ static struct page_owner sitter = {.name = "sitter", .letter = 't'};
 
 /* What the code under test calls */
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
 void finding(const char *fmt, ...)
 {
     m.nr_findings++;

@@ -4,11 +4,6 @@
 
 #include "drivers/destructive.h"
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
 static void test_names(void **state)
 {
     char text[8];

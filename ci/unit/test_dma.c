@@ -26,7 +26,6 @@ static const phys_addr_t high_places[] = {GIB64(3), GIB64(4) - MIB(1) / 2, GIB64
 
 static uint8_t *low;
 static uint8_t *high[ARRAY_SIZE(high_places)];
-static const char *injected;
 static unsigned windows;
 static unsigned coherent_blocks;
 static phys_addr_t next_block = MIB64(2);
@@ -38,11 +37,6 @@ pfn_t max_pfn;
 pfn_t max_low_pfn;
 struct page *highmem_map;
 struct layout layout;
-
-bool inject_host(const char *name)
-{
-    return injected && strcmp(injected, name) == 0;
-}
 
 static uint8_t *ram(phys_addr_t phys)
 {

@@ -15,18 +15,12 @@
 static uint8_t *ram;
 static unsigned order_at[RAM_PAGES]; /* of the block that starts there, plus 1 */
 static unsigned pages_left;          /* until memory runs out */
-static const char *injected;
 static struct device dev;
 
 struct page *mem_map;
 pfn_t max_pfn, max_low_pfn;
 struct page *highmem_map;
 struct layout layout;
-
-bool inject_host(const char *name)
-{
-    return injected && strcmp(injected, name) == 0;
-}
 
 void dma_report(struct device *d, enum dma_finding kind, const char *fmt, ...)
 {

@@ -70,11 +70,6 @@ static int probe_error;
 static bool allow_fd0;
 static char probe_text[160];
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
 static void raise_irq(void)
 {
     bool claimed = false;
@@ -224,16 +219,6 @@ void dma_unmap_page_attrs(struct device *dev, dma_addr_t addr, uint32_t size,
                           enum dma_data_direction dir, unsigned long attrs)
 {
     unmap_attrs = attrs;
-}
-
-int client_error(struct dma_client *client, int error, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(client->reason, sizeof(client->reason), fmt, args);
-    va_end(args);
-    return error;
 }
 
 int client_judge_residue(struct dma_client *client, uint32_t left, uint32_t bytes)

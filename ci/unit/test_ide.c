@@ -25,13 +25,6 @@ static struct pci_device pdev;
 static struct ide_channel channels[IDE_CHANNELS];
 static struct ide_drive drives[IDE_CHANNELS];
 
-static const char *broken; /* the mutation that is switched on */
-
-bool inject_host(const char *name)
-{
-    return broken && strcmp(name, broken) == 0;
-}
-
 void memcpy_from_page(void *to, struct page *page, size_t offset, size_t len)
 {
     fail();
@@ -54,35 +47,6 @@ static void outb(uint16_t port, uint8_t value)
 static void outl(uint16_t port, uint32_t value)
 {
     fail_msg("0x%x to port 0x%x", value, port);
-}
-
-/* Nobody waits: it can be had, or not. */
-int disk_claim(struct dma_client **owner, struct dma_client *client)
-{
-    if (*owner)
-        return -EBUSY;
-    *owner = client;
-    return 0;
-}
-
-void disk_unclaim(struct dma_client **owner)
-{
-    *owner = NULL;
-}
-
-int disk_check_range(struct dma_client *client, uint64_t dev_offset, uint32_t bytes)
-{
-    return 0;
-}
-
-int disk_map(struct dma_client *client, uint64_t dev_offset, struct page *page, uint32_t offset,
-             uint32_t bytes, struct scatterlist *sg, unsigned max, unsigned *nents)
-{
-    return -ENOMEM;
-}
-
-void disk_unmap(struct dma_client *client, struct scatterlist *sg, unsigned nents, int err)
-{
 }
 
 void pci_hold(struct pci_device *dev, uint32_t bits)
@@ -138,11 +102,6 @@ void ata_reset(const struct ata_channel *ata)
 {
 }
 
-int client_error(struct dma_client *client, int error, const char *fmt, ...)
-{
-    return error;
-}
-
 void completion_begin(struct completion *c)
 {
 }
@@ -196,9 +155,9 @@ static void simplex(void **state)
         assert_int_equal(try_both(first, 0, IDE_BM_STATUS_SIMPLEX, true), -EBUSY);
         assert_int_equal(try_both(first, 0xe0, 0xe0, true), -EBUSY);
     }
-    broken = "ide_ignore_simplex";
+    injected = "ide_ignore_simplex";
     assert_int_equal(try_both(0, IDE_BM_STATUS_SIMPLEX, 0, true), 0);
-    broken = NULL;
+    injected = NULL;
 }
 
 /* After a fault: only the drive that was at work gives back what it held. */

@@ -38,11 +38,6 @@ void apic_set_virtual_wire(void)
 {
 }
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
 static uint8_t inb(uint16_t port)
 {
     unsigned n = port == PIC2_COMMAND || port == PIC2_DATA;

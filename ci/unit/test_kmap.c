@@ -34,7 +34,6 @@ static struct {
     unsigned nr_findings;
     unsigned full_flushes, page_flushes;
     struct cpu cpu;
-    const char *broken; /* the mutation that is switched on */
 } m;
 
 struct page *mem_map = m.map;
@@ -43,11 +42,6 @@ pfn_t max_low_pfn = LOW_PFN;
 struct page *highmem_map = m.map + LOW_PFN;
 pte_t *pkmap_ptes = m.pkmap;
 pte_t *fixmap_ptes = m.fixmap;
-
-bool inject_host(const char *name)
-{
-    return m.broken && strcmp(m.broken, name) == 0;
-}
 
 struct cpu *this_cpu(void)
 {
@@ -98,11 +92,8 @@ static uint32_t read_at(virt_t addr)
 
 static void start(void)
 {
-    const char *broken = m.broken;
-
     kmap_reset();
     memset(&m, 0, sizeof(m));
-    m.broken = broken;
     layout.direct_offset = SPLIT_3G;
     layout.nx = PTE_NX;
     kmap_local_init(&m.cpu);
@@ -110,7 +101,7 @@ static void start(void)
 
 static int setup(void **state)
 {
-    m.broken = NULL;
+    injected = NULL;
     start();
     return 0;
 }
@@ -207,7 +198,7 @@ static void mutations_are_caught(void **state)
     static const char *const names[] = {"kmap_skip_flush", "kmap_lose_count", "kmap_guard_mapped"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        m.broken = names[i];
+        injected = names[i];
         start();
         assert_false(stress(1));
     }
@@ -347,7 +338,7 @@ static void local_mutations_are_caught(void **state)
     static const char *const names[] = {"kmap_local_skip_invlpg", "kmap_local_share_slot"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        m.broken = names[i];
+        injected = names[i];
         start();
         assert_false(local_stress(1));
     }

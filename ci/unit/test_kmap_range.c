@@ -26,7 +26,6 @@ static struct {
     pte_t kept_directory[REGION_PAGES / PAGES];
     uint32_t tlb[REGION_PAGES]; /* frame number + 1 */
     unsigned findings, flushes;
-    const char *broken;
     struct model {
         void *addr;
         pfn_t pfn[PAGES];
@@ -43,11 +42,6 @@ pfn_t max_low_pfn = LOW_PFN;
 struct page *highmem_map;
 pte_t *kmap_range_ptes;
 pte_t *kmap_range_directory = m.directory;
-
-bool inject_host(const char *name)
-{
-    return m.broken && strcmp(m.broken, name) == 0;
-}
 
 void finding(const char *fmt, ...)
 {
@@ -95,13 +89,11 @@ static uint32_t read_at(virt_t addr)
 
 static void start(void)
 {
-    const char *broken = m.broken;
     pte_t *tables = m.tables;
 
     memset(&m, 0, sizeof(m));
     memset(tables, 0, KMAP_RANGE_WINDOWS * PAGE_SIZE);
     m.tables = tables;
-    m.broken = broken;
     /* The tables' physical address is their place on the heap, shortened to what an entry can hold.
      */
     layout.direct_offset = (virt_t)tables - MIB(1);
@@ -117,7 +109,7 @@ static void start(void)
 
 static int setup(void **state)
 {
-    m.broken = NULL;
+    injected = NULL;
     start();
     return 0;
 }
@@ -273,7 +265,7 @@ static void mutations_are_caught(void **state)
                                         "kmap_range_lose_carry", "kmap_range_misaligned"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        m.broken = names[i];
+        injected = names[i];
         start();
         if (stress(1))
             fail_msg("%s is not caught", names[i]);

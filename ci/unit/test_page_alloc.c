@@ -39,18 +39,6 @@ static struct {
 
 /* What the allocator calls */
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
-struct cpu *this_cpu(void)
-{
-    static struct cpu cpu;
-
-    return &cpu;
-}
-
 void finding(const char *fmt, ...)
 {
     m.nr_findings++;
@@ -71,21 +59,6 @@ bool kmap_forget(struct page *page)
     page->kmap = 0;
     m.windows_forgotten++;
     return true;
-}
-
-/* Nobody can help the allocator here. */
-bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *result)
-{
-    return false;
-}
-
-uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pages)
-{
-    return 0;
-}
-
-void shrink_reset(void)
-{
 }
 
 /* The model */

@@ -34,11 +34,6 @@ static struct {
     struct cpu cpu;
 } m;
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
 struct cpu *this_cpu(void)
 {
     return &m.cpu;

@@ -34,11 +34,6 @@ static struct {
 struct zone zones[MAX_NR_ZONES];
 struct page_alloc_events page_alloc_counts;
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
 struct cpu *this_cpu(void)
 {
     return &m.cpu;

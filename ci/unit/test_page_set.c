@@ -19,18 +19,6 @@ static struct page *map;
 static void *lowmem;
 static unsigned nr_findings;
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
-struct cpu *this_cpu(void)
-{
-    static struct cpu cpu;
-
-    return &cpu;
-}
-
 void finding(const char *fmt, ...)
 {
     nr_findings++;
@@ -44,21 +32,6 @@ void clear_highpages(struct page *page, unsigned nr_pages)
 bool kmap_forget(struct page *page)
 {
     return false;
-}
-
-/* Nobody can help the allocator here. */
-bool compact_zone(enum zone_type zone, unsigned order, struct compact_result *result)
-{
-    return false;
-}
-
-uint32_t shrink_pages(enum zone_type zone, uint32_t nr_pages)
-{
-    return 0;
-}
-
-void shrink_reset(void)
-{
 }
 
 /* Holes and taken pages at random, so that there are blocks of every order. */

@@ -51,11 +51,6 @@ void probe_announce(const char *driver, const char *where)
 {
 }
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
 /* No driver: the table is empty. */
 __asm__(".data\n"
         ".globl pci_driver_table_start, pci_driver_table_end\n"

@@ -40,14 +40,8 @@ static struct {
     phys_addr_t guards[2];
     uint32_t cr3, cr3_switch;
     unsigned large;
-    const char *broken;
     unsigned pages_left; /* for alloc_pages() */
 } m;
-
-bool inject_host(const char *name)
-{
-    return m.broken && strcmp(m.broken, name) == 0;
-}
 
 /* Tables that are added later come from the top of RAM, which the map never has. */
 struct page *mem_map;
@@ -70,13 +64,11 @@ static void add_ram(phys_addr_t start, phys_addr_t end)
 
 static int build(virt_t page_offset, uint64_t nx, phys_addr_t ram_end)
 {
-    const char *broken = m.broken;
     uint8_t *ram = m.ram;
     int error;
 
     memset(&m, 0, sizeof(m));
     m.ram = ram;
-    m.broken = broken;
     memset(ram, 0xee, RAM_BYTES); /* tables must be cleared by who takes them */
     add_ram(0x1000, 0x9f400);
     add_ram(MIB64(1), MIB64(20) + 0x3000);
@@ -278,10 +270,10 @@ static void top_entries_are_loaded(void **state)
     assert_int_equal(cr3_loads, 3);
     assert_non_null(pgtable_pte(below + PAGE_SIZE, true));
     assert_int_equal(cr3_loads, 3);
-    m.broken = "tlb_skip_pdpte_reload";
+    injected = "tlb_skip_pdpte_reload";
     pgtable_set_directory(below, 0);
     assert_int_equal(cr3_loads, 3);
-    m.broken = NULL;
+    injected = NULL;
 }
 
 /* At whatever allocation memory ends: an error, and no crash. */
@@ -330,11 +322,11 @@ static void mutations_are_caught(void **state)
                                         "paging_keep_identity", "tlb_direct_not_global"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        m.broken = names[i];
+        injected = names[i];
         assert_int_equal(build(SPLIT_3G, PTE_NX, MIB64(64)), 0);
         assert_false(all_is_right(m.cr3, false));
     }
-    m.broken = NULL;
+    injected = NULL;
 }
 
 /* The books of the windows, which are all shut. */
@@ -418,11 +410,11 @@ static void belief_is_no_walk(void **state)
                                         "paging_pointer_uncached", "paging_global"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        m.broken = names[i];
+        injected = names[i];
         assert_int_equal(build(SPLIT_3G, PTE_NX, MIB64(64)), 0);
         assert_false(belief_is_right());
     }
-    m.broken = NULL;
+    injected = NULL;
 }
 
 static void layouts(void **state)

@@ -24,11 +24,6 @@ static unsigned nr_caches;
 static struct cpu cpu;
 static struct shrinker *to_end;
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
 /* With preemption on, another thread may have come in. */
 struct cpu *this_cpu(void)
 {

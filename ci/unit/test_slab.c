@@ -48,11 +48,6 @@ struct layout layout;
 
 /* What the allocator calls */
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
 static void any_operation(void);
 static void release(uint32_t index);
 

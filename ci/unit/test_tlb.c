@@ -23,13 +23,7 @@ static struct {
     unsigned nr_cached;
     uint32_t cr4;
     unsigned invlpgs, cr3_writes, pge_changes;
-    const char *broken;
 } m;
-
-bool inject_host(const char *name)
-{
-    return m.broken && strcmp(m.broken, name) == 0;
-}
 
 static uint32_t cr3_read(void)
 {
@@ -105,10 +99,7 @@ static bool is_cached(virt_t page)
 
 static void boot(bool has_pge)
 {
-    const char *broken = m.broken;
-
     memset(&m, 0, sizeof(m));
-    m.broken = broken;
     m.cr4 = CR4_PAE;
     memset(&tlb_counters, 0, sizeof(tlb_counters));
     layout = (struct layout){.high_memory = HIGH_MEMORY, .global = has_pge ? PTE_GLOBAL : 0};
@@ -243,13 +234,13 @@ static void mutations_are_caught(void **state)
                                         "tlb_global_by_cr3"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        m.broken = names[i];
+        injected = names[i];
         assert_false(all_ranges());
     }
-    m.broken = "tlb_pge_never_on";
+    injected = "tlb_pge_never_on";
     boot(true);
     assert_false(m.cr4 & CR4_PGE);
-    m.broken = NULL;
+    injected = NULL;
 }
 
 int main(void)

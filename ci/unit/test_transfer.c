@@ -19,11 +19,6 @@ __asm__(".data\n"
         "isa_driver_table_end:\n"
         ".text\n");
 
-bool inject_host(const char *name)
-{
-    return false;
-}
-
 int isa_dma_init(void)
 {
     return -ENODEV;

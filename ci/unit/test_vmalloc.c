@@ -45,7 +45,6 @@ static struct {
     unsigned largest_order;
     uint8_t taken[NR_PFN];
     unsigned nr_taken;
-    const char *broken;
 } m;
 
 static struct page map[NR_PFN];
@@ -54,11 +53,6 @@ pfn_t max_pfn = NR_PFN;
 pfn_t max_low_pfn = LOW_PFN;
 struct page *highmem_map = map + LOW_PFN;
 static uint8_t *region;
-
-bool inject_host(const char *name)
-{
-    return m.broken && strcmp(m.broken, name) == 0;
-}
 
 void finding(const char *fmt, ...)
 {
@@ -122,15 +116,12 @@ void __free_pages(struct page *page, unsigned order)
 
 static void start(void)
 {
-    const char *broken = m.broken;
-
     memset(&m, 0, sizeof(m));
     memset(&space, 0, sizeof(space));
     memset(&vm_counters, 0, sizeof(vm_counters));
     memset(map, 0, sizeof(map));
     for (unsigned i = 0; i < NR_PTES; i++)
         m.owner[i] = NOBODY;
-    m.broken = broken;
     m.tables_left = m.blocks_left = UINT32_MAX;
     m.largest_order = MAX_ORDER;
     layout.vmalloc_start = (virt_t)region;
@@ -142,7 +133,7 @@ static void start(void)
 
 static int setup(void **state)
 {
-    m.broken = NULL;
+    injected = NULL;
     start();
     return 0;
 }
@@ -327,7 +318,7 @@ static void mutations_are_caught(void **state)
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        m.broken = names[i];
+        injected = names[i];
         start();
         if (stress(1, 20000))
             fail_msg("%s is not caught", names[i]);

@@ -17,6 +17,9 @@
 #include "lib/prng.h"
 #include "lib/types.h"
 
+/* The mutation that is switched on (lib/inject.h); NULL: none. */
+extern const char *injected;
+
 /* True in one of n cases. */
 static inline bool one_in(struct prng *prng, uint32_t n)
 {

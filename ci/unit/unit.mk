@@ -2,13 +2,15 @@
 #
 # Unit tests: pure logic of the machine side and of the host side, on the host, under ASan and UBSan.
 # A test is one file ci/unit/test_NAME.c, and a line here that names the sources under test. What they
-# call of lib/ is linked from an archive; what the host can't do, the test defines itself.
+# call of lib/ is linked from an archive, and inject() as well; what the host can't do, the test
+# defines itself, or a ci/unit/stub_NAME.c does that several tests name.
 
 # The page allocator. What it needs besides: kmap_forget(), clear_highpages(), finding(), this_cpu().
 page_alloc_SRCS := $(wildcard paging/page_alloc*.c paging/buddy*.c) paging/page_lists.c \
 	paging/pageblock.c paging/watermark.c paging/fragmentation.c paging/wait.c
 
-test_ahci_SRCS := drivers/ata_identity.c
+test_ahci_SRCS := ci/unit/stub_client.c ci/unit/stub_clock.c ci/unit/stub_disk.c drivers/ata_identity.c
+test_ata_SRCS := ci/unit/stub_clock.c
 test_avoid_SRCS := drivers/avoid.c
 test_boot_facts_SRCS := payload/early/boot_facts.c paging/memmap.c
 test_bounce_run_SRCS := drivers/bounce_run.c
@@ -20,7 +22,9 @@ test_destructive_SRCS := drivers/destructive.c
 test_dma_SRCS := $(filter-out drivers/dma_pool.c,$(wildcard drivers/dma_*.c drivers/bounce*.c)) paging/wait.c
 test_dma_pool_SRCS := drivers/dma_pool.c
 test_elf_SRCS := loader/elf.c loader/image.c
+test_fdc_SRCS := ci/unit/stub_client.c
 test_highmem_SRCS := paging/highmem.c
+test_ide_SRCS := ci/unit/stub_client.c ci/unit/stub_disk.c
 test_kernel_SRCS := loader/kernel.c loader/header.c loader/elf.c loader/image.c
 test_kmap_SRCS := paging/wait.c paging/kmap.c paging/kmap_local.c paging/layout.c
 test_kmap_range_SRCS := paging/wait.c paging/layout.c
@@ -28,9 +32,9 @@ test_load_options_SRCS := loader/options.c
 test_lowmem_spent_SRCS := payload/tests/lowmem_spent.c
 test_mbi_SRCS := loader/mbi.c loader/memory_map.c $(test_boot_facts_SRCS)
 test_memmap_SRCS := paging/memmap.c
-test_page_alloc_SRCS := $(page_alloc_SRCS) paging/layout.c
+test_page_alloc_SRCS := ci/unit/stub_alone.c $(page_alloc_SRCS) paging/layout.c
 test_page_alloc_lists_SRCS := $(page_alloc_SRCS) paging/layout.c
-test_page_set_SRCS := payload/page_set.c $(page_alloc_SRCS) paging/layout.c
+test_page_set_SRCS := ci/unit/stub_alone.c payload/page_set.c $(page_alloc_SRCS) paging/layout.c
 test_pci_SRCS := drivers/avoid.c
 test_pgtable_SRCS := paging/belief.c paging/memmap.c paging/layout.c
 test_place_SRCS := loader/place.c
@@ -65,7 +69,8 @@ $(BUILD)/host/obj/lib/string.o: lib/string.c ci/unit/unit.mk
 
 # inject.c and libgcc.c belong to the machine.
 UNIT_LIB := $(BUILD)/host/lib.a
-$(UNIT_LIB): $(patsubst %.c,$(BUILD)/host/obj/%.o,$(filter-out %/inject.c %/libgcc.c,$(sort $(wildcard lib/*.c))))
+$(UNIT_LIB): $(BUILD)/host/obj/ci/unit/injected.o \
+		$(patsubst %.c,$(BUILD)/host/obj/%.o,$(filter-out %/inject.c %/libgcc.c,$(sort $(wildcard lib/*.c))))
 	rm -f $@
 	ar rc $@ $^
 
