@@ -96,21 +96,15 @@ uint32_t bitmap_weight(const uint32_t *map, uint32_t nbits)
     return weight;
 }
 
-uint32_t bitmap_find_free_run(const uint32_t *map, uint32_t nbits, uint32_t start, uint32_t count,
-                              uint32_t align)
+uint32_t bitmap_find_free_run(const uint32_t *map, uint32_t nbits, uint32_t start, uint32_t count)
 {
-    uint32_t at = start;
-
     for (;;) {
-        uint32_t aligned, after;
+        uint32_t at = bitmap_next_clear(map, start, nbits);
 
-        at = bitmap_next_clear(map, at, nbits);
-        aligned = ALIGN_UP(at, align);
-        if (aligned < at || aligned >= nbits || nbits - aligned < count)
+        if (at >= nbits || nbits - at < count)
             return nbits;
-        after = after_last_set(map, aligned, aligned + count);
-        if (after == aligned)
-            return aligned;
-        at = after;
+        start = after_last_set(map, at, at + count);
+        if (start == at)
+            return at;
     }
 }

@@ -43,11 +43,9 @@ uint32_t bitmap_next_clear(const uint32_t *map, uint32_t start, uint32_t end);
 uint32_t bitmap_weight(const uint32_t *map, uint32_t nbits);
 
 /*
- * Looks for `count` (at least 1) clear bits side by side, the first one at a multiple of `align` (a
- * power of two) and not below `start`, in a map of `nbits` bits. Returns the lowest such place, or
- * `nbits` if there is none.
+ * Looks for `count` (at least 1) clear bits side by side, the first one not below `start`, in a map
+ * of `nbits` bits. Returns the lowest such place, or `nbits` if there is none.
  */
-uint32_t bitmap_find_free_run(const uint32_t *map, uint32_t nbits, uint32_t start, uint32_t count,
-                              uint32_t align);
+uint32_t bitmap_find_free_run(const uint32_t *map, uint32_t nbits, uint32_t start, uint32_t count);
 
 #endif

@@ -37,7 +37,7 @@ static struct slab *take_from(struct descriptor_page *page, uint32_t count)
 
     if (PIECES - page->used < count)
         return NULL;
-    at = bitmap_find_free_run(page->map, PIECES, 0, count, 1);
+    at = bitmap_find_free_run(page->map, PIECES, 0, count);
     if (at == PIECES)
         return NULL;
     bitmap_set_range(page->map, at, count);

@@ -56,12 +56,12 @@ static void start_over(void)
 static unsigned search_space(unsigned pages)
 {
     unsigned end = nr_pages_of_region();
-    unsigned first = bitmap_find_free_run(space.taken, end, space.hand, pages, 1);
+    unsigned first = bitmap_find_free_run(space.taken, end, space.hand, pages);
 
     if (first < end)
         return first;
     start_over();
-    return bitmap_find_free_run(space.taken, end, 0, pages, 1);
+    return bitmap_find_free_run(space.taken, end, 0, pages);
 }
 
 static virt_t take_area(unsigned pages, enum vm_kind kind)
