@@ -132,11 +132,7 @@ static void case_contended(struct test *t)
     give_back();
 }
 
-/* Who was served when. */
-static struct {
-    unsigned served[SLEEPERS];
-    volatile unsigned nr_served, nr_asleep;
-} order;
+static struct serving order;
 
 static void thread_want_window(void *arg)
 {
@@ -144,10 +140,9 @@ static void thread_want_window(void *arg)
     struct page *first = block + w->number;
     const char *window;
 
-    order.nr_asleep++;
+    worker_sleeps(&order);
     window = kmap_range(first, KMAP_RANGE_PAGES);
-    order.nr_asleep--;
-    order.served[order.nr_served++] = w->number;
+    worker_is_served(&order, w);
     if (!window) {
         w->wrong++;
         return;
@@ -177,11 +172,7 @@ static void case_sleep_in_order(struct test *t)
         /* What is free now is kept for the first sleepers. */
         TEST_CHECK(t, !kmap_range_try(block, 1), "a newcomer gets a window before who sleeps");
         workers_join(t, "other pages");
-        TEST_CHECK(t, order.nr_served == SLEEPERS, "%u sleepers of %u got a window",
-                   order.nr_served, SLEEPERS);
-        for (unsigned i = 0; i < order.nr_served; i++)
-            TEST_CHECK(t, order.served[i] == i, "sleeper %u was served as number %u",
-                       order.served[i], i);
+        serving_check(t, &order, SLEEPERS, "a window");
     }
     threads_stop();
     for (unsigned i = 2; i < KMAP_RANGE_WINDOWS; i++)

@@ -167,12 +167,7 @@ static void case_kmap_preempted(struct test *t)
     page_set_give_back(&set);
 }
 
-/* Who was served when, for the order among sleepers. */
-static struct {
-    unsigned served[SLEEPERS];
-    volatile unsigned nr_served;
-    volatile unsigned nr_asleep;
-} order;
+static struct serving order;
 
 static void thread_want_window(void *arg)
 {
@@ -180,10 +175,9 @@ static void thread_want_window(void *arg)
     struct page *page = set_page(LAST_PKMAP + w->number);
     const volatile uint32_t *window;
 
-    order.nr_asleep++;
+    worker_sleeps(&order);
     window = kmap(page);
-    order.nr_asleep--;
-    order.served[order.nr_served++] = w->number;
+    worker_is_served(&order, w);
     w->wrong += !window || !shows(window, page);
     thread_yield();
     w->wrong += !window || !shows(window, page);
@@ -212,11 +206,7 @@ static void case_sleep_in_order(struct test *t)
         for (unsigned i = 0; i < SLEEPERS / 2; i++)
             kunmap(set_page(--nr_held));
         workers_join(t, "other pages");
-        TEST_CHECK(t, order.nr_served == SLEEPERS, "%u sleepers of %u got a window",
-                   order.nr_served, SLEEPERS);
-        for (unsigned i = 0; i < order.nr_served; i++)
-            TEST_CHECK(t, order.served[i] == i, "sleeper %u was served as number %u",
-                       order.served[i], i);
+        serving_check(t, &order, SLEEPERS, "a window");
     }
     threads_stop();
     while (nr_held > 0)

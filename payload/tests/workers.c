@@ -35,3 +35,21 @@ void workers_join(struct test *t, const char *what)
     }
     TEST_CHECK(t, threads_stop() == 0, "threads are left that did not end");
 }
+
+void worker_sleeps(struct serving *s)
+{
+    s->nr_asleep++;
+}
+
+void worker_is_served(struct serving *s, const struct worker *w)
+{
+    s->nr_asleep--;
+    s->served[s->nr_served++] = w->number;
+}
+
+void serving_check(struct test *t, const struct serving *s, unsigned count, const char *what)
+{
+    TEST_CHECK(t, s->nr_served == count, "%u sleepers of %u got %s", s->nr_served, count, what);
+    for (unsigned i = 0; i < s->nr_served; i++)
+        TEST_CHECK(t, s->served[i] == i, "sleeper %u was served as number %u", s->served[i], i);
+}

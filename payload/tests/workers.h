@@ -34,4 +34,17 @@ bool workers_start(struct test *t, unsigned count, thread_fn_t fn);
  */
 void workers_join(struct test *t, const char *what);
 
+/* Who of the workers was served when, of those that slept for the same. All zero at first. */
+struct serving {
+    unsigned served[WORKERS_MAX]; /* worker numbers */
+    volatile unsigned nr_served, nr_asleep;
+};
+
+/* Around what a worker may sleep in. */
+void worker_sleeps(struct serving *s);
+void worker_is_served(struct serving *s, const struct worker *w);
+
+/* Checks that `count` workers were served `what`, in the order of their numbers. */
+void serving_check(struct test *t, const struct serving *s, unsigned count, const char *what);
+
 #endif
