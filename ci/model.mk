@@ -39,7 +39,7 @@ MODEL_CFLAGS := -std=gnu11 -g -I. -fno-strict-aliasing -Wall -Wextra -Werror -Wn
 	-Wno-sign-compare
 MODEL_ACCESSES := -fsanitize-coverage=trace-pc-guard,trace-loads,trace-stores
 MODEL_SANITIZE := -DMODEL_SANITIZED=1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-MODEL_SHARED_SRCS := ci/model/broke.c ci/model/choice.c
+MODEL_SHARED_SRCS := ci/model/broke.c ci/model/choice.c ci/model/op.c
 MODEL_SEARCH_SRCS := ci/model/search.c ci/model/shrink.c lib/prng.c
 
 MODEL_FLAGS_fast := -O2

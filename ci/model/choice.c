@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ci/model/choice.h"
 
-#include <string.h>
-
-int choice_by_name(const char *name, const char *const *names, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (!strcmp(name, names[i]))
-            return i;
-    return -1;
-}
-
 uint8_t choice_by_weight(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx, const uint8_t *weights,
                          int count)
 {

@@ -27,6 +27,7 @@
 #define MODEL_PLACES 5u
 #define MODEL_PLACE_BYTES 16384u
 #define MODEL_POOLS 2u
+#define MODEL_DIRECTIONS 3u
 
 /* In brackets, what an operation's numbers mean; indexes are taken modulo what there is. */
 enum op_kind {
@@ -89,6 +90,7 @@ enum model_count {
 };
 
 #define MODEL_OP_BYTES 9u
-#define MODEL_NR_WAYS 12u
+#define MODEL_NR_FIELDS 9u
+#define MODEL_NR_WAYS 13u
 
 #endif

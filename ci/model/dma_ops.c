@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Operations as text, at random, out of bytes, and simpler ones. */
-#include <stdio.h>
-#include <string.h>
-
+/* Operations: how they are written, which come at random and out of bytes, and simpler ones. */
 #include "ci/model/dma_model.h"
 #include "ci/model/choice.h"
-#include "ci/model/model.h"
+#include "ci/model/op.h"
 
 #define NAME(op) [op] = #op
 
@@ -89,41 +86,30 @@ const char *const model_count_names[MODEL_NR_COUNTS] = {
     [COUNT_FINDINGS] = "findings", [COUNT_BLOCKS] = "blocks",
 };
 
-void model_print(const struct op *ops, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct op *op = &ops[i];
+const struct op_field model_fields[MODEL_NR_FIELDS] = {
+    {OP_NAMED(kind, NR_OP_KINDS, kinds)},
+    {OP_BELOW(dev, MODEL_DEVICES)},
+    {OP_NUMBER(arg)},
+    {OP_BELOW(dir, MODEL_DIRECTIONS)},
+    {OP_NUMBER(more)},
+    {OP_NAMED(event, NR_EVENTS, events)},
+    {OP_NUMBER(at)},
+    {OP_NUMBER(offset)},
+    {OP_NUMBER(size)},
+};
 
-        printf("    {%s, %u, %u, %u, %u, %s, %u, %u, %u},\n", kinds[op->kind % NR_OP_KINDS],
-               op->dev % MODEL_DEVICES, op->arg, op->dir % 3u, op->more,
-               events[op->event % NR_EVENTS], op->at, op->offset, op->size);
-    }
+static uint16_t without_single(uint16_t kind)
+{
+    return kind == OP_MAP_SINGLE ? OP_MAP : kind;
 }
 
-bool model_parse_op(const char *line, struct op *op)
-{
-    char kind[32], event[32];
-    unsigned dev, arg, dir, more, at, offset, size;
-    int kind_number, event_number;
-
-    if (sscanf(line, " {%31[A-Z_], %u, %u, %u, %u, %31[A-Z_], %u, %u, %u}", kind, &dev, &arg, &dir,
-               &more, event, &at, &offset, &size) != 9)
-        return false;
-    kind_number = choice_by_name(kind, kinds, NR_OP_KINDS);
-    event_number = choice_by_name(event, events, NR_EVENTS);
-    if (kind_number < 0 || event_number < 0)
-        return false;
-    *op = (struct op){.kind = (uint8_t)kind_number,
-                      .dev = (uint8_t)dev,
-                      .arg = (uint8_t)arg,
-                      .dir = (uint8_t)dir,
-                      .more = (uint8_t)more,
-                      .event = (uint8_t)event_number,
-                      .at = (uint16_t)at,
-                      .offset = (uint16_t)offset,
-                      .size = (uint16_t)size};
-    return true;
-}
+const struct op_way model_ways[MODEL_NR_WAYS] = {
+    {OP_WAY(event, op_none)}, /* EVENT_NONE */
+    {OP_WAY(at, op_none)},     {OP_WAY(at, op_half)},   {OP_WAY(at, op_less)},
+    {OP_WAY(dev, op_none)},    {OP_WAY(arg, op_half)},  {OP_WAY(arg, op_less)},
+    {OP_WAY(dir, op_less)},    {OP_WAY(more, op_half)}, {OP_WAY(more, op_less)},
+    {OP_WAY(offset, op_half)}, {OP_WAY(size, op_half)}, {OP_WAY(kind, without_single)},
+};
 
 /* Small sizes are as likely as large ones; so are offsets near where the masks end. */
 static uint16_t random_size(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
@@ -152,7 +138,7 @@ struct op model_random_op(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
     struct op op = {
         .dev = (uint8_t)draw(ctx, MODEL_DEVICES),
         .arg = (uint8_t)draw(ctx, 256),
-        .dir = (uint8_t)draw(ctx, 3),
+        .dir = (uint8_t)draw(ctx, MODEL_DIRECTIONS),
         .more = (uint8_t)draw(ctx, 256),
         .offset = random_offset(draw, ctx),
         .size = random_size(draw, ctx),
@@ -172,57 +158,11 @@ struct op model_decode(const uint8_t *bytes)
         .kind = bytes[0] % NR_OP_KINDS,
         .event = bytes[0] / NR_OP_KINDS % NR_EVENTS,
         .dev = bytes[1] % MODEL_DEVICES,
-        .dir = bytes[1] / MODEL_DEVICES % 3u,
+        .dir = bytes[1] / MODEL_DEVICES % MODEL_DIRECTIONS,
         .arg = bytes[2],
         .more = bytes[3],
         .at = bytes[4],
         .offset = (uint16_t)(bytes[5] | bytes[6] << 8),
         .size = (uint16_t)(bytes[7] | bytes[8] << 8),
     };
-}
-
-bool model_simplify(struct op *op, unsigned way)
-{
-    struct op was = *op;
-
-    switch (way) {
-    case 0:
-        op->event = EVENT_NONE;
-        op->at = 0;
-        break;
-    case 1:
-        op->at /= 2;
-        break;
-    case 2:
-        op->at -= op->at > 0;
-        break;
-    case 3:
-        op->dev = 0;
-        break;
-    case 4:
-        op->arg /= 2;
-        break;
-    case 5:
-        op->arg -= op->arg > 0;
-        break;
-    case 6:
-        op->dir -= op->dir > 0;
-        break;
-    case 7:
-        op->more /= 2;
-        break;
-    case 8:
-        op->more -= op->more > 0;
-        break;
-    case 9:
-        op->offset /= 2;
-        break;
-    case 10:
-        op->size /= 2;
-        break;
-    case 11:
-        op->kind = op->kind == OP_MAP_SINGLE ? OP_MAP : op->kind;
-        break;
-    }
-    return memcmp(&was, op, sizeof(was)) != 0;
 }

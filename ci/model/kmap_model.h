@@ -62,6 +62,7 @@ enum model_count {
 };
 
 #define MODEL_OP_BYTES 3u
+#define MODEL_NR_FIELDS 5u
 #define MODEL_NR_WAYS 6u
 
 #endif

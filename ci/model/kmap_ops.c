@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Operations as text, at random, and simpler ones. */
-#include <stdio.h>
-#include <string.h>
-
+/* Operations: how they are written, which come at random and out of bytes, and simpler ones. */
 #include "ci/model/choice.h"
-#include "ci/model/model.h"
+#include "ci/model/op.h"
 
 static const char *const kinds[NR_OP_KINDS] = {
     [OP_KMAP] = "OP_KMAP",       [OP_KUNMAP] = "OP_KUNMAP",
@@ -36,33 +33,24 @@ const char *const model_count_names[MODEL_NR_COUNTS] = {
     [COUNT_CONTENDED] = "maps while others waited",
 };
 
-void model_print(const struct op *ops, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct op *op = &ops[i];
+const struct op_field model_fields[MODEL_NR_FIELDS] = {
+    {OP_BELOW(thread, MODEL_THREADS)},
+    {OP_NAMED(kind, NR_OP_KINDS, kinds)},
+    {OP_BELOW(page, MODEL_PAGES)},
+    {OP_NAMED(event, NR_EVENTS, events)},
+    {OP_NUMBER(at)},
+};
 
-        printf("    {%u, %s, %u, %s, %u},\n", op->thread % MODEL_THREADS,
-               kinds[op->kind % NR_OP_KINDS], op->page % MODEL_PAGES, events[op->event % NR_EVENTS],
-               op->at);
-    }
+static uint16_t lower_high_page(uint16_t page)
+{
+    return page > MODEL_LOW_PAGES ? page - 1 : page;
 }
 
-bool model_parse_op(const char *line, struct op *op)
-{
-    char kind[32], event[32];
-    unsigned thread, page, at;
-    int kind_number, event_number;
-
-    if (sscanf(line, " {%u, %31[A-Z_], %u, %31[A-Z_], %u}", &thread, kind, &page, event, &at) != 5)
-        return false;
-    kind_number = choice_by_name(kind, kinds, NR_OP_KINDS);
-    event_number = choice_by_name(event, events, NR_EVENTS);
-    if (kind_number < 0 || event_number < 0)
-        return false;
-    *op = (struct op){(uint8_t)thread, (uint8_t)kind_number, (uint8_t)page, (uint8_t)event_number,
-                      (uint8_t)at};
-    return true;
-}
+const struct op_way model_ways[MODEL_NR_WAYS] = {
+    {OP_WAY(event, op_none)}, /* EVENT_NONE */
+    {OP_WAY(at, op_none)},     {OP_WAY(at, op_half)},           {OP_WAY(at, op_less)},
+    {OP_WAY(thread, op_none)}, {OP_WAY(page, lower_high_page)},
+};
 
 struct op model_random_op(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
 {
@@ -87,33 +75,4 @@ struct op model_decode(const uint8_t *bytes)
         .page = (uint8_t)(bytes[1] / NR_OP_KINDS % MODEL_PAGES),
         .at = bytes[2] % 32u,
     };
-}
-
-bool model_simplify(struct op *op, unsigned way)
-{
-    struct op was = *op;
-
-    switch (way) {
-    case 0:
-        op->event = EVENT_NONE;
-        op->at = 0;
-        break;
-    case 1:
-        op->at = 0;
-        break;
-    case 2:
-        op->at /= 2;
-        break;
-    case 3:
-        op->at -= op->at > 0;
-        break;
-    case 4:
-        op->thread = 0;
-        break;
-    case 5:
-        if (op->page > MODEL_LOW_PAGES)
-            op->page--;
-        break;
-    }
-    return memcmp(&was, op, sizeof(was)) != 0;
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Operations as text, at random, out of bytes, and simpler ones. */
-#include <stdio.h>
-
+/* Operations: how they are written, which come at random and out of bytes, and simpler ones. */
 #include "ci/model/page_model.h"
 #include "ci/model/choice.h"
-#include "ci/model/model.h"
+#include "ci/model/op.h"
 #include "paging/page_alloc.h"
 
 #define NAME(op) [op] = #op
@@ -30,31 +28,38 @@ const char *const model_count_names[MODEL_NR_COUNTS] = {
     [COUNT_PINNED] = "pinned",       [COUNT_RECLAIMED] = "reclaimed", [COUNT_STOLEN] = "stolen",
 };
 
-void model_print(const struct op *ops, size_t count)
+const struct op_field model_fields[MODEL_NR_FIELDS] = {
+    {OP_NAMED(kind, NR_OP_KINDS, kinds)},
+    {OP_NUMBER(order)},
+    {OP_NUMBER(more)},
+    {OP_HEX(gfp)},
+    {OP_NUMBER(at)},
+};
+
+static uint16_t without_highest_flag(uint16_t gfp)
 {
-    for (size_t i = 0; i < count; i++)
-        printf("    {%s, %u, %u, 0x%x, %u},\n", kinds[ops[i].kind % NR_OP_KINDS], ops[i].order,
-               ops[i].more, ops[i].gfp, ops[i].at);
+    uint16_t bit = 0x8000;
+
+    while (bit && !(gfp & bit))
+        bit >>= 1;
+    return gfp & (uint16_t)~bit;
 }
 
-bool model_parse_op(const char *line, struct op *op)
+static uint16_t one_for_many(uint16_t kind)
 {
-    unsigned order, more, gfp, at;
-    char kind[32];
-    int number;
-
-    if (sscanf(line, " {%31[A-Z_], %u, %u, 0x%x, %u}", kind, &order, &more, &gfp, &at) != 5)
-        return false;
-    number = choice_by_name(kind, kinds, NR_OP_KINDS);
-    if (number < 0)
-        return false;
-    *op = (struct op){.kind = (uint8_t)number,
-                      .order = (uint8_t)order,
-                      .more = (uint8_t)more,
-                      .gfp = (uint16_t)gfp,
-                      .at = (uint16_t)at};
-    return true;
+    return kind == OP_FILL ? OP_ALLOC : kind;
 }
+
+const struct op_way model_ways[MODEL_NR_WAYS] = {
+    {OP_WAY(order, op_half)},
+    {OP_WAY(order, op_less)},
+    {OP_WAY(more, op_half)},
+    {OP_WAY(more, op_less)},
+    {OP_WAY(at, op_half)},
+    {OP_WAY(at, op_less)},
+    {OP_WAY(gfp, without_highest_flag)},
+    {OP_WAY(kind, one_for_many)},
+};
 
 /* Mostly those that a kernel uses. */
 static uint16_t random_gfp(uint32_t (*draw)(void *ctx, uint32_t n), void *ctx)
@@ -100,43 +105,4 @@ struct op model_decode(const uint8_t *bytes)
         .gfp = (uint16_t)(bytes[3] | bytes[4] << 8),
         .at = (uint16_t)(bytes[5] | bytes[6] << 8),
     };
-}
-
-bool model_simplify(struct op *op, unsigned way)
-{
-    struct op was = *op;
-
-    switch (way) {
-    case 0:
-        op->order /= 2;
-        break;
-    case 1:
-        op->order -= op->order > 0;
-        break;
-    case 2:
-        op->more /= 2;
-        break;
-    case 3:
-        op->more -= op->more > 0;
-        break;
-    case 4:
-        op->at /= 2;
-        break;
-    case 5:
-        op->at -= op->at > 0;
-        break;
-    case 6: /* the highest flag */
-        for (uint16_t bit = 0x8000; bit; bit >>= 1) {
-            if (op->gfp & bit) {
-                op->gfp &= (uint16_t)~bit;
-                break;
-            }
-        }
-        break;
-    case 7:
-        op->kind = op->kind == OP_FILL ? OP_ALLOC : op->kind;
-        break;
-    }
-    return was.kind != op->kind || was.order != op->order || was.more != op->more ||
-           was.gfp != op->gfp || was.at != op->at;
 }
