@@ -67,7 +67,7 @@ $(BUILD)/host/$(1)_model: $(patsubst %.c,$(BUILD)/host/model-$(1)-fast/%.o,ci/mo
 	$(MODEL_CC) $$^ -o $$@
 
 $(foreach f,fast asan,
-$(BUILD)/host/test_$(1)_model_$(f): $(patsubst %.c,$(BUILD)/host/model-$(1)-$(f)/%.o,ci/model/test_$(1)_model.c ci/model/mutation.c $($(1)_MODEL_SRCS) $(MODEL_SHARED_SRCS) $(MODEL_SEARCH_SRCS))
+$(BUILD)/host/test_$(1)_model_$(f): $(patsubst %.c,$(BUILD)/host/model-$(1)-$(f)/%.o,ci/model/test_$(1)_model.c ci/model/model_test.c ci/model/mutation.c $($(1)_MODEL_SRCS) $(MODEL_SHARED_SRCS) $(MODEL_SEARCH_SRCS))
 	$(MODEL_CC) $(MODEL_FLAGS_$(f)) $$^ -lcmocka -o $$@
 )
 $(BUILD)/host/model-$(1)-fast/ci/model/test_$(1)_model.o: MODEL_MORE_CFLAGS := -DMODEL_OPS=$($(1)_MODEL_OPS)

@@ -8,15 +8,12 @@
 #include <cmocka.h>
 
 #include "ci/model/dma_model.h"
-#include "ci/model/mutation.h"
-#include "ci/model/search.h"
+#include "ci/model/model_test.h"
+#include "lib/types.h"
 
 #ifndef MODEL_OPS
 #define MODEL_OPS 120000u
 #endif
-#define SEEDS 4u
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct model_mutation mutations[] = {
     {"bounce_believe_unwritten", 2},
@@ -78,17 +75,12 @@ static bool has_come_to_all(const struct search *search)
            search->total[COUNT_BLOCKS] > search->done / 100;
 }
 
-static void random_sequences(void **state)
-{
-    (void)state;
-    assert_true(search_seeds(MODEL_OPS, SEEDS, has_come_to_all));
-}
-
-static void mutations_are_found_and_shrunk(void **state)
-{
-    (void)state;
-    assert_int_equal(model_missed(mutations, ARRAY_SIZE(mutations)), 0);
-}
+static struct model_test test = {
+    .ops = MODEL_OPS,
+    .has_come_to_all = has_come_to_all,
+    .mutations = mutations,
+    .nr_mutations = ARRAY_SIZE(mutations),
+};
 
 static void lines_are_read_again(void **state)
 {
@@ -107,6 +99,8 @@ static void lines_are_read_again(void **state)
     assert_int_equal(op.offset, 16383);
     assert_int_equal(op.size, 9000);
     assert_false(model_parse_op("    {OP_NONSENSE, 3, 9, 0, 0, EVENT_NONE, 0, 0, 0},\n", &op));
+    assert_false(model_parse_op("    {OP_MAP, 256, 9, 0, 0, EVENT_NONE, 0, 0, 0},\n", &op));
+    assert_false(model_parse_op("    {OP_MAP, 3, 9, 0, 0, EVENT_NONE, 0, 0},\n", &op));
     assert_false(model_parse_op("    /* seed 1: broken */\n", &op));
 }
 
@@ -114,8 +108,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_read_again),
-        cmocka_unit_test(random_sequences),
-        cmocka_unit_test(mutations_are_found_and_shrunk),
+        cmocka_unit_test_prestate(random_sequences, &test),
+        cmocka_unit_test_prestate(mutations_are_found_and_shrunk, &test),
     };
 
     return cmocka_run_group_tests_name("dma_model", tests, NULL, NULL);

@@ -9,16 +9,13 @@
 
 #include <cmocka.h>
 
-#include "ci/model/mutation.h"
-#include "ci/model/search.h"
+#include "ci/model/model_test.h"
 #include "ci/model/shrink.h"
+#include "lib/types.h"
 
 #ifndef MODEL_OPS
 #define MODEL_OPS 2000000u
 #endif
-#define SEEDS 4u
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct model_mutation mutations[] = {
     {"kmap_barge", 8},
@@ -69,17 +66,12 @@ static bool has_come_to_all(const struct search *search)
            search->total[COUNT_INTERRUPTED] > search->done / 100;
 }
 
-static void random_sequences(void **state)
-{
-    (void)state;
-    assert_true(search_seeds(MODEL_OPS, SEEDS, has_come_to_all));
-}
-
-static void mutations_are_found_and_shrunk(void **state)
-{
-    (void)state;
-    assert_int_equal(model_missed(mutations, ARRAY_SIZE(mutations)), 0);
-}
+static struct model_test test = {
+    .ops = MODEL_OPS,
+    .has_come_to_all = has_come_to_all,
+    .mutations = mutations,
+    .nr_mutations = ARRAY_SIZE(mutations),
+};
 
 /*
  * What the search has found in the code, kept for good: each is all right now.
@@ -195,8 +187,8 @@ int main(void)
         cmocka_unit_test(lines_are_read_again),
         cmocka_unit_test(shrinking),
         cmocka_unit_test(regressions),
-        cmocka_unit_test(random_sequences),
-        cmocka_unit_test(mutations_are_found_and_shrunk),
+        cmocka_unit_test_prestate(random_sequences, &test),
+        cmocka_unit_test_prestate(mutations_are_found_and_shrunk, &test),
     };
 
     return cmocka_run_group_tests_name("kmap_model", tests, NULL, NULL);
