@@ -12,15 +12,21 @@
 
 /* Syncs */
 
-/* The part of a mapping that the operation names. */
-static void part_of(const struct op *op, const struct mapping *map, uint32_t *from, uint32_t *bytes)
+/* The mapping that the operation names, and a part of it; NULL if there is none. */
+static struct mapping *pick_part(const struct op *op, bool (*is)(const struct mapping *map),
+                                 uint32_t *from, uint32_t *bytes)
 {
+    struct mapping *map = pick_mapping(op->arg, is);
+
+    if (!map)
+        return NULL;
     *from = op->offset % map->size;
     *bytes = (op->size - 1u) % (map->size - *from) + 1;
     if (op->more % 2) {
         *from = 0;
         *bytes = map->size;
     }
+    return map;
 }
 
 /* The direction that a sync may name: of a bidirectional one, any. */
@@ -29,25 +35,18 @@ static enum dma_data_direction sync_dir(const struct op *op, const struct mappin
     return map->dir == DMA_BIDIRECTIONAL ? (enum dma_data_direction)op->dir : map->dir;
 }
 
-static void expect_sync_cpu(struct mapping *map, uint32_t from, uint32_t bytes,
-                            enum dma_data_direction dir)
+static void expect_sync(struct mapping *map, uint32_t from, uint32_t bytes,
+                        enum dma_data_direction dir, bool for_cpu)
 {
     if (!map->bounced && !is_watched(map))
         return;
-    expect_untouched(map);
-    if (map->bounced && dir != DMA_TO_DEVICE)
-        from_device(map, from, bytes);
-    memset(map->is_cpu + from, true, bytes);
-    buffer_now(map, map->held);
-}
-
-static void expect_sync_device(struct mapping *map, uint32_t from, uint32_t bytes)
-{
-    if (!map->bounced && !is_watched(map))
-        return;
-    if (map->bounced)
+    if (for_cpu)
+        expect_untouched(map);
+    if (map->bounced && !for_cpu)
         to_device(map, from, bytes);
-    memset(map->is_cpu + from, false, bytes);
+    else if (map->bounced && dir != DMA_TO_DEVICE)
+        from_device(map, from, bytes);
+    memset(map->is_cpu + from, for_cpu, bytes);
     buffer_now(map, map->held);
 }
 
@@ -71,39 +70,34 @@ static bool can_sync(const struct mapping *map, uint32_t from, uint32_t bytes, b
     return parts <= DMA_CPU_PARTS && table_used() < DMA_NR_ENTRIES;
 }
 
+typedef void sync_fn(struct device *dev, dma_addr_t addr, uint32_t size,
+                     enum dma_data_direction dir);
+
+static void sync_part(const struct op *op, sync_fn *sync, bool for_cpu)
+{
+    uint32_t from, bytes;
+    struct mapping *map = pick_part(op, mapping_is_any, &from, &bytes);
+
+    if (!map || !can_sync(map, from, bytes, for_cpu))
+        return;
+    expect_sync(map, from, bytes, sync_dir(op, map), for_cpu);
+    sync(&m.dev[map->dev], map->dma + from, bytes, sync_dir(op, map));
+}
+
 void do_sync_cpu(const struct op *op)
 {
-    struct mapping *map = pick_mapping(op->arg, mapping_is_any);
-    uint32_t from, bytes;
-
-    if (!map)
-        return;
-    part_of(op, map, &from, &bytes);
-    if (!can_sync(map, from, bytes, true))
-        return;
-    expect_sync_cpu(map, from, bytes, sync_dir(op, map));
-    dma_sync_single_for_cpu(&m.dev[map->dev], map->dma + from, bytes, sync_dir(op, map));
+    sync_part(op, dma_sync_single_for_cpu, true);
 }
 
 void do_sync_device(const struct op *op)
 {
-    struct mapping *map = pick_mapping(op->arg, mapping_is_any);
-    uint32_t from, bytes;
-
-    if (!map)
-        return;
-    part_of(op, map, &from, &bytes);
-    if (!can_sync(map, from, bytes, false))
-        return;
-    expect_sync_device(map, from, bytes);
-    dma_sync_single_for_device(&m.dev[map->dev], map->dma + from, bytes, sync_dir(op, map));
+    sync_part(op, dma_sync_single_for_device, false);
 }
 
 void do_sync_wrong(const struct op *op)
 {
     struct mapping *map = pick_mapping(op->arg, mapping_is_any);
-    void (*sync)(struct device *, dma_addr_t, uint32_t, enum dma_data_direction) =
-        op->more / 4 % 2 ? dma_sync_single_for_cpu : dma_sync_single_for_device;
+    sync_fn *sync = op->more / 4 % 2 ? dma_sync_single_for_cpu : dma_sync_single_for_device;
     uint32_t from;
 
     if (op->more % 4 == 3) {
@@ -129,10 +123,7 @@ void do_sync_wrong(const struct op *op)
 
 void sync_whole(struct mapping *map, bool for_cpu)
 {
-    if (for_cpu)
-        expect_sync_cpu(map, 0, map->size, map->dir);
-    else
-        expect_sync_device(map, 0, map->size);
+    expect_sync(map, 0, map->size, map->dir, for_cpu);
 }
 
 /* The others: device and processor */
@@ -156,13 +147,12 @@ static uint8_t *seen(struct mapping *map, uint32_t from)
 
 void do_device_write(const struct op *op)
 {
-    struct mapping *map = pick_mapping(op->arg, is_writable);
     uint32_t from, bytes;
+    struct mapping *map = pick_part(op, is_writable, &from, &bytes);
     uint8_t *bus;
 
     if (!map)
         return;
-    part_of(op, map, &from, &bytes);
     bus = bus_part(map, from, bytes);
     if (!bus)
         return;
@@ -172,13 +162,12 @@ void do_device_write(const struct op *op)
 
 void do_device_read(const struct op *op)
 {
-    struct mapping *map = pick_mapping(op->arg, mapping_is_any);
     uint32_t from, bytes;
+    struct mapping *map = pick_part(op, mapping_is_any, &from, &bytes);
     uint8_t *bus;
 
     if (!map)
         return;
-    part_of(op, map, &from, &bytes);
     bus = bus_part(map, from, bytes);
     if (bus)
         CHECK(!memcmp(bus, seen(map, from), bytes),
@@ -220,11 +209,10 @@ void do_cpu_write(const struct op *op)
 
 void do_cpu_write_mapped(const struct op *op)
 {
-    struct mapping *map = pick_mapping(op->arg, mapping_is_any);
     uint32_t from, bytes;
+    struct mapping *map = pick_part(op, mapping_is_any, &from, &bytes);
 
     if (!map)
         return;
-    part_of(op, map, &from, &bytes);
     cpu_write(map->phys + from, bytes);
 }
