@@ -11,7 +11,8 @@
 MODELS := kmap dma page
 
 kmap_MODEL_UNDER_TEST := ci/model/under_test.c
-kmap_MODEL_SRCS := ci/model/kmap_model.c ci/model/kmap_ops.c ci/model/processor.c ci/model/access.c \
+kmap_MODEL_SRCS := ci/model/kmap_model.c ci/model/kmap_threads.c ci/model/kmap_moves.c \
+	ci/model/kmap_check.c ci/model/kmap_ops.c ci/model/processor.c ci/model/access.c \
 	$(kmap_MODEL_UNDER_TEST) paging/layout.c
 kmap_MODEL_CFLAGS := -DLAST_PKMAP=4u -DKMAP_LOCAL_DEPTH=4u -DKMAP_LOCAL_UNDER_TEST \
 	-DPREEMPT_UNDER_TEST
