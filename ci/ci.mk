@@ -29,7 +29,7 @@ HOST_CFLAGS := -std=gnu11 -O2 -g -I. -D_GNU_SOURCE $(HOST_WARNINGS)
 XML_CFLAGS = $(shell pkg-config --cflags libxml-2.0)
 XML_LIBS = $(shell pkg-config --libs libxml-2.0)
 
-$(BUILD)/ci/symtab: ci/symtab.c ci/ci.mk
+$(BUILD)/ci/symtab: ci/symtab.c ci/array.h ci/ci.mk
 	@mkdir -p $(@D)
 	$(HOSTCC) $(HOST_CFLAGS) $< -o $@
 

@@ -25,6 +25,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
+
 struct symbol {
     uint32_t address;
     char *name;
@@ -32,7 +34,7 @@ struct symbol {
 
 struct symbol_list {
     struct symbol *symbols;
-    size_t count, room;
+    size_t count;
 };
 
 /* The three symbols that bound what is listed. */
@@ -49,13 +51,7 @@ static _Noreturn void die(const char *what)
 
 static void list_add(struct symbol_list *list, uint32_t address, const char *name)
 {
-    if (list->count == list->room) {
-        list->room = list->room ? 2 * list->room : 256;
-        list->symbols = realloc(list->symbols, list->room * sizeof(*list->symbols));
-        if (!list->symbols)
-            die("out of memory");
-    }
-    struct symbol *symbol = &list->symbols[list->count++];
+    struct symbol *symbol = array_add(&list->symbols, &list->count);
     symbol->address = address;
     symbol->name = strdup(name);
     if (!symbol->name)

@@ -4,15 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
+
 void view_add(struct view *view, const struct mapping *mapping)
 {
-    if (view->count == view->room) {
-        view->room = view->room ? 2 * view->room : 256;
-        view->at = realloc(view->at, view->room * sizeof(*view->at));
-        if (!view->at)
-            abort();
-    }
-    view->at[view->count++] = *mapping;
+    *array_add(&view->at, &view->count) = *mapping;
 }
 
 static int by_address(const void *left, const void *right)

@@ -44,7 +44,7 @@ struct mapping {
 
 struct view {
     struct mapping *at; /* sorted after view_sort() */
-    size_t count, room;
+    size_t count;
     unsigned rights_told; /* those that this view knows of */
     struct {
         bool told;

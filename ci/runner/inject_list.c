@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
 #include "ci/runner/words.h"
 
 #define SECTION ".inject_names"
@@ -84,10 +85,7 @@ static int add_mutation(struct mutation_list *list, const char *name, const char
         *message = text("mutation %s names two suites, %s and %s", name, known->suite, suite);
         return -EINVAL;
     }
-    list->mutations = realloc(list->mutations, (list->count + 1) * sizeof(*list->mutations));
-    if (!list->mutations)
-        abort();
-    list->mutations[list->count++] =
+    *array_add(&list->mutations, &list->count) =
         (struct mutation){.name = text_copy(name), .suite = text_copy(suite)};
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
 #include "lib/crc32c.h"
 
 #define VERSION_LINE "KTAP version 1"
@@ -41,19 +42,6 @@ const char *outcome_name(enum outcome outcome)
 void ktap_init(struct ktap *ktap)
 {
     *ktap = (struct ktap){.planned = -1};
-}
-
-/* Makes room for one more element of `size` bytes and clears it. */
-static void *grow(void *array, size_t count, size_t *room, size_t size)
-{
-    if (!array || count == *room) {
-        *room = *room ? 2 * *room : 8;
-        array = realloc(array, *room * size);
-        if (!array)
-            abort();
-    }
-    memset((char *)array + count * size, 0, size);
-    return array;
 }
 
 static bool starts_with(const char *s, const char *prefix)
@@ -166,8 +154,7 @@ static bool parse_plan(const char *line, long *planned)
 
 static void suite_begin(struct ktap *ktap, double now)
 {
-    ktap->suites = grow(ktap->suites, ktap->nr_suites, &ktap->suites_room, sizeof(*ktap->suites));
-    struct ktap_suite *suite = &ktap->suites[ktap->nr_suites++];
+    struct ktap_suite *suite = array_add(&ktap->suites, &ktap->nr_suites);
     suite->planned = -1;
     suite->started = ktap->last_result = now;
     ktap->in_suite = true;
@@ -183,8 +170,7 @@ static void add_case(struct ktap *ktap, const char *line, struct result_line *re
         free(result->reason);
         return;
     }
-    suite->cases = grow(suite->cases, suite->nr_cases, &suite->room, sizeof(*suite->cases));
-    struct ktap_case *added = &suite->cases[suite->nr_cases++];
+    struct ktap_case *added = array_add(&suite->cases, &suite->nr_cases);
     added->name = result->name;
     added->outcome = result->outcome;
     added->reason = result->reason;
@@ -201,9 +187,8 @@ static bool take_lab(struct ktap *ktap, const char *line)
 {
     if (!starts_with(line, LAB_START))
         return false;
-    ktap->lab = grow(ktap->lab, ktap->nr_lab, &ktap->lab_room, sizeof(*ktap->lab));
-    ktap->lab[ktap->nr_lab++] = (struct ktap_lab_line){.number = ktap->received,
-                                                       .text = text_copy(line + strlen(LAB_START))};
+    *array_add(&ktap->lab, &ktap->nr_lab) = (struct ktap_lab_line){
+        .number = ktap->received, .text = text_copy(line + strlen(LAB_START))};
     return true;
 }
 
@@ -271,9 +256,7 @@ static bool parse_metric(struct ktap *ktap, const char *line)
 
     if (sscanf(line, "# metric %127s %63s %31s", name, value, unit) != 3)
         return false;
-    ktap->metrics =
-        grow(ktap->metrics, ktap->nr_metrics, &ktap->metrics_room, sizeof(*ktap->metrics));
-    ktap->metrics[ktap->nr_metrics++] = (struct ktap_metric){
+    *array_add(&ktap->metrics, &ktap->nr_metrics) = (struct ktap_metric){
         .name = text_copy(name), .value = text_copy(value), .unit = text_copy(unit)};
     return true;
 }

@@ -59,7 +59,7 @@ struct ktap_suite {
     char *name;
     enum outcome outcome; /* its own result line when finished */
     struct ktap_case *cases;
-    size_t nr_cases, room;
+    size_t nr_cases;
     long planned;  /* -1: not said */
     bool finished; /* its result line was seen */
     char *reason;  /* of the suite's own result line, or NULL */
@@ -91,9 +91,9 @@ struct ktap_event;
 struct ktap {
     /* The report. */
     struct ktap_suite *suites;
-    size_t nr_suites, suites_room;
+    size_t nr_suites;
     struct ktap_metric *metrics;
-    size_t nr_metrics, metrics_room;
+    size_t nr_metrics;
     long planned;  /* suites; -1: not said */
     char *header;  /* "paeload 0.1 seed=..." or NULL */
     char seed[32]; /* its value in the header, or empty */
@@ -104,7 +104,7 @@ struct ktap {
     struct words problems;     /* what is wrong with the log */
     struct words notes;        /* comment lines outside the suites that are none of the others */
     struct ktap_lab_line *lab;
-    size_t nr_lab, lab_room;
+    size_t nr_lab;
     char *progress_suite; /* of the newest progress line, or NULL */
     unsigned long progress_done, progress_total;
 

@@ -35,7 +35,7 @@ struct lab_zone {
     bool known; /* its line was there */
     uint64_t first, end, present;
     struct lab_sample *samples;
-    size_t nr_samples, room;
+    size_t nr_samples;
     uint64_t below[LAB_MARKS]; /* times that free pages fell below the watermark */
     bool has_below;
 };
@@ -57,7 +57,7 @@ enum lab_when { LAB_START, LAB_AT_WEDGE, LAB_END, LAB_WHENS };
 struct lab_map {
     uint64_t step; /* frames a cell; 0: there is no map */
     struct lab_row *rows;
-    size_t nr_rows, room;
+    size_t nr_rows;
 };
 
 enum lab_spent_what { LAB_ALLOC, LAB_FREE, LAB_SLAB, LAB_SPENT_WHATS };
@@ -86,9 +86,9 @@ struct lab_case {
     struct lab_map maps[LAB_WHENS];
     uint64_t failed[NR_ORDERS]; /* allocations */
     struct lab_spent *spent;
-    size_t nr_spent, spent_room;
+    size_t nr_spent;
     struct lab_event *events;
-    size_t nr_events, events_room;
+    size_t nr_events;
     /* What the end line said; without one (`ended` false) the case was cut off. */
     bool ended;
     enum lab_verdict verdict;
@@ -113,9 +113,9 @@ struct lab_result {
 
 struct lab_log {
     struct lab_case *cases;
-    size_t nr_cases, cases_room;
+    size_t nr_cases;
     struct lab_result *results;
-    size_t nr_results, results_room;
+    size_t nr_results;
     struct words notes; /* "line 812: ...", what was left out */
     size_t more_notes;  /* that were too many to keep */
 };

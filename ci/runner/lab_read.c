@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ci/array.h"
+
 #define MAX_WORDS 24
 #define MAX_NOTES 50
 #define MAX_CELLS 64
@@ -30,19 +32,6 @@ struct reader {
     size_t count;
     const char *why; /* what is wrong with the line, or NULL */
 };
-
-/* Makes room for one more element of `size` bytes and clears it. */
-static void *grow(void *array, size_t count, size_t *room, size_t size)
-{
-    if (!array || count == *room) {
-        *room = *room ? 2 * *room : 8;
-        array = realloc(array, *room * size);
-        if (!array)
-            abort();
-    }
-    memset((char *)array + count * size, 0, size);
-    return array;
-}
 
 /* Word `i` as a number up to `max`; otherwise the line is bad. */
 static uint64_t number(struct reader *reader, size_t i, uint64_t max)
@@ -106,8 +95,7 @@ static void read_begin(struct reader *reader)
         reader->why = "more cases than are drawn";
     if (reader->why)
         return;
-    log->cases = grow(log->cases, log->nr_cases, &log->cases_room, sizeof(*log->cases));
-    struct lab_case *run = &log->cases[log->nr_cases++];
+    struct lab_case *run = array_add(&log->cases, &log->nr_cases);
     run->suite = text("%.*s", (int)(dot - name), name);
     run->name = text_copy(dot + 1);
     run->workload = text_copy(reader->words[1]);
@@ -189,8 +177,7 @@ static void read_sample(struct reader *reader)
         reader->why = "a sample from before the one that it follows";
     if (reader->why)
         return;
-    zone->samples = grow(zone->samples, zone->nr_samples, &zone->room, sizeof(*zone->samples));
-    zone->samples[zone->nr_samples++] = sample;
+    *array_add(&zone->samples, &zone->nr_samples) = sample;
 }
 
 /* map WHEN FRAME STEP CELLS */
@@ -218,8 +205,8 @@ static void read_map(struct reader *reader)
     if (reader->why)
         return;
     map->step = step;
-    map->rows = grow(map->rows, map->nr_rows, &map->room, sizeof(*map->rows));
-    map->rows[map->nr_rows++] = (struct lab_row){.frame = frame, .cells = text_copy(cells)};
+    *array_add(&map->rows, &map->nr_rows) =
+        (struct lab_row){.frame = frame, .cells = text_copy(cells)};
 }
 
 /* failed ORDER COUNT */
@@ -266,8 +253,7 @@ static void read_spent(struct reader *reader)
     if (reader->why)
         return;
     spent.unit = text_copy(reader->words[7]);
-    run->spent = grow(run->spent, run->nr_spent, &run->spent_room, sizeof(*run->spent));
-    run->spent[run->nr_spent++] = spent;
+    *array_add(&run->spent, &run->nr_spent) = spent;
 }
 
 /* events NAME COUNT */
@@ -278,8 +264,7 @@ static void read_events(struct reader *reader)
 
     if (reader->why)
         return;
-    run->events = grow(run->events, run->nr_events, &run->events_room, sizeof(*run->events));
-    run->events[run->nr_events++] =
+    *array_add(&run->events, &run->nr_events) =
         (struct lab_event){.name = text_copy(reader->words[0]), .count = count};
 }
 
@@ -331,8 +316,7 @@ static void read_result(struct reader *reader)
     result.remedy = text_copy(reader->words[1]);
     result.has_case = run && !run->result && !strcmp(run->name, result.remedy) &&
                       !strcmp(run->workload, result.workload);
-    log->results = grow(log->results, log->nr_results, &log->results_room, sizeof(*log->results));
-    log->results[log->nr_results++] = result;
+    *array_add(&log->results, &log->nr_results) = result;
     if (result.has_case)
         run->result = log->nr_results;
 }

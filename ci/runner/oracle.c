@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ci/array.h"
 #include "ci/oracle/block.h"
 #include "ci/oracle/judge.h"
 #include "ci/runner/process.h"
@@ -113,10 +114,7 @@ int oracle_open(struct oracle **oracle, const struct machine *machine,
 
 static void add_visit(struct oracle *oracle)
 {
-    oracle->visits = realloc(oracle->visits, (oracle->nr_visits + 1) * sizeof(*oracle->visits));
-    if (!oracle->visits)
-        abort();
-    oracle->visits[oracle->nr_visits++] = (struct visit){.block = oracle->open};
+    *array_add(&oracle->visits, &oracle->nr_visits) = (struct visit){.block = oracle->open};
     oracle->open = (struct block){0};
 }
 

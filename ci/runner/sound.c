@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ci/array.h"
 #include "ci/runner/wav.h"
 
 /* The file must have the rate that the driver sets: then no sample is computed from others. */
@@ -105,10 +106,7 @@ static struct wav_block *read_log(const struct run_files *files, const struct so
         /* Then there must be nothing of it. */
         if (mutes && block.muted)
             continue;
-        blocks = realloc(blocks, (*count + 1) * sizeof(*blocks));
-        if (!blocks)
-            abort();
-        blocks[(*count)++] = block;
+        *array_add(&blocks, count) = block;
     }
     free(line);
     if (log)

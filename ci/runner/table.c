@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
 #include "ci/runner/words.h"
 
 static char *trim(char *s)
@@ -20,15 +21,6 @@ static char *trim(char *s)
     return s;
 }
 
-static void *one_more(void *array, size_t count, size_t size)
-{
-    array = realloc(array, (count + 1) * size);
-    if (!array)
-        abort();
-    memset((char *)array + count * size, 0, size);
-    return array;
-}
-
 static int add_stanza(struct table *table, const char *name, unsigned line, char **message)
 {
     for (size_t i = 0; i < table->nr_stanzas; i++) {
@@ -38,8 +30,7 @@ static int add_stanza(struct table *table, const char *name, unsigned line, char
             return -EINVAL;
         }
     }
-    table->stanzas = one_more(table->stanzas, table->nr_stanzas, sizeof(*table->stanzas));
-    struct table_stanza *stanza = &table->stanzas[table->nr_stanzas++];
+    struct table_stanza *stanza = array_add(&table->stanzas, &table->nr_stanzas);
     stanza->name = text_copy(name);
     stanza->line = line;
     return 0;
@@ -59,8 +50,7 @@ static int add_entry(struct table *table, char *line_text, unsigned line, char *
     struct table_entry entry = {
         .key = text_copy(trim(line_text)), .value = text_copy(trim(equals + 1)), .line = line};
     struct table_stanza *stanza = &table->stanzas[table->nr_stanzas - 1];
-    stanza->entries = one_more(stanza->entries, stanza->nr_entries, sizeof(*stanza->entries));
-    stanza->entries[stanza->nr_entries++] = entry;
+    *array_add(&stanza->entries, &stanza->nr_entries) = entry;
     return 0;
 }
 

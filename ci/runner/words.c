@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
+
 static void *must_have(void *memory)
 {
     if (!memory) {
@@ -42,12 +44,9 @@ char *text_copy(const char *s)
 /* Takes over `word`. */
 static void append(struct words *words, char *word)
 {
-    if (words->count + 1 >= words->room) {
-        words->room = words->room ? 2 * words->room : 16;
-        words->at = must_have(realloc(words->at, words->room * sizeof(*words->at)));
-    }
+    /* And for the NULL behind it. */
+    words->at = array_more(words->at, words->count + 1, sizeof(*words->at));
     words->at[words->count++] = word;
-    words->at[words->count] = NULL;
 }
 
 void words_add(struct words *words, const char *fmt, ...)

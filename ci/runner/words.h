@@ -14,7 +14,7 @@
 
 struct words {
     char **at;
-    size_t count, room;
+    size_t count;
 };
 
 /* As in lib/types.h, which machine-side code has and host tools don't need otherwise. */

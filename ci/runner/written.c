@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
+
 #define OPTION "destructive="
 #define CLIENT_MAX 31
 
@@ -44,10 +46,7 @@ void written_read(struct written *written, const char *serial, const char *clien
                    &range.last) != 3 ||
             strcmp(name, client) != 0)
             continue;
-        written->ranges = realloc(written->ranges, (written->count + 1) * sizeof(*written->ranges));
-        if (!written->ranges)
-            abort();
-        written->ranges[written->count++] = range;
+        *array_add(&written->ranges, &written->count) = range;
     }
     free(line);
     if (file)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
+
 void problem(struct graph *g, const char *fmt, ...)
 {
     va_list args;
@@ -33,16 +35,11 @@ size_t function_named(struct graph *g, const char *name)
 
     if (known)
         return (size_t)(known - g->functions);
-    if (g->nr_functions == g->room) {
-        g->room = g->room ? 2 * g->room : 64;
-        g->functions = realloc(g->functions, g->room * sizeof(*g->functions));
-        if (!g->functions)
-            abort();
-    }
-    g->functions[g->nr_functions] = (struct function){.name = strdup(name)};
-    if (!g->functions[g->nr_functions].name)
+    struct function *added = array_add(&g->functions, &g->nr_functions);
+    added->name = strdup(name);
+    if (!added->name)
         abort();
-    return g->nr_functions++;
+    return g->nr_functions - 1;
 }
 
 bool call_add(struct graph *g, size_t caller, size_t callee, bool by_pointer)
@@ -53,10 +50,7 @@ bool call_add(struct graph *g, size_t caller, size_t callee, bool by_pointer)
         if (f->calls[i].callee == callee)
             return false;
     }
-    f->calls = realloc(f->calls, (f->nr_calls + 1) * sizeof(*f->calls));
-    if (!f->calls)
-        abort();
-    f->calls[f->nr_calls++] = (struct call){callee, by_pointer};
+    *array_add(&f->calls, &f->nr_calls) = (struct call){callee, by_pointer};
     return true;
 }
 

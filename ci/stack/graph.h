@@ -44,7 +44,7 @@ struct stack_area {
 
 struct graph {
     struct function *functions;
-    size_t nr_functions, room;
+    size_t nr_functions;
     struct stack_area *stacks;
     size_t nr_stacks;
     FILE *out;

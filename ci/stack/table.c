@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
+
 #define BLANKS " \t\r\n"
 
 static const struct {
@@ -42,18 +44,13 @@ void table_read(struct table *t, struct graph *g, FILE *in)
         text[strcspn(text, "#")] = 0;
         for (char *word = strtok_r(text, BLANKS, &rest); word;
              word = strtok_r(NULL, BLANKS, &rest)) {
-            fact.words = realloc(fact.words, (fact.nr_words + 2) * sizeof(*fact.words));
-            if (!fact.words)
-                abort();
+            /* And for the NULL behind it. */
+            fact.words = array_more(fact.words, fact.nr_words + 1, sizeof(*fact.words));
             fact.words[fact.nr_words++] = strdup(word);
-            fact.words[fact.nr_words] = NULL;
         }
         if (!fact.nr_words)
             continue;
-        t->facts = realloc(t->facts, (t->nr_facts + 1) * sizeof(*t->facts));
-        if (!t->facts)
-            abort();
-        t->facts[t->nr_facts++] = fact;
+        *array_add(&t->facts, &t->nr_facts) = fact;
         check_form(g, &fact);
     }
 }
@@ -115,10 +112,7 @@ static void declare_stack(struct graph *g, const struct fact *fact)
         if (*end || !stack.to_value)
             problem(g, "table, line %u: %s is no size of a stack", fact->line, fact->words[2]);
     }
-    g->stacks = realloc(g->stacks, (g->nr_stacks + 1) * sizeof(*g->stacks));
-    if (!g->stacks)
-        abort();
-    g->stacks[g->nr_stacks++] = stack;
+    *array_add(&g->stacks, &g->nr_stacks) = stack;
 }
 
 void table_declare(const struct table *t, struct graph *g)

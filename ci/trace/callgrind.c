@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ci/array.h"
+
 /* A line of the file: what one place of a function cost itself, or its calls of another one. */
 struct row {
     uint32_t function, file, line;
@@ -15,28 +17,19 @@ struct row {
 
 struct rows {
     struct row *at;
-    size_t count, room;
+    size_t count;
 };
-
-static void add_row(struct rows *rows, struct row row)
-{
-    if (rows->count == rows->room) {
-        rows->room = rows->room ? 2 * rows->room : 1024;
-        rows->at = reallocarray(rows->at, rows->room, sizeof(*rows->at));
-        if (!rows->at)
-            abort();
-    }
-    rows->at[rows->count++] = row;
-}
 
 static void add_site(void *ctx, const struct site *site)
 {
+    struct rows *rows = ctx;
+
     if (!site->cost.instructions)
         return;
-    add_row(ctx, (struct row){.function = site->function,
-                              .file = site->place.file,
-                              .line = site->place.line,
-                              .cost = site->cost});
+    *array_add(&rows->at, &rows->count) = (struct row){.function = site->function,
+                                                       .file = site->place.file,
+                                                       .line = site->place.line,
+                                                       .cost = site->cost};
 }
 
 static int compare_numbers(uint64_t a, uint64_t b)
@@ -125,11 +118,11 @@ int callgrind_write(const struct profile *profile, const char *path, const char 
         const struct arc *arc = &profile->arcs[i];
 
         if (arc->from)
-            add_row(&rows, (struct row){.function = arc->from->function,
-                                        .file = arc->from->place.file,
-                                        .line = arc->from->place.line,
-                                        .arc = arc,
-                                        .cost = arc->inclusive});
+            *array_add(&rows.at, &rows.count) = (struct row){.function = arc->from->function,
+                                                             .file = arc->from->place.file,
+                                                             .line = arc->from->place.line,
+                                                             .arc = arc,
+                                                             .cost = arc->inclusive};
     }
     if (rows.count)
         qsort(rows.at, rows.count, sizeof(*rows.at), compare_rows);

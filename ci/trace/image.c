@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ci/array.h"
 #include "ci/runner/words.h"
 #include "lib/crc32c.h"
 
@@ -21,17 +22,6 @@
 /* What the table of mutations puts at a place that it patches (lib/inject.h). */
 #define NOP_BYTES 5u
 #define JMP_REL32 0xe9
-
-static void *grow(void *array, size_t *room, size_t count, size_t size)
-{
-    if (count < *room)
-        return array;
-    *room = *room ? 2 * *room : 64;
-    array = realloc(array, *room * size);
-    if (!array)
-        abort();
-    return array;
-}
 
 /* Zeroed, and never NULL, with a byte to spare so that nothing is still something. */
 static void *allocate(size_t count, size_t size)
@@ -54,9 +44,8 @@ static uint32_t add_file(struct image *image, const char *name)
         if (!strcmp(image->files[i - 1], name))
             return (uint32_t)i - 1;
     }
-    image->files = grow(image->files, &image->files_room, image->nr_files, sizeof(*image->files));
-    image->files[image->nr_files] = text_copy(name);
-    return (uint32_t)image->nr_files++;
+    *array_add(&image->files, &image->nr_files) = text_copy(name);
+    return (uint32_t)image->nr_files - 1;
 }
 
 static uint32_t add_function(struct image *image, const char *name, uint32_t start)
@@ -70,14 +59,11 @@ static uint32_t add_function(struct image *image, const char *name, uint32_t sta
         if (!strncmp(image->functions[i], name, length) && !image->functions[i][length])
             return (uint32_t)i;
     }
-    size_t room = image->functions_room;
-    image->functions = grow(image->functions, &image->functions_room, image->nr_functions,
-                            sizeof(*image->functions));
     image->function_start =
-        grow(image->function_start, &room, image->nr_functions, sizeof(*image->function_start));
-    image->functions[image->nr_functions] = text("%.*s", (int)length, name);
+        array_more(image->function_start, image->nr_functions, sizeof(*image->function_start));
     image->function_start[image->nr_functions] = start;
-    return (uint32_t)image->nr_functions++;
+    *array_add(&image->functions, &image->nr_functions) = text("%.*s", (int)length, name);
+    return (uint32_t)image->nr_functions - 1;
 }
 
 /* What of a section header is looked for. */
@@ -185,16 +171,15 @@ static void read_symbols(struct image *image, Elf *elf, const struct sections *s
         const char *name = elf_strptr(elf, sections->symtab_header.sh_link, symbol.st_name);
         if (!name || !*name)
             continue;
-        image->symbols =
-            grow(image->symbols, &image->symbols_room, image->nr_symbols, sizeof(*image->symbols));
         /* Until they are sorted, `function` leads to the size. */
-        image->symbols[image->nr_symbols] = (struct image_symbol){
+        struct image_symbol *added = array_add(&image->symbols, &image->nr_symbols);
+        *added = (struct image_symbol){
             .address = (uint32_t)symbol.st_value,
-            .function = (uint32_t)image->nr_symbols,
+            .function = (uint32_t)image->nr_symbols - 1,
             .name = text_copy(name),
         };
         bool is_function = GELF_ST_TYPE(symbol.st_info) == STT_FUNC;
-        sizes[image->nr_symbols++] = is_function ? (uint32_t)symbol.st_size : 0;
+        sizes[image->nr_symbols - 1] = is_function ? (uint32_t)symbol.st_size : 0;
     }
     if (image->nr_symbols)
         qsort(image->symbols, image->nr_symbols, sizeof(*image->symbols), compare_symbols);

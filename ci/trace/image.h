@@ -34,11 +34,11 @@ struct image {
     uint8_t *patchable; /* 1 if a mutation may put a jump here */
     char **functions;   /* names; a ".cold" part belongs to its function */
     uint32_t *function_start;
-    size_t nr_functions, functions_room;
+    size_t nr_functions;
     char **files;
-    size_t nr_files, files_room;
+    size_t nr_files;
     struct image_symbol *symbols; /* of text and data, by address */
-    size_t nr_symbols, symbols_room;
+    size_t nr_symbols;
     uint32_t crc32c; /* of the text as linked: two equal builds have the same */
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
 #include "ci/runner/words.h"
 
 #define DEPTH_MAX 1000u
@@ -132,11 +133,7 @@ static struct arc *arc_of(struct profile *profile, struct site *from, uint32_t c
 
 static void note_call(struct profile *profile, uint64_t instructions)
 {
-    if (profile->nr_calls == profile->calls_room) {
-        profile->calls_room = profile->calls_room ? 2 * profile->calls_room : 1024;
-        profile->calls = reallocate(profile->calls, profile->calls_room, sizeof(*profile->calls));
-    }
-    profile->calls[profile->nr_calls++] = instructions;
+    *array_add(&profile->calls, &profile->nr_calls) = instructions;
 }
 
 /* `complete`: the function came to its end, and was not only left by the trace. */

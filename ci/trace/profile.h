@@ -72,7 +72,7 @@ struct profile {
     struct site *event_sites[256];
     uint32_t watched; /* function whose calls are noted one by one, or IMAGE_NO_FUNCTION */
     uint64_t *calls;  /* inclusive instructions of each complete call of it */
-    size_t nr_calls, calls_room;
+    size_t nr_calls;
 };
 
 void profile_init(struct profile *profile, struct sites *sites);

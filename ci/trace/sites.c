@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
 #include "ci/runner/words.h"
 #include "ci/trace/bochs_output.h"
 
@@ -43,14 +44,8 @@ uint32_t sites_extra_function(struct sites *sites, const char *name)
         if (!strcmp(sites->extra[i], name))
             return (uint32_t)(sites->image->nr_functions + i);
     }
-    if (sites->nr_extra == sites->extra_room) {
-        sites->extra_room = sites->extra_room ? 2 * sites->extra_room : 16;
-        sites->extra = realloc(sites->extra, sites->extra_room * sizeof(*sites->extra));
-        if (!sites->extra)
-            abort();
-    }
-    sites->extra[sites->nr_extra] = text_copy(name);
-    return (uint32_t)(sites->image->nr_functions + sites->nr_extra++);
+    *array_add(&sites->extra, &sites->nr_extra) = text_copy(name);
+    return (uint32_t)(sites->image->nr_functions + sites->nr_extra - 1);
 }
 
 uint32_t sites_function(struct sites *sites, uint32_t linear)

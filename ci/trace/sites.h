@@ -57,7 +57,7 @@ struct sites {
     struct site **in_image;
     struct site *outside[SITES_OUTSIDE];
     char **extra; /* names of functions that the image does not have */
-    size_t nr_extra, extra_room;
+    size_t nr_extra;
 };
 
 void sites_init(struct sites *sites, const struct image *image, uint32_t slide);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ci/array.h"
 #include "ci/runner/words.h"
 
 #define PAGE_SHIFT 12
@@ -153,15 +154,7 @@ void tracer_begin(struct tracer *tracer, const char *name)
 
     tracer_note(tracer, note);
     free(note);
-    if (tracer->nr_stretches == tracer->stretches_room) {
-        tracer->stretches_room = tracer->stretches_room ? 2 * tracer->stretches_room : 16;
-        tracer->stretches =
-            reallocarray(tracer->stretches, tracer->stretches_room, sizeof(*tracer->stretches));
-        if (!tracer->stretches)
-            abort();
-    }
-    struct stretch *stretch = &tracer->stretches[tracer->nr_stretches++];
-    *stretch = (struct stretch){0};
+    struct stretch *stretch = array_add(&tracer->stretches, &tracer->nr_stretches);
     strncpy(stretch->name, name, sizeof(stretch->name) - 1);
     frames_clear(&tracer->frames);
     tracer->is_on = true;

@@ -42,7 +42,7 @@ struct tracer {
     bool is_on;
     bool line_open, access_open; /* of the text */
     struct stretch *stretches;
-    size_t nr_stretches, stretches_room;
+    size_t nr_stretches;
     struct stretch all;
     struct frames frames, all_frames; /* of the stretch, of all */
     uint64_t beyond;                  /* accesses above what can be counted by frames */
