@@ -13,75 +13,37 @@
 #include "ci/runner/host.h"
 #include "ci/runner/monitor.h"
 #include "ci/runner/oracle.h"
-#include "ci/runner/process.h"
 #include "ci/runner/report.h"
 #include "ci/runner/sound.h"
+#include "ci/runner/watch.h"
 #include "ci/runner/wire.h"
 
 #define POLL_MS 50
-#define LEAVE_GRACE_S 10.0 /* from the verdict to the end of the emulator */
-#define STAY_GRACE_S 0.5   /* from the verdict of a payload that stays to its end by us */
 #define LAST_LINES 20
 
 /* A guest may take what the host has, but not the last of it: other programs live there too. */
 #define HOST_RESERVE_BYTES (UINT64_C(1) << 30)
 #define HOST_CHECK_S 0.25
 
-/* What is known while the emulator runs. */
-struct watch {
-    struct process process;
-    struct ktap *ktap;
-    struct oracle *oracle;   /* or NULL */
-    struct monitor *monitor; /* or NULL */
-    const char *serial_path;
-    int serial; /* file descriptor, or -1 while there is no file */
-    double started, newest_byte, verdict_at, host_checked;
-};
-
-static void read_serial(struct watch *watch)
+static bool host_is_short(double *checked, double now)
 {
-    char bytes[1 << 14];
-    ssize_t length;
-
-    if (watch->serial < 0)
-        watch->serial = open(watch->serial_path, O_RDONLY | O_CLOEXEC);
-    if (watch->serial < 0)
-        return;
-    while ((length = read(watch->serial, bytes, sizeof(bytes))) > 0) {
-        watch->newest_byte = process_clock();
-        ktap_feed(watch->ktap, bytes, (size_t)length, watch->newest_byte);
-        oracle_feed(watch->oracle, bytes, (size_t)length);
-        monitor_feed(watch->monitor, bytes, (size_t)length);
-    }
-    if (watch->ktap->verdict != VERDICT_NONE && !watch->verdict_at)
-        watch->verdict_at = process_clock();
-}
-
-static bool host_is_short(struct watch *watch, double now)
-{
-    if (now - watch->host_checked < HOST_CHECK_S)
+    if (now - *checked < HOST_CHECK_S)
         return false;
-    watch->host_checked = now;
+    *checked = now;
     return host_memory_available() < HOST_RESERVE_BYTES;
 }
 
 /* Is there a reason to end the emulator now? */
-static bool must_end(struct watch *watch, const struct machine *machine, enum ending *ending)
+static bool must_end(const struct watch *watch, const struct machine *machine, double *host_checked,
+                     enum ending *ending)
 {
     double now = process_clock();
 
-    if (process_interrupted())
-        *ending = ENDING_INTERRUPTED;
-    else if (watch->verdict_at && machine_leave(machine) == LEAVE_HALT &&
-             now - watch->verdict_at > STAY_GRACE_S)
-        *ending = ENDING_STOPPED;
-    else if (watch->verdict_at && now - watch->verdict_at > LEAVE_GRACE_S)
-        *ending = ENDING_LINGERED;
-    else if (now - watch->started > machine->timeout_s)
-        *ending = ENDING_TIMEOUT;
-    else if (watch->ktap->started && now - watch->newest_byte > machine->silence_s)
+    if (watch_is_over(watch, machine, ending))
+        return true;
+    if (watch->ktap->started && now - watch->newest_byte > machine->silence_s)
         *ending = ENDING_SILENCE;
-    else if (host_is_short(watch, now))
+    else if (host_is_short(host_checked, now))
         *ending = ENDING_NO_MEMORY;
     else
         return false;
@@ -91,23 +53,24 @@ static bool must_end(struct watch *watch, const struct machine *machine, enum en
 static enum ending follow(struct watch *watch, const struct machine *machine, struct live *live)
 {
     enum ending ending = ENDING_SELF;
+    double host_checked = 0;
 
     for (;;) {
         bool ended = process_poll(&watch->process);
 
         /* After the end has been seen, so that nothing that was written before it is missed. */
-        read_serial(watch);
+        watch_serial(watch);
         if (ended)
             return ENDING_SELF;
         oracle_tick(watch->oracle);
         monitor_tick(watch->monitor);
         live_tick(live, watch->ktap);
-        if (must_end(watch, machine, &ending))
+        if (must_end(watch, machine, &host_checked, &ending))
             break;
         process_sleep(POLL_MS);
     }
     process_end(&watch->process);
-    read_serial(watch);
+    watch_serial(watch);
     return ending;
 }
 
@@ -187,10 +150,11 @@ static unsigned process_flags(const struct machine *machine, const char *options
 static int play(const struct machine *machine, const struct run_files *files, struct live *live,
                 struct ktap *ktap, struct evidence *evidence, char **message)
 {
-    struct watch watch = {.ktap = ktap, .serial_path = files->serial, .serial = -1};
+    struct watch watch;
     struct words argv = {0};
     char *options = machine_options(machine);
 
+    watch_init(&watch, ktap, files);
     int error = files_make_media(files, machine, options, message);
     if (!error)
         error = make_command(machine, files, options, &argv, message);
@@ -213,11 +177,25 @@ static int play(const struct machine *machine, const struct run_files *files, st
     }
     oracle_close(watch.oracle);
     monitor_close(watch.monitor, &evidence->oracle);
-    if (watch.serial >= 0)
-        close(watch.serial);
+    watch_close(&watch);
     words_free(&argv);
     free(options);
     return error;
+}
+
+void run_begin(struct run_result *result, struct live *live)
+{
+    *result = (struct run_result){.result = RESULT_CANT};
+    ktap_init(&result->ktap);
+    result->ktap.listener = live_listen;
+    result->ktap.ctx = live;
+}
+
+void run_cant(struct run_result *result, char *why)
+{
+    words_add(&result->judgement.problems, "%s", why);
+    free(why);
+    result->judgement.result = RESULT_CANT;
 }
 
 static void write_reports(const struct machine *machine, const struct run_files *files,
@@ -237,11 +215,9 @@ static void write_reports(const struct machine *machine, const struct run_files 
         error = report_write_json(&report, files->json);
     if (!error)
         error = report_write_html(&report, files->html);
-    if (error) {
-        words_add(&result->judgement.problems, "the reports could not be written to %s: %s",
-                  files->dir, strerror(-error));
-        result->judgement.result = RESULT_CANT;
-    }
+    if (error)
+        run_cant(result,
+                 text("the reports could not be written to %s: %s", files->dir, strerror(-error)));
 }
 
 void run_machine(struct machine *machine, const char *build, struct live *live,
@@ -252,10 +228,7 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
     char *message = NULL, *media_changed = NULL;
     double started = process_clock();
 
-    *result = (struct run_result){.result = RESULT_CANT};
-    ktap_init(&result->ktap);
-    result->ktap.listener = live_listen;
-    result->ktap.ctx = live;
+    run_begin(result, live);
     if (!machine->name)
         machine->name = text_copy(firmware_name(machine->firmware));
     machine_fit(machine);
@@ -274,8 +247,7 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
     result->command = machine_repeat_command(machine, result->ktap.seed);
     result->seconds = process_clock() - started;
     if (error) {
-        words_add(&result->judgement.problems, "%s", message);
-        result->judgement.result = RESULT_CANT;
+        run_cant(result, message);
     } else {
         files_check_media(&files, machine, &media_changed);
         sound_check(machine, &files, &evidence.sound);
@@ -298,7 +270,6 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
         }
     }
     files_close(&files);
-    free(message);
     free(media_changed);
     words_free(&evidence.oracle);
     words_free(&evidence.sound);

@@ -32,6 +32,12 @@ struct run_result {
 void run_machine(struct machine *machine, const char *build, struct live *live,
                  struct run_result *result);
 
+/* As every run begins, also one that is traced (ci/trace/session.h): no result, told to `live`. */
+void run_begin(struct run_result *result, struct live *live);
+
+/* The run could not be done. `why` is for free() by this function. */
+void run_cant(struct run_result *result, char *why);
+
 /* Shows how the run ended: what failed, the problems, the last lines of a hang, the verdict. */
 void run_show_end(const struct machine *machine, const struct run_result *result,
                   struct live *live);

@@ -12,13 +12,12 @@
 
 #include "ci/runner/emulator.h"
 #include "ci/runner/files.h"
-#include "ci/runner/process.h"
+#include "ci/runner/watch.h"
 
 #define READ_BYTES (1u << 20)
 #define LINE_MAX_BYTES (1u << 16) /* without an end by then it is no line */
 #define POLL_MS 20
 #define SERIAL_EVERY_S 0.25
-#define LEAVE_GRACE_S 10.0
 #define PAGE_MASK 0xfffu
 #define NO_NAME "unnamed"
 
@@ -41,10 +40,9 @@ struct session {
     session_start start;
     void *ctx;
     struct live *live;
-    struct ktap *ktap;
     struct run_files files;
-    struct process process;
-    int commands, output, serial;
+    struct watch watch;
+    int commands, output;
     char *buffer;
     size_t filled;
     bool placed; /* the slide is known */
@@ -53,7 +51,7 @@ struct session {
     char name[STRETCH_NAME_MAX];
     size_t name_length;
     uint32_t mark_begin, mark_end, name_at;
-    double started, serial_read, verdict_at, stretch_began;
+    double serial_read, stretch_began;
     char *problem; /* why the trace ended early, or NULL */
 };
 
@@ -209,38 +207,18 @@ static void split_lines(struct session *session)
     memmove(session->buffer, at, session->filled);
 }
 
-static void read_serial(struct session *session)
-{
-    char bytes[1 << 14];
-    ssize_t length;
-
-    if (session->serial < 0)
-        session->serial = open(session->files.serial, O_RDONLY | O_CLOEXEC);
-    if (session->serial < 0)
-        return;
-    while ((length = read(session->serial, bytes, sizeof(bytes))) > 0)
-        ktap_feed(session->ktap, bytes, (size_t)length, process_clock());
-    if (session->ktap->verdict != VERDICT_NONE && !session->verdict_at)
-        session->verdict_at = process_clock();
-}
-
 static bool must_end(struct session *session, enum ending *ending)
 {
     double now = process_clock();
 
     if (now - session->serial_read > SERIAL_EVERY_S) {
         session->serial_read = now;
-        read_serial(session);
-        live_tick(session->live, session->ktap);
+        watch_serial(&session->watch);
+        live_tick(session->live, session->watch.ktap);
     }
-    if (session->problem || process_interrupted())
-        *ending = ENDING_INTERRUPTED;
-    else if (session->verdict_at && now - session->verdict_at > LEAVE_GRACE_S)
-        *ending = ENDING_LINGERED;
-    else if (now - session->started > session->machine->timeout_s)
-        *ending = ENDING_TIMEOUT;
-    else
-        return false;
+    if (!session->problem)
+        return watch_is_over(&session->watch, session->machine, ending);
+    *ending = ENDING_INTERRUPTED;
     return true;
 }
 
@@ -251,7 +229,7 @@ static enum ending follow(struct session *session)
     struct pollfd wait = {.fd = session->output, .events = POLLIN};
 
     for (;;) {
-        bool ended = process_poll(&session->process);
+        bool ended = process_poll(&session->watch.process);
         ssize_t length = read(session->output, session->buffer + session->filled, READ_BYTES);
 
         if (length > 0) {
@@ -263,11 +241,11 @@ static enum ending follow(struct session *session)
             process_sleep(POLL_MS);
         }
         if (must_end(session, &ending)) {
-            process_end(&session->process);
+            process_end(&session->watch.process);
             break;
         }
     }
-    read_serial(session);
+    watch_serial(&session->watch);
     return ending;
 }
 
@@ -312,15 +290,15 @@ static int play(struct session *session, struct evidence *evidence, char **messa
     if (!error) {
         live_say(session->live, "%s: bochs, cpu %s, options \"%s\", in %s", session->machine->name,
                  machine_cpu(session->machine), options, session->files.dir);
-        session->started = process_clock();
-        error = process_start(&session->process, &argv, output, 0);
+        session->watch.started = process_clock();
+        error = process_start(&session->watch.process, &argv, output, 0);
         if (error)
             *message = text("%s: %s", argv.at[0], strerror(-error));
     }
     if (!error) {
         fcntl(session->output, F_SETPIPE_SZ, READ_BYTES);
         evidence->ending = follow(session);
-        evidence->status = evidence->ending == ENDING_SELF ? session->process.status : 0;
+        evidence->status = evidence->ending == ENDING_SELF ? session->watch.process.status : 0;
         if (session->placed && session->tracer->is_on)
             tracer_end(session->tracer, true);
     }
@@ -348,14 +326,14 @@ static int find_marks(struct session *session, char **message)
 
 static void close_all(struct session *session)
 {
-    const int files[] = {session->commands, session->output, session->serial};
+    const int files[] = {session->commands, session->output};
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 2; i++) {
         if (files[i] >= 0)
             close(files[i]);
     }
+    watch_close(&session->watch);
     free(session->buffer);
-    free(session->problem);
 }
 
 void session_run(struct machine *machine, const struct session_options *options,
@@ -370,10 +348,8 @@ void session_run(struct machine *machine, const struct session_options *options,
         .start = start,
         .ctx = ctx,
         .live = live,
-        .ktap = &result->ktap,
         .commands = -1,
         .output = -1,
-        .serial = -1,
         .left = options->limit,
         .files.lock = -1,
         .buffer = malloc(READ_BYTES + LINE_MAX_BYTES),
@@ -382,12 +358,10 @@ void session_run(struct machine *machine, const struct session_options *options,
     char *message = NULL, *media_changed = NULL;
     double started = process_clock();
 
-    *result = (struct run_result){.result = RESULT_CANT};
-    ktap_init(&result->ktap);
-    result->ktap.listener = live_listen;
-    result->ktap.ctx = live;
+    run_begin(result, live);
     if (!session.buffer)
         abort();
+    watch_init(&session.watch, &result->ktap, &session.files);
     int error = find_marks(&session, &message);
     if (!error)
         error = files_open(&session.files, options->build, machine->name, &message);
@@ -396,17 +370,14 @@ void session_run(struct machine *machine, const struct session_options *options,
     ktap_finish(&result->ktap, process_clock());
     result->seconds = process_clock() - started;
     if (error) {
-        words_add(&result->judgement.problems, "%s", message);
-        result->judgement.result = RESULT_CANT;
+        run_cant(result, message);
     } else {
         files_check_media(&session.files, machine, &media_changed);
         evidence.media_changed = media_changed;
         judge(&evidence, &result->judgement);
     }
-    if (session.problem) {
-        words_add(&result->judgement.problems, "%s", session.problem);
-        result->judgement.result = RESULT_CANT;
-    }
+    if (session.problem)
+        run_cant(result, session.problem);
     result->result = result->judgement.result;
     if (session.files.lock >= 0) {
         result->serial = text_copy(session.files.serial);
@@ -414,7 +385,6 @@ void session_run(struct machine *machine, const struct session_options *options,
     }
     files_close(&session.files);
     close_all(&session);
-    free(message);
     free(media_changed);
 }
 
