@@ -16,8 +16,6 @@
  *     oracle-POINT.txt         what the emulator saw at a marked point; see oracle.h
  */
 
-#include <stddef.h>
-
 #include "ci/runner/machine.h"
 
 struct run_files {
@@ -35,25 +33,15 @@ struct run_files {
  */
 int files_open(struct run_files *files, const char *build, const char *name, char **message);
 
-/*
- * Makes what `machine` boots from, with the boot options `options` where they are part of it.
- * Returns 0 or a negative errno with *message.
- */
-int files_make_media(const struct run_files *files, const struct machine *machine,
-                     const char *options, char **message);
+/* Makes the folder `path` and those above it. Returns 0 or a negative errno. */
+int folders_make(const char *path);
 
-/*
- * Compares the media with what they were before, and those that may be written to with what the
- * report says was. Returns 0 when all is so, else 1 with *message, which names the medium and the
- * sector.
- */
-int files_check_media(const struct run_files *files, const struct machine *machine, char **message);
+/* Removes the folder `path` with all that is in it; not what a link in it leads to. */
+void folder_remove(const char *path);
 
-/* Removes media and other files that only the emulator needed. */
-void files_drop_media(const struct run_files *files);
-
-/* Writes `content` to `path`. Returns 0 or a negative errno. */
+/* Writes `content`, or what the file `from` has, to a file. Returns 0 or a negative errno. */
 int file_write(const char *path, const char *content);
+int file_copy(const char *from, const char *to);
 
 void files_close(struct run_files *files);
 

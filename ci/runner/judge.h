@@ -40,7 +40,7 @@ struct evidence {
     const struct machine *machine;
     enum ending ending;
     int status;                /* the emulator's exit status when it ended by itself */
-    const char *media_changed; /* what files_check_media() found, or NULL */
+    const char *media_changed; /* what media_check() found, or NULL */
     struct words oracle;       /* what the emulator sees otherwise than the payload believes */
     struct words sound;        /* what was played otherwise than from memory */
     struct words wire;         /* what left a network card */

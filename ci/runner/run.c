@@ -11,6 +11,7 @@
 #include "ci/runner/emulator.h"
 #include "ci/runner/files.h"
 #include "ci/runner/host.h"
+#include "ci/runner/media.h"
 #include "ci/runner/monitor.h"
 #include "ci/runner/oracle.h"
 #include "ci/runner/report.h"
@@ -155,7 +156,7 @@ static int play(const struct machine *machine, const struct run_files *files, st
     char *options = machine_options(machine);
 
     watch_init(&watch, ktap, files);
-    int error = files_make_media(files, machine, options, message);
+    int error = media_make(files, machine, options, message);
     if (!error)
         error = make_command(machine, files, options, &argv, message);
     if (!error)
@@ -249,7 +250,7 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
     if (error) {
         run_cant(result, message);
     } else {
-        files_check_media(&files, machine, &media_changed);
+        media_check(&files, machine, &media_changed);
         sound_check(machine, &files, &evidence.sound);
         wire_check(machine, &files, &evidence.wire);
         evidence.media_changed = media_changed;
@@ -264,7 +265,7 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
         result->serial = text_copy(files.serial);
         /* A run that went wrong may be looked into by hand; its media stay. */
         if (result->result == RESULT_PASS) {
-            files_drop_media(&files);
+            media_drop(&files);
             sound_drop(machine, &files);
             wire_drop(machine, &files);
         }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "ci/runner/emulator.h"
-#include "ci/runner/files.h"
+#include "ci/runner/media.h"
 #include "ci/runner/watch.h"
 
 #define READ_BYTES (1u << 20)
@@ -283,7 +283,7 @@ static int play(struct session *session, struct evidence *evidence, char **messa
     char *output = text("%s/bochs.fifo", session->files.dir);
     char *options = machine_options(session->machine);
     struct words argv = {0};
-    int error = files_make_media(&session->files, session->machine, options, message);
+    int error = media_make(&session->files, session->machine, options, message);
 
     if (!error && (error = prepare(session, output, &argv)))
         *message = text("%s: %s", session->files.dir, strerror(-error));
@@ -372,7 +372,7 @@ void session_run(struct machine *machine, const struct session_options *options,
     if (error) {
         run_cant(result, message);
     } else {
-        files_check_media(&session.files, machine, &media_changed);
+        media_check(&session.files, machine, &media_changed);
         evidence.media_changed = media_changed;
         judge(&evidence, &result->judgement);
     }
@@ -381,7 +381,7 @@ void session_run(struct machine *machine, const struct session_options *options,
     result->result = result->judgement.result;
     if (session.files.lock >= 0) {
         result->serial = text_copy(session.files.serial);
-        files_drop_media(&session.files);
+        media_drop(&session.files);
     }
     files_close(&session.files);
     close_all(&session);
