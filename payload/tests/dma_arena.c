@@ -9,6 +9,7 @@
 #define PLACES_TRIED 8u
 #define CACHE_LINE 64u
 #define BOUNDARY KIB(64)
+#define SPOT_BY_BLOCK 4u      /* of so many pages one */
 #define WORD_STEP 0x9e3779b1u /* 2^32 / golden ratio: neighbours differ in all bytes */
 
 const char *dma_arena_name(const struct dma_arena *arena)
@@ -102,6 +103,15 @@ uint32_t dma_arena_place(struct prng *prng, enum dma_placement where, uint32_t b
         break;
     }
     return ALIGN_DOWN(offset, align);
+}
+
+struct dma_spot dma_arena_spot(const struct dma_arena *arena, uint32_t offset)
+{
+    uint32_t page = offset >> PAGE_SHIFT;
+
+    if (page % SPOT_BY_BLOCK == 0)
+        return (struct dma_spot){arena->page, offset};
+    return (struct dma_spot){arena->page + page, offset & PAGE_MASK};
 }
 
 /* The pattern of the page that holds `offset`, in a place that all share. Context: preemption off.

@@ -54,6 +54,17 @@ enum dma_placement {
 uint32_t dma_arena_place(struct prng *prng, enum dma_placement where, uint32_t bytes,
                          uint32_t align);
 
+/*
+ * A buffer as a driver is told of it: most often by the page that it begins in, without which the
+ * quick paths of drivers/dma_quick.h would never be taken; where that page's number in the arena is
+ * a multiple of 4, by the block's first page and an offset of more than a page.
+ */
+struct dma_spot {
+    struct page *page;
+    uint32_t offset;
+};
+struct dma_spot dma_arena_spot(const struct dma_arena *arena, uint32_t offset);
+
 /* Writes the pattern to `bytes` at `offset`. */
 void dma_arena_paint(const struct dma_arena *arena, uint32_t offset, uint32_t bytes);
 

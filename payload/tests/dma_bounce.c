@@ -182,6 +182,7 @@ static void count_rate(struct dma_bench *b, const struct plan *p, uint64_t ns)
 
 static void do_read(struct dma_bench *b, struct plan *p)
 {
+    struct dma_spot spot = dma_arena_spot(p->arena, p->offset);
     struct dma_client *client = b->client;
     struct dma_counters was;
     uint64_t start, ns;
@@ -193,13 +194,13 @@ static void do_read(struct dma_bench *b, struct plan *p)
     memset_page(p->arena->page, p->offset, (uint8_t)~b->wanted[0], p->bytes);
     was = client->dev->counters;
     start = clock_ns();
-    err = client_read(client, p->dev_offset, p->arena->page, p->offset, p->bytes);
+    err = client_read(client, p->dev_offset, spot.page, spot.offset, p->bytes);
     ns = clock_ns() - start;
     if (err && dma_bench_is_bad_medium(b, p->dev_offset, p->bytes, err))
         goto out;
     if (err) {
         was = client->dev->counters;
-        err = dma_bench_read_again(b, p->dev_offset, p->arena->page, p->offset, p->bytes, err);
+        err = dma_bench_read_again(b, p->dev_offset, spot.page, spot.offset, p->bytes, err);
     }
     if (err) {
         fail_call(b, p, "read", err);
@@ -246,6 +247,7 @@ static void check_far_side(struct dma_bench *b, const struct plan *p)
 
 static void do_write(struct dma_bench *b, struct plan *p)
 {
+    struct dma_spot spot = dma_arena_spot(p->arena, p->offset);
     struct dma_client *client = b->client;
     uint8_t *target = b->shadow + (uint32_t)p->dev_offset;
     uint8_t old_first = target[0];
@@ -257,7 +259,7 @@ static void do_write(struct dma_bench *b, struct plan *p)
         target[0] ^= UINT8_MAX;
     memcpy(b->wanted, target, p->bytes);
     memcpy_to_page(p->arena->page, p->offset, target, p->bytes);
-    err = client_write(client, p->dev_offset, p->arena->page, p->offset, p->bytes);
+    err = client_write(client, p->dev_offset, spot.page, spot.offset, p->bytes);
     b->bytes += p->bytes;
     if (err) {
         fail_call(b, p, "write", err);

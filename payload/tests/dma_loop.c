@@ -196,6 +196,9 @@ static void transfer(struct client_bench *b, const struct plan *p)
 {
     const struct buffer *from = &p->buffer[FROM], *to = &p->buffer[TO];
     struct dma_client *client = b->client;
+    uint32_t head = client->loop_head;
+    struct dma_spot source = dma_arena_spot(from->arena, from->offset);
+    struct dma_spot target = dma_arena_spot(to->arena, to->offset - head);
     const struct completion *c = client->completion;
     struct dma_counters was = client->dev->counters;
     uint32_t lost = c ? c->lost : 0;
@@ -204,8 +207,8 @@ static void transfer(struct client_bench *b, const struct plan *p)
 
     fill(b, p);
     start = clock_ns();
-    err =
-        client_loop(client, from->arena->page, from->offset, to->arena->page, to->offset, p->bytes);
+    err = client_loop(client, source.page, source.offset, target.page, target.offset + head,
+                      p->bytes);
     if (err) {
         test_fail(b->t, "%u bytes from 0x%llx to 0x%llx: error %d: %s", p->bytes, address(p, FROM),
                   address(p, TO), -err, client->reason);
@@ -220,8 +223,7 @@ static void transfer(struct client_bench *b, const struct plan *p)
     check_guards(b, p, FROM);
     check_guards(b, p, TO);
     dma_arena_paint(from->arena, from->offset, p->bytes);
-    dma_arena_paint(to->arena, to->offset - client->loop_head,
-                    client->loop_head + p->bytes + client->loop_tail);
+    dma_arena_paint(to->arena, to->offset - head, head + p->bytes + client->loop_tail);
 }
 
 static const uint32_t nr_transfers[] = {

@@ -126,6 +126,7 @@ static void fail_call(struct client_bench *b, const struct buffer *buf, const ch
 
 static void play(struct client_bench *b, const struct buffer *buf)
 {
+    struct dma_spot spot = dma_arena_spot(buf->arena, buf->offset);
     struct dma_client *client = b->client;
     struct dma_counters was = client->dev->counters;
     uint32_t block = next_block++;
@@ -135,7 +136,7 @@ static void play(struct client_bench *b, const struct buffer *buf)
     memcpy_to_page(buf->arena->page, buf->offset, b->wanted, buf->bytes);
     test_log(b->t, "sound %s %s block %u bytes %u%s", client->name, client->stream, block,
              buf->bytes, client->muted ? " muted" : "");
-    err = client_send(client, buf->arena->page, buf->offset, buf->bytes);
+    err = client_send(client, spot.page, spot.offset, buf->bytes);
     if (err) {
         fail_call(b, buf, "playing", err);
         return;
@@ -202,6 +203,7 @@ static void check_written(struct client_bench *b, const struct buffer *buf)
 
 static void record(struct client_bench *b, const struct buffer *buf)
 {
+    struct dma_spot spot = dma_arena_spot(buf->arena, buf->offset);
     struct dma_client *client = b->client;
     struct dma_counters was = client->dev->counters;
     int err;
@@ -209,7 +211,7 @@ static void record(struct client_bench *b, const struct buffer *buf)
     for (uint32_t i = 0; i < buf->bytes; i++)
         b->wanted[i] = (uint8_t)(NOISE_BASE + (prng_u32(test_prng(b->t)) >> 24 & NOISE_MASK));
     memcpy_to_page(buf->arena->page, buf->offset, b->wanted, buf->bytes);
-    err = client_capture(client, buf->arena->page, buf->offset, buf->bytes);
+    err = client_capture(client, spot.page, spot.offset, buf->bytes);
     if (err) {
         fail_call(b, buf, "recording", err);
         return;

@@ -282,21 +282,23 @@ static void prepare(struct stress_client *s, const struct plan *p)
 static int perform(struct stress_client *s, const struct plan *p)
 {
     struct dma_client *client = s->client;
-    struct page *page = p->arena->page;
+    uint32_t head = p->op == OP_LOOP ? client->loop_head : 0;
+    struct dma_spot spot = dma_arena_spot(p->arena, p->offset - head), from;
 
     switch (p->op) {
     case OP_READ:
-        return client_read(client, p->dev_offset, page, p->offset, p->bytes);
+        return client_read(client, p->dev_offset, spot.page, spot.offset, p->bytes);
     case OP_WRITE:
-        return client_write(client, p->dev_offset, page, p->offset, p->bytes);
+        return client_write(client, p->dev_offset, spot.page, spot.offset, p->bytes);
     case OP_LOOP:
-        return client_loop(client, p->from->page, p->from_offset, page, p->offset, p->bytes);
+        from = dma_arena_spot(p->from, p->from_offset);
+        return client_loop(client, from.page, from.offset, spot.page, spot.offset + head, p->bytes);
     case OP_SEND:
-        return client_send(client, page, p->offset, p->bytes);
+        return client_send(client, spot.page, spot.offset, p->bytes);
     case OP_CAPTURE:
-        return client_capture(client, page, p->offset, p->bytes);
+        return client_capture(client, spot.page, spot.offset, p->bytes);
     default:
-        return client_work(client, page, p->offset, p->bytes);
+        return client_work(client, spot.page, spot.offset, p->bytes);
     }
 }
 
