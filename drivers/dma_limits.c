@@ -7,6 +7,8 @@
 /* What was decided by the old limits is decided anew at the next mapping. */
 static void forget_quick(struct device *dev)
 {
+    if (inject(dma_keep_quick, dma_bounce))
+        return;
     dev->quick_end = NULL;
     dev->quick_pool = NULL;
 }
@@ -40,7 +42,8 @@ int dma_set_max_seg_size(struct device *dev, uint32_t size)
 {
     if (dma_live_mappings(dev) > 0)
         return -EBUSY;
-    dev->max_segment_bytes = size;
+    if (!inject(dma_keep_segment, dma_bounce))
+        dev->max_segment_bytes = size;
     forget_quick(dev);
     return 0;
 }

@@ -89,6 +89,40 @@ static void check_changes(struct test *t, const struct device *like, struct page
     TEST_CHECK(t, dma_set_mask(&limited, like->dma_mask) == 0, "the old mask is not taken");
 }
 
+/* Limits are what a mapping that was quick before is held to from now on. */
+static void check_narrower(struct test *t, const struct device *like, struct page *page)
+{
+    const uint32_t narrow = 512, block = narrow - 1;
+    uint32_t findings;
+    dma_addr_t addr;
+
+    TEST_CHECK(t, dma_set_seg_boundary(&limited, block) == 0, "a boundary of 512 is not taken");
+    addr = dma_map_page(&limited, page, narrow / 2, narrow, DMA_TO_DEVICE);
+    if (TEST_CHECK(t, !dma_mapping_error(&limited, addr), "512 bytes fit no block of as many")) {
+        TEST_CHECK(t, (addr_number(addr) & block) == 0, "0x%llx+512 crosses a boundary of 512",
+                   addr_number(addr));
+        dma_unmap_page(&limited, addr, narrow, DMA_TO_DEVICE);
+    }
+    TEST_CHECK(t, dma_set_seg_boundary(&limited, like->segment_boundary_mask) == 0,
+               "the old boundary is not taken");
+    addr = dma_map_page(&limited, page, 0, narrow + 1, DMA_TO_DEVICE);
+    dma_unmap_page(&limited, addr, narrow + 1, DMA_TO_DEVICE);
+
+    TEST_CHECK(t, dma_set_max_seg_size(&limited, narrow) == 0, "a size of 512 is not taken");
+    TEST_CHECK(t, dma_max_mapping_size(&limited) == narrow, "mappings may have %u bytes, not 512",
+               dma_max_mapping_size(&limited));
+    findings = limited.counters.findings;
+    test_findings_begin(t);
+    addr = dma_map_page(&limited, page, 0, narrow + 1, DMA_TO_DEVICE);
+    test_findings_end(t, 1, "513 bytes in a segment of 512");
+    TEST_CHECK(t, dma_mapping_error(&limited, addr), "513 bytes are mapped in a segment of 512");
+    if (!dma_mapping_error(&limited, addr))
+        dma_unmap_page(&limited, addr, narrow + 1, DMA_TO_DEVICE);
+    limited.counters.findings = findings;
+    TEST_CHECK(t, dma_set_max_seg_size(&limited, like->max_segment_bytes) == 0,
+               "the old size is not taken");
+}
+
 /* The largest mapping that the device can have, wherever its buffer lies, can be made. */
 static void check_largest(struct test *t, const struct dma_arena *arenas)
 {
@@ -115,8 +149,10 @@ void dma_check_limits(struct test *t, const struct device *like, const struct dm
     check_pages_at_mask(t);
     check_largest(t, arenas);
     for (unsigned i = 0; i < DMA_NR_ARENAS; i++) {
-        if (arenas[i].page)
-            check_changes(t, like, arenas[i].page);
+        if (!arenas[i].page)
+            continue;
+        check_changes(t, like, arenas[i].page);
+        check_narrower(t, like, arenas[i].page);
     }
     TEST_CHECK(t, limited.counters.findings == 0, "%u findings with nothing broken",
                limited.counters.findings);
