@@ -4,8 +4,8 @@
 
 /*
  * How much in pieces free memory is: two numbers a zone and order, from nothing but how many free
- * blocks of each order there are. Both are those of Mel Gorman and Andy Whitcroft, as Linux shows
- * them in /sys/kernel/debug/extfrag/ (unusable_index, extfrag_index).
+ * blocks of each order there are. They are computed as Linux does for /sys/kernel/debug/extfrag/,
+ * to the last digit (unusable_free_index() and __fragmentation_index() in mm/vmstat.c).
  *
  * The host side computes them too, from the samples of a report.
  */
@@ -29,17 +29,20 @@ uint32_t buddy_free_pages(const struct buddy_counts *counts);
 int buddy_largest_order(const struct buddy_counts *counts);
 
 /*
- * The unusable free-space index ("The What, The Why and the Where To of Anti-Fragmentation", 2006,
- * section 4): the share of free memory that a request of this order can't use, in permille.
+ * The unusable free-space index (M. Gorman and A. Whitcroft, "The What, The Why and the Where To of
+ * Anti-Fragmentation", 2006): the share of free memory that a request of this order can't use, in
+ * permille: free pages in smaller blocks / free pages.
  * 0: all of it is usable; 1000: none is, or nothing is free.
  */
 uint32_t unusable_index(const struct buddy_counts *counts, unsigned order);
 
 /*
- * The fragmentation index ("Supporting Superpage Allocation without Additional Hardware Support",
- * 2008, section 5): why a request of this order fails, in permille. Towards 0: for lack of memory;
- * towards 1000: because it is in pieces. It only has a meaning when the request would fail:
- * FRAGMENTATION_FITS when it would not.
+ * The fragmentation index (M. Gorman and P. Healy, "Supporting Superpage Allocation without
+ * Additional Hardware Support", 2008): why a request of this order fails, in permille. Towards 0:
+ * for lack of memory; towards 1000: because it is in pieces. There it is
+ * 1 - (free pages / 2^order) / free blocks; Linux adds 1 to what stands in brackets, and so it is
+ * done here. By that a single free block comes to less than 0, to -500 at most. It only has a
+ * meaning when the request would fail: FRAGMENTATION_FITS when it would not. 0 if nothing is free.
  */
 #define FRAGMENTATION_FITS (-1000)
 int fragmentation_index(const struct buddy_counts *counts, unsigned order);

@@ -2,10 +2,11 @@
 #include "ci/unit/unit.h"
 #include "lib/finding.h"
 #include "lib/inject.h"
+#include "paging/buddy.h"
 #include "paging/compaction.h"
 #include "paging/highmem.h"
 #include "paging/kmap.h"
-#include "paging/page_alloc.h"
+#include "paging/pageblock.h"
 #include "paging/shrinker.h"
 
 /*
@@ -460,6 +461,45 @@ static void damage_is_seen(void **state)
     assert_null(zone_check(zone, &where));
 }
 
+static void expect_wrong(const struct zone *zone, const char *wanted)
+{
+    pfn_t where;
+    const char *wrong = zone_check(zone, &where);
+
+    assert_non_null(wrong);
+    assert_string_equal(wrong, wanted);
+}
+
+/* Links and counts are right; a block is where, or what, none may be. */
+static void wrong_blocks_are_seen(void **state)
+{
+    struct zone *zone = (struct zone *)zone_get(ZONE_NORMAL);
+    unsigned order = smallest_order(ZONE_NORMAL, 2), half = order - 1;
+    pfn_t pfn = page_to_pfn(buddy_take_first(zone, 0, order, order)), other = pfn + (1u << half),
+          where;
+
+    zone->free_pages += 1u << order;
+    buddy_list_add(zone, pfn, half, 0);
+    buddy_list_add(zone, other, half, 0);
+    expect_wrong(zone, "two buddies are free side by side");
+    buddy_list_remove(zone, pfn, half, 0);
+    buddy_list_remove(zone, other, half, 0);
+    buddy_list_add(zone, pfn + 1, 1, 0);
+    expect_wrong(zone, "a free block is not aligned to its size");
+    buddy_list_remove(zone, pfn + 1, 1, 0);
+    buddy_list_add(zone, pfn, order, MIGRATE_MOVABLE);
+    expect_wrong(zone, "a free block is on a list of another type than its pageblock");
+    buddy_list_remove(zone, pfn, order, MIGRATE_MOVABLE);
+    buddy_list_add(zone, pfn, order, 0);
+    assert_null(zone_check(zone, &where));
+    page_alloc_tune(&page_alloc_default);
+    pfn = zone->free_area[MAX_ORDER].first[MIGRATE_MOVABLE];
+    buddy_list_remove(zone, pfn, MAX_ORDER, MIGRATE_MOVABLE);
+    pageblock_kind[pfn >> PAGEBLOCK_ORDER] = (uint8_t)make_kind(ZONE_NORMAL, MIGRATE_UNMOVABLE);
+    buddy_list_add(zone, pfn, MAX_ORDER, MIGRATE_UNMOVABLE);
+    expect_wrong(zone, "a pageblock that is free as a whole is not movable");
+}
+
 /* A machine so small that its last zones are empty. */
 static void small_machine(void **state)
 {
@@ -486,10 +526,11 @@ int main(void)
 {
 #define ON_MACHINE(test) cmocka_unit_test_setup_teardown(test, start_machine, stop_machine)
     const struct CMUnitTest tests[] = {
-        ON_MACHINE(fresh_zones),    ON_MACHINE(random_work),
-        ON_MACHINE(exhaustion),     ON_MACHINE(silly_requests),
-        ON_MACHINE(by_address),     ON_MACHINE(windows_of_freed_pages),
-        ON_MACHINE(damage_is_seen), cmocka_unit_test(small_machine),
+        ON_MACHINE(fresh_zones),         ON_MACHINE(random_work),
+        ON_MACHINE(exhaustion),          ON_MACHINE(silly_requests),
+        ON_MACHINE(by_address),          ON_MACHINE(windows_of_freed_pages),
+        ON_MACHINE(damage_is_seen),      ON_MACHINE(wrong_blocks_are_seen),
+        cmocka_unit_test(small_machine),
     };
 
     return cmocka_run_group_tests_name("page_alloc", tests, NULL, NULL);

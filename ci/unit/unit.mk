@@ -23,6 +23,7 @@ test_dma_SRCS := $(filter-out drivers/dma_pool.c,$(wildcard drivers/dma_*.c driv
 test_dma_pool_SRCS := drivers/dma_pool.c
 test_elf_SRCS := loader/elf.c loader/image.c
 test_fdc_SRCS := ci/unit/stub_client.c
+test_fragmentation_SRCS := paging/fragmentation.c
 test_highmem_SRCS := paging/highmem.c
 test_ide_SRCS := ci/unit/stub_client.c ci/unit/stub_disk.c
 test_kernel_SRCS := loader/kernel.c loader/header.c loader/elf.c loader/image.c
@@ -44,6 +45,7 @@ test_trace_marks_SRCS := payload/trace.c
 test_transfer_SRCS := drivers/avoid.c
 test_tlb_SRCS := paging/layout.c
 test_vmalloc_SRCS := paging/vmalloc.c paging/ioremap.c paging/layout.c
+test_watermark_SRCS := paging/watermark.c
 
 UNIT_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -fno-strict-aliasing -Wall -Wextra -Werror -Wno-unused-parameter \

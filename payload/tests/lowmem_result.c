@@ -203,8 +203,8 @@ static void tell_metrics(struct lab *lab, const struct lab_result *result)
         metric(lab, "free_high", (uint64_t)f->free[ZONE_HIGHMEM] * KIB_A_PAGE, "KiB");
         metric(lab, "unusable", f->unusable, "permille");
     }
-    if (wedged && f->fragmentation >= 0)
-        metric(lab, "fragmentation", (uint64_t)f->fragmentation, "permille");
+    if (wedged && f->fragmentation != FRAGMENTATION_FITS)
+        metric(lab, "fragmentation", (uint64_t)MAX(f->fragmentation, 0), "permille");
     if (spent->count) {
         metric_of_order(lab, result->order, "p50", spent->p50);
         metric_of_order(lab, result->order, "p99", spent->p99);
