@@ -364,6 +364,44 @@ static void stealing(void **state)
     check();
 }
 
+/* Gives 64 pages in a row back, at the start of this pageblock. */
+static void give_row(pfn_t pageblock)
+{
+    for (unsigned i = 0; i < m.nr_blocks; i++)
+        if (page_to_pfn(m.blocks[i]) - pageblock * BIT(PAGEBLOCK_ORDER) < 64)
+            give(i--);
+    drain_all_pages();
+}
+
+/*
+ * Where most pages can't be moved, a large block is no reason for those that can to take over the
+ * pageblock: they get a few at a time. Others take it over.
+ */
+static void borrowing(void **state)
+{
+    const struct zone *normal = zone_get(ZONE_NORMAL);
+    struct page *page;
+
+    take_all(ZONE_NORMAL | __GFP_THISZONE, 0);
+    give_row(6);
+    page_alloc_clear_events();
+    page = alloc_pages(ZONE_NORMAL | __GFP_THISZONE | __GFP_MOVABLE, 0);
+    take(page);
+    assert_int_equal(get_pageblock_migratetype(page), MIGRATE_UNMOVABLE);
+    assert_int_equal(page_alloc_events()->pageblocks_stolen, 0);
+    assert_int_equal(page_alloc_events()->stolen[MIGRATE_UNMOVABLE], 1);
+    assert_int_equal(normal->free_pages, 64 - 32);
+    check();
+    take_all(ZONE_NORMAL | __GFP_THISZONE, 0);
+    give_row(7);
+    page = alloc_pages(ZONE_NORMAL | __GFP_THISZONE | __GFP_RECLAIMABLE, 0);
+    take(page);
+    assert_int_equal(get_pageblock_migratetype(page), MIGRATE_RECLAIMABLE);
+    assert_int_equal(page_alloc_events()->pageblocks_stolen, 1);
+    assert_int_equal(normal->free_pages, 0);
+    check();
+}
+
 static void reclaim_and_compaction(void **state)
 {
     struct page_alloc_tuning tuning = page_alloc_default;
@@ -451,15 +489,11 @@ int main(void)
 {
 #define ON_MACHINE(test) cmocka_unit_test_setup_teardown(test, start, stop)
     const struct CMUnitTest tests[] = {
-        ON_MACHINE(random_work),
-        ON_MACHINE(runs),
-        ON_MACHINE(full_lists),
-        ON_MACHINE(nothing_hidden),
-        ON_MACHINE(watermarks),
-        ON_MACHINE(stealing),
-        ON_MACHINE(reclaim_and_compaction),
-        ON_MACHINE(by_frame),
-        ON_MACHINE(damage_is_seen),
+        ON_MACHINE(random_work), ON_MACHINE(runs),
+        ON_MACHINE(full_lists),  ON_MACHINE(nothing_hidden),
+        ON_MACHINE(watermarks),  ON_MACHINE(stealing),
+        ON_MACHINE(borrowing),   ON_MACHINE(reclaim_and_compaction),
+        ON_MACHINE(by_frame),    ON_MACHINE(damage_is_seen),
     };
 
     return cmocka_run_group_tests_name("page_alloc_lists", tests, NULL, NULL);

@@ -24,7 +24,7 @@
 #define HEAD_BYTES 128u
 #define HEADS_PER_PAGE (PAGE_SIZE / HEAD_BYTES)
 #define HEADS_FREED_PERCENT 90u
-#define PAGES_KEPT_PERCENT 94u
+#define PAGES_KEPT_PERCENT 90u
 #define FREED_PERMILLE_STEP 60u
 
 static struct lowmem_blocks held;
@@ -276,7 +276,8 @@ static void case_heads_pin_pages(struct test *t)
     log_zones(t, "heads");
     test_log(t, "%u pages of heads, %u %% of the heads freed: %u pages are kept", pages,
              HEADS_FREED_PERCENT, held.count);
-    /* By chance a page keeps one of its 32 with probability 1 - 0.9^32, 96.6 %. */
+    /* By chance a page keeps one of its 32 with probability 1 - 0.9^32, 96.6 %; of the few hundred
+     * that a small machine has, that is never as few as nine of ten. */
     wanted_least = pages / 100 * PAGES_KEPT_PERCENT;
     TEST_CHECK(t, held.count >= wanted_least, "only %u of %u pages are kept, %u at least wanted",
                held.count, pages, wanted_least);
