@@ -16,6 +16,7 @@
 #define REFUSED_START "# paeload: REFUSED"
 #define ORACLE_START "# oracle "
 #define LAB_START "# lab "
+#define PASS_START "# pass "
 
 static const char *const verdict_names[] = {
     [VERDICT_NONE] = "none",   [VERDICT_PASS] = "PASS",       [VERDICT_FAIL] = "FAIL",
@@ -188,7 +189,7 @@ static bool take_lab(struct ktap *ktap, const char *line)
     if (!starts_with(line, LAB_START))
         return false;
     *array_add(&ktap->lab, &ktap->nr_lab) = (struct ktap_lab_line){
-        .number = ktap->received, .text = text_copy(line + strlen(LAB_START))};
+        .number = ktap->received, .pass = ktap->pass, .text = text_copy(line + strlen(LAB_START))};
     return true;
 }
 
@@ -354,6 +355,8 @@ static void top_line(struct ktap *ktap, const char *line, double now)
         return;
     } else if (*line == '#') {
         words_add(&ktap->notes, "%s", line);
+        if (starts_with(line, PASS_START))
+            ktap->pass = (unsigned)strtoul(line + strlen(PASS_START), NULL, 10);
         if (ktap->in_suite)
             append_line(&ktap->pending_top, line);
         if (starts_with(line, VERDICT_START) && strstr(line, " lines="))

@@ -74,6 +74,7 @@ struct ktap_metric {
 /* A line for the pictures of the report: "# lab ..."; see lab_log.h. */
 struct ktap_lab_line {
     unsigned long number; /* in the log, from 1 */
+    unsigned pass;        /* of passes=, from 1; 0: the log does not say */
     char *text;           /* what follows "# lab " */
 };
 
@@ -105,6 +106,7 @@ struct ktap {
     struct words notes;        /* comment lines outside the suites that are none of the others */
     struct ktap_lab_line *lab;
     size_t nr_lab;
+    unsigned pass;        /* the newest of passes=, from 1; 0: none began yet */
     char *progress_suite; /* of the newest progress line, or NULL */
     unsigned long progress_done, progress_total;
 

@@ -77,7 +77,7 @@ struct lab_event {
 
 struct lab_case {
     char *suite, *name; /* "lowmem_stacks", "none" */
-    char *workload;     /* "stacks"; a suite may have several */
+    char *workload;     /* "stacks"; a suite may have several; "stacks-pass2" in another pass */
     char *unit;         /* of steps */
     uint64_t limit;     /* steps after which it would be over */
     struct lab_zone zones[LAB_ZONES];

@@ -30,6 +30,7 @@ struct reader {
     struct lab_case *run; /* the open case, or NULL */
     char *words[MAX_WORDS];
     size_t count;
+    unsigned pass;
     const char *why; /* what is wrong with the line, or NULL */
 };
 
@@ -82,6 +83,15 @@ static enum lab_verdict verdict_word(struct reader *reader, size_t i)
     return (enum lab_verdict)one_of(reader, i, names, LAB_VERDICTS);
 }
 
+/* Word `i` as the name of a workload. With passes= each pass is told by itself: it has another
+ * seed. */
+static char *workload_word(const struct reader *reader, size_t i)
+{
+    const char *name = reader->words[i];
+
+    return reader->pass > 1 ? text("%s-pass%u", name, reader->pass) : text_copy(name);
+}
+
 /* begin SUITE.CASE WORKLOAD UNIT LIMIT */
 static void read_begin(struct reader *reader)
 {
@@ -98,7 +108,7 @@ static void read_begin(struct reader *reader)
     struct lab_case *run = array_add(&log->cases, &log->nr_cases);
     run->suite = text("%.*s", (int)(dot - name), name);
     run->name = text_copy(dot + 1);
-    run->workload = text_copy(reader->words[1]);
+    run->workload = workload_word(reader, 1);
     run->unit = text_copy(reader->words[2]);
     run->limit = limit;
     run->zone = run->largest = -1;
@@ -312,7 +322,7 @@ static void read_result(struct reader *reader)
 
     if (reader->why)
         return;
-    result.workload = text_copy(reader->words[0]);
+    result.workload = workload_word(reader, 0);
     result.remedy = text_copy(reader->words[1]);
     result.has_case = run && !run->result && !strcmp(run->name, result.remedy) &&
                       !strcmp(run->workload, result.workload);
@@ -400,6 +410,7 @@ void lab_log_read(struct lab_log *log, const struct ktap *ktap)
         char *line = text_copy(ktap->lab[i].text);
 
         reader.why = NULL;
+        reader.pass = ktap->lab[i].pass;
         split(&reader, line);
         read_words(&reader);
         if (reader.why)

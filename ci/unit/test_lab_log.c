@@ -220,6 +220,32 @@ static void results_of_cases(void **state)
     lab_log_free(&log);
 }
 
+/* Of each pass a workload has a table of its own: another seed, and other steps without remedies.
+ */
+static void passes(void **state)
+{
+    static const char bytes[] = "KTAP version 1\n# pass 1\n1..1\n"
+                                "# lab begin s.none stacks threads 10\n"
+                                "# lab result stacks none 5 wedged 100 7 0\n"
+                                "# pass 2\n"
+                                "# lab begin s.none stacks threads 10\n"
+                                "# lab result stacks none 8 wedged 100 7 0\n";
+    static const char *const names[] = {"stacks", "stacks-pass2"};
+    struct lab_log log;
+
+    read_bytes(&log, bytes, strlen(bytes));
+    assert_int_equal(log.notes.count, 0);
+    assert_int_equal(log.nr_cases, 2);
+    assert_int_equal(log.nr_results, 2);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        assert_string_equal(log.cases[i].workload, names[i]);
+        assert_string_equal(log.results[i].workload, names[i]);
+        assert_string_equal(log.cases[i].name, "none");
+        assert_ptr_equal(lab_result_of(&log, &log.cases[i]), &log.results[i]);
+    }
+    lab_log_free(&log);
+}
+
 static void notes_are_few(void **state)
 {
     char *bytes = text_copy("KTAP version 1\n");
@@ -307,6 +333,7 @@ int main(void)
         cmocka_unit_test(lost_beginning),
         cmocka_unit_test(damaged_beginning),
         cmocka_unit_test(results_of_cases),
+        cmocka_unit_test(passes),
         cmocka_unit_test(notes_are_few),
         cmocka_unit_test(any_end),
         cmocka_unit_test(any_damage),
