@@ -323,6 +323,23 @@ static void each_order(void **state)
     assert_true(m.windows_forgotten > 0);
 }
 
+/* A pageblock that is free as a whole takes none in, though it lies above all that move. */
+static void whole_pageblock(void **state)
+{
+    const pfn_t start = 18 * BIT(PAGEBLOCK_ORDER);
+    struct compact_result r;
+
+    fill_and_give(ZONE_HIGHMEM, 0, 3);
+    let_all_go();
+    for (uint32_t i = 0; i < ITEMS_MAX; i++)
+        if (m.items[i].pfn && m.items[i].pfn - start < BIT(PAGEBLOCK_ORDER))
+            give(i);
+    drain_all_pages();
+    compact(ZONE_HIGHMEM, NR_ORDERS, &r);
+    assert_true(r.moved > 0);
+    assert_true(m.map[start].free && m.map[start].order == PAGEBLOCK_ORDER);
+}
+
 /* All pages that can be are above all that are free. */
 static void wholly(void **state)
 {
@@ -518,11 +535,17 @@ int main(void)
 {
 #define ON_MACHINE(test) cmocka_unit_test_setup_teardown(test, start_machine, stop_machine)
     const struct CMUnitTest tests[] = {
-        ON_MACHINE(each_order),           ON_MACHINE(wholly),
-        ON_MACHINE(nothing_free),         ON_MACHINE(all_pinned),
-        ON_MACHINE(no_windows),           ON_MACHINE(without_mobility),
-        ON_MACHINE(no_pains_for_nothing), ON_MACHINE(last_resort),
-        cmocka_unit_test(odd_zones),      ON_MACHINE(alone),
+        ON_MACHINE(each_order),
+        ON_MACHINE(wholly),
+        ON_MACHINE(whole_pageblock),
+        ON_MACHINE(nothing_free),
+        ON_MACHINE(all_pinned),
+        ON_MACHINE(no_windows),
+        ON_MACHINE(without_mobility),
+        ON_MACHINE(no_pains_for_nothing),
+        ON_MACHINE(last_resort),
+        cmocka_unit_test(odd_zones),
+        ON_MACHINE(alone),
         ON_MACHINE(among_others),
     };
 
