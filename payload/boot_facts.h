@@ -7,7 +7,8 @@
  * Multiboot structures; everything is copied out of them, because their memory is free afterwards.
  *
  * The structures are not trusted: each tag must lie in its list, each list in 4 GiB, each string is
- * cut at its room. What is wrong becomes a note, and the rest is used.
+ * cut at its room, a command line between two words. What is wrong becomes a note, and the rest is
+ * used.
  */
 
 #include "drivers/console.h"

@@ -200,6 +200,28 @@ static void strings_too_long(void **state)
     }
 }
 
+/* A word that is cut is left out: what remains of it would mean something else. */
+static void word_that_is_cut(void **state)
+{
+    static const char last[] = " tests=kmap_wait";
+    char line[COMMAND_LINE_MAX + 100];
+    struct list list;
+
+    /* From the whole word to all but its blank behind the end. */
+    for (size_t behind = 0; behind < sizeof(last) - 1; behind++) {
+        size_t before = COMMAND_LINE_MAX - 1 - (sizeof(last) - 1) + behind;
+
+        memset(line, 'x', before);
+        strcpy(line + before, last);
+        strcat(line, behind & 1 ? " y" : "");
+        list_begin(&list);
+        add_string(&list, MULTIBOOT2_TAG_CMDLINE, line);
+        assert_int_equal(read_list(&list), 0);
+        assert_int_equal(strlen(boot_facts.command_line),
+                         behind ? before : before + sizeof(last) - 1);
+    }
+}
+
 static void strings_without_an_end(void **state)
 {
     struct list list;
@@ -474,6 +496,34 @@ static void typical_info1(void **state)
     assert_int_equal(boot_facts.screen.green_shift, 8);
 }
 
+/* iPXE says nothing when it cuts, but all that it cuts is as long. */
+static void line_cut_by_ipxe(void **state)
+{
+    static const struct {
+        const char *loader;
+        size_t length;
+        unsigned notes;
+    } lines[] = {{"iPXE 1.21.1", 511, 1}, {"iPXE 1.21.1", 510, 0}, {"qemu", 511, 0}};
+    static const char start[] = "paeload.elf time=10 seed=";
+    char line[512];
+
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+        struct multiboot1_info info = {.flags =
+                                           MULTIBOOT1_INFO_CMDLINE | MULTIBOOT1_INFO_LOADER_NAME};
+
+        memset(line, 'a', lines[i].length);
+        memcpy(line, start, sizeof(start) - 1);
+        line[lines[i].length] = '\0';
+        info.cmdline = low_string(line);
+        info.boot_loader_name = at_the_end(lines[i].loader, (uint32_t)strlen(lines[i].loader) + 1);
+        assert_int_equal(read1(&info), 0);
+        assert_int_equal(boot_facts.nr_notes, lines[i].notes);
+        if (lines[i].notes)
+            line[strlen("paeload.elf time=10")] = '\0';
+        assert_string_equal(boot_facts.command_line, line);
+    }
+}
+
 static void two_sizes_instead_of_a_map(void **state)
 {
     struct multiboot1_info info = {
@@ -577,6 +627,7 @@ int main(void)
         cmocka_unit_test(typical_list),
         cmocka_unit_test(newer_rsdp_wins_in_any_order),
         cmocka_unit_test(strings_too_long),
+        cmocka_unit_test(word_that_is_cut),
         cmocka_unit_test(strings_without_an_end),
         cmocka_unit_test(bigger_entries),
         cmocka_unit_test(firmware_map_as_a_last_resort),
@@ -586,6 +637,7 @@ int main(void)
         cmocka_unit_test(tag_sizes_that_lie),
         cmocka_unit_test(damaged_lists),
         WITH_LOW_MEMORY(typical_info1),
+        WITH_LOW_MEMORY(line_cut_by_ipxe),
         WITH_LOW_MEMORY(two_sizes_instead_of_a_map),
         WITH_LOW_MEMORY(odd_maps1),
         WITH_LOW_MEMORY(entry_sizes_that_lie1),

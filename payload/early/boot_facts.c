@@ -11,6 +11,7 @@
 #define MBI2_MAX_BYTES MIB(1)
 #define MMAP1_MAX_BYTES KIB(256)
 #define STRING_SEARCH_MAX KIB(64)
+#define IPXE_LINE_MAX 511u
 
 #define VGA_TEXT_BASE 0xb8000u
 #define VGA_TEXT_COLUMNS 80u
@@ -62,6 +63,39 @@ static void take_string(char *to, size_t size, const char *from, size_t limit, c
     to[len] = '\0';
 }
 
+/* What is left of a word that was cut means something else than the word: tests=kmap_wait,
+ * tests=kmap. */
+static void drop_last_word(char *line)
+{
+    size_t len = strlen(line);
+
+    while (len > 0 && line[len - 1] != ' ')
+        len--;
+    if (len > 0)
+        line[len - 1] = '\0';
+}
+
+static void take_command_line(const char *from, size_t limit)
+{
+    size_t len = strnlen(from, limit);
+
+    take_string(boot_facts.command_line, sizeof(boot_facts.command_line), from, limit,
+                "command line");
+    if (len >= sizeof(boot_facts.command_line) && from[sizeof(boot_facts.command_line) - 1] != ' ')
+        drop_last_word(boot_facts.command_line);
+}
+
+/* iPXE has room for so much, and cuts the rest off without a word. */
+static void look_for_ipxe_cut(void)
+{
+    if (strncmp(boot_facts.loader_name, "iPXE", 4) != 0 ||
+        strlen(boot_facts.command_line) != IPXE_LINE_MAX)
+        return;
+    notef("boot: iPXE passes %u characters of the command line at most: its last word is left out",
+          IPXE_LINE_MAX);
+    drop_last_word(boot_facts.command_line);
+}
+
 static void default_screen(void)
 {
     boot_facts.screen = (struct screen_info){
@@ -101,11 +135,11 @@ static void read_multiboot1(const struct multiboot1_info *info)
 {
     boot_facts.protocol = BOOT_MULTIBOOT1;
     if (info->flags & MULTIBOOT1_INFO_CMDLINE)
-        take_string(boot_facts.command_line, sizeof(boot_facts.command_line),
-                    at_phys(info->cmdline), STRING_SEARCH_MAX, "command line");
+        take_command_line(at_phys(info->cmdline), STRING_SEARCH_MAX);
     if (info->flags & MULTIBOOT1_INFO_LOADER_NAME)
         take_string(boot_facts.loader_name, sizeof(boot_facts.loader_name),
                     at_phys(info->boot_loader_name), STRING_SEARCH_MAX, "loader's name");
+    look_for_ipxe_cut();
     if (info->flags & MULTIBOOT1_INFO_MMAP) {
         read_map1(info);
     } else if (info->flags & MULTIBOOT1_INFO_MEMORY) {
@@ -242,8 +276,7 @@ static void read_tag(const struct multiboot2_tag *tag)
 
     switch (tag->type) {
     case MULTIBOOT2_TAG_CMDLINE:
-        take_string(boot_facts.command_line, sizeof(boot_facts.command_line), text, text_size,
-                    "command line");
+        take_command_line(text, text_size);
         break;
     case MULTIBOOT2_TAG_LOADER_NAME:
         take_string(boot_facts.loader_name, sizeof(boot_facts.loader_name), text, text_size,
