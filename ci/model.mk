@@ -6,7 +6,8 @@
 #   build/host/kmap_model, dma_model, page_model [seed=N] [ops=N] [broken=MUTATION] [replay=FILE]
 #
 # A model M is ci/model/M_model.h and the files of M_MODEL_SRCS; the code under test is in the units of
-# M_MODEL_UNDER_TEST, which alone are compiled with a call before each access to memory.
+# M_MODEL_UNDER_TEST, which alone are compiled with a call before each access to memory; those of
+# M_MODEL_LAYER are compiled with M_MODEL_LAYER_CFLAGS.
 
 MODELS := kmap dma page
 
@@ -26,13 +27,18 @@ dma_MODEL_SRCS := ci/model/dma_model.c ci/model/dma_maps.c ci/model/dma_moves.c 
 dma_MODEL_CFLAGS := -DDMA_NR_BUCKETS=16u -DDMA_NR_ENTRIES=24u -DBOUNCE_GRANULE_PAGES=8u \
 	-DBOUNCE_LOW_ORDER=3u -DBOUNCE_WIDE_ORDER=3u -DBOUNCE_MIN_ORDER=3u \
 	"-DBOUNCE_LOW_LIMIT=KIB(64)" "-DBOUNCE_WIDE_LIMIT=KIB(32)"
+dma_MODEL_LAYER := $(dma_MODEL_UNDER_TEST)
 dma_MODEL_LAYER_CFLAGS := -include ci/model/dma_layer.h
 dma_MODEL_OPS := 2000000u
 
+page_MODEL_LAYER := ci/model/slab_calls.c $(wildcard paging/slab*.c) paging/kmalloc.c
 page_MODEL_SRCS := ci/model/page_model.c ci/model/page_moves.c ci/model/page_hooks.c \
 	ci/model/page_rules.c ci/model/page_check.c ci/model/page_machine.c ci/model/page_ops.c \
-	$(page_alloc_SRCS) paging/compaction.c paging/shrinker.c paging/page_owner.c paging/layout.c lib/prng.c
+	ci/model/page_slab.c ci/model/page_objects.c ci/model/page_slab_ops.c $(page_MODEL_LAYER) \
+	$(page_alloc_SRCS) paging/compaction.c paging/shrinker.c paging/page_owner.c paging/layout.c \
+	lib/prng.c lib/bitmap.c
 page_MODEL_CFLAGS := -DMAX_ORDER=5u -DLIST_PAGES=16u -DPREEMPT_UNDER_TEST "-DZONE_DMA_END=phys_make(MIB64(1))"
+page_MODEL_LAYER_CFLAGS := -DSLAB_UNDER_TEST -include ci/model/slab_layer.h
 page_MODEL_OPS := 1000000u
 
 MODEL_CC := clang
@@ -56,7 +62,8 @@ $(BUILD)/host/model-$(1)-$(2)/%.o: %.c ci/model.mk
 	@mkdir -p $$(@D)
 	$(MODEL_CC) $(MODEL_CFLAGS) $($(1)_MODEL_CFLAGS) $(MODEL_FLAGS_$(2)) \
 		-DMODEL_HEADER='"ci/model/$(1)_model.h"' \
-		$$(if $$(filter $$($(1)_MODEL_UNDER_TEST),$$<),$$(MODEL_ACCESSES_$(2)) $$($(1)_MODEL_LAYER_CFLAGS)) \
+		$$(if $$(filter $$($(1)_MODEL_UNDER_TEST),$$<),$$(MODEL_ACCESSES_$(2))) \
+		$$(if $$(filter $$($(1)_MODEL_LAYER),$$<),$$($(1)_MODEL_LAYER_CFLAGS)) \
 		$$(MODEL_MORE_CFLAGS) -MMD -MP -c $$< -o $$@
 endef
 

@@ -84,7 +84,7 @@ static inline struct slab *slab_of(const void *address)
 static inline char *slab_object(const struct kmem_cache *cache, const struct slab *slab,
                                 uint32_t index)
 {
-    return slab->first + index * cache->stride;
+    return slab->first + (size_t)index * cache->stride;
 }
 
 /* Which of the slab's objects this is; cache->objects or more if there is none at this address. */

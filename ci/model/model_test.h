@@ -12,6 +12,9 @@ struct model_test {
     bool (*has_come_to_all)(const struct search *search); /* that the model is about */
     const struct model_mutation *mutations;
     size_t nr_mutations;
+    /* What these break may be the model's own memory, which sanitizers don't let pass. */
+    const struct model_mutation *wild_mutations;
+    size_t nr_wild_mutations;
 };
 
 /* Tests of cmocka; *state is the struct model_test. */

@@ -2,7 +2,7 @@
 /* What must hold between operations. */
 #include <string.h>
 
-#include "ci/model/page_state.h"
+#include "ci/model/page_slab.h"
 #include "lib/x86/percpu.h"
 
 static bool is_zero(const struct page *page)
@@ -13,30 +13,45 @@ static bool is_zero(const struct page *page)
     return bits == 0;
 }
 
-/* A page that is not free. Most have no window. */
+/* A page that is not free. Most have no window; those of a slab lead to it. */
 static void check_window(pfn_t pfn)
 {
+    const struct block *block = &m.blocks[m.block[pfn]];
     uint32_t kmap = m.map[pfn].kmap;
 
+    if (block->who == SLAB) {
+        unsigned number = block->use < NR_SLAB_CACHES ? block->use : 0;
+
+        CHECK(kmap >> SLAB_NUMBER_SHIFT == number && kmap == m.map[block->pfn].kmap,
+              "frame %u, of cache %u, says that it is a slab's: 0x%08x", pfn, number, kmap);
+        return;
+    }
     CHECK(kmap <= NR_WINDOWS && (!kmap || m.window[kmap - 1].pfn == pfn),
           "frame %u says that it has window %u", pfn, kmap);
+}
+
+static unsigned owner_of(const struct block *block)
+{
+    if (block->who == SLAB)
+        return block->use == USE_UNKNOWN ? PAGE_OWNER_NONE : PAGE_OWNER_SLAB;
+    return model_owner[block->who].id;
 }
 
 static void check_head(pfn_t pfn)
 {
     const struct page *page = m.map + pfn;
     const struct block *block = &m.blocks[m.block[pfn]];
+    unsigned owner = owner_of(block);
+    uint32_t index = block->who == SLAB ? block->use : m.block[pfn];
 
     CHECK(block->pfn == pfn, "frame %u belongs to the block at %u", pfn, block->pfn);
     CHECK(page->allocated && !page->free && page->order == block->order,
           "frame %u is held with order %u, its descriptor says %s%s, order %u", pfn, block->order,
           page->allocated ? "allocated" : "not allocated", page->free ? ", free" : "", page->order);
-    CHECK(page->owner == model_owner[block->who].id,
-          "the owner of frame %u is %u by its descriptor, %u wanted", pfn, page->owner,
-          model_owner[block->who].id);
-    CHECK(block->who == NOBODY || page->index == m.block[pfn],
-          "the index of frame %u is %u by its descriptor, %u wanted", pfn, page->index,
-          m.block[pfn]);
+    CHECK(page->owner == owner, "the owner of frame %u is %u by its descriptor, %u wanted", pfn,
+          page->owner, owner);
+    CHECK(owner == PAGE_OWNER_NONE || page->index == index,
+          "the index of frame %u is %u by its descriptor, %u wanted", pfn, page->index, index);
     check_window(pfn);
 }
 
@@ -185,5 +200,6 @@ void check_all(void)
         m.type[pfn >> PAGEBLOCK_ORDER] = (uint8_t)get_pageblock_migratetype(m.map + pfn);
     m.before = *now;
     m.moved = m.kept = m.reclaimed = m.words_written = 0;
+    m.slab_gave = false;
     memset(m.freed_by, 0, sizeof(m.freed_by));
 }

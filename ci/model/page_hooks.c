@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Owners of pages that can be moved, and a cache that can be shrunk. */
-#include "ci/model/page_state.h"
+#include "ci/model/page_slab.h"
 #include "lib/x86/percpu.h"
 
 static struct block *block_of(const struct page_owner *owner, uint32_t index,
@@ -198,8 +198,9 @@ void do_shrink(const struct op *op)
     uint32_t has[NR_CACHES] = {pages_of(0, zone), pages_of(1, zone)}, there = has[0] + has[1];
     uint32_t freed = shrink_pages(zone, op->more);
 
-    CHECK(freed == m.reclaimed, "shrink_pages() says that %u pages were freed; %u were", freed,
-          m.reclaimed);
+    CHECK(freed == m.reclaimed + slab_state.pages_given,
+          "shrink_pages() says that %u pages were freed; %u were, and %u of slabs", freed,
+          m.reclaimed, slab_state.pages_given);
     CHECK(freed >= MIN(there, op->more), "shrink_pages(%u) frees %u pages of %u", op->more, freed,
           there);
     for (unsigned i = 0; i < NR_CACHES; i++)
@@ -212,8 +213,8 @@ static bool can_move(pfn_t pfn)
 {
     const struct block *block = &m.blocks[m.block[pfn]];
 
-    return m.frame[pfn] == HEAD && block->who >= MOVER && block->order == 0 && !block->pinned &&
-           !has_window_in_use(block);
+    return m.frame[pfn] == HEAD && (block->who == MOVER || block->who == CACHE) &&
+           block->order == 0 && !block->pinned && !has_window_in_use(block);
 }
 
 /* All that can move has: none of it lies below a page that is free, and may take it in. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
 
-#include "ci/model/page_state.h"
+#include "ci/model/page_slab.h"
 #include "lib/prng.h"
 #include "lib/x86/percpu.h"
 
@@ -108,7 +108,7 @@ static void start_with(unsigned number)
     m.moved = m.kept = m.isolated = m.reclaimed = m.words_written = 0;
     m.findings = m.findings_wanted = 0;
     m.finding[0] = 0;
-    m.shrinking = m.compacting = m.compacting_all = false;
+    m.shrinking = m.compacting = m.compacting_all = m.slab_gave = false;
     for (unsigned i = 0; i < NR_FRAMES; i++)
         m.unused[i] = (uint16_t)i;
     choose_frames(number);
@@ -127,6 +127,8 @@ static void start_with(unsigned number)
         page_alloc_add_range(pfn, end);
     }
     hooks_start();
+    objects_start();
+    slab_start();
     /* What the scanners remember of another machine is over. */
     for (unsigned zone = 0; zone < MAX_NR_ZONES; zone++)
         compact_zone((enum zone_type)zone, NR_ORDERS, NULL);
@@ -142,6 +144,8 @@ static void start_with(unsigned number)
 static void end_all(void)
 {
     check_words();
+    check_objects();
+    slab_end();
     memset(m.window, 0, sizeof(m.window));
     for (pfn_t pfn = 0; pfn < m.nr_pfn; pfn++)
         if (m.frame[pfn] == HEAD || m.frame[pfn] == TAIL)
@@ -181,6 +185,15 @@ void (*const actions[NR_OP_KINDS])(const struct op *op) = {
     [OP_KMAP] = do_kmap,
     [OP_KUNMAP] = do_kunmap,
     [OP_CLEAR_EVENTS] = do_clear_events,
+    [OP_KMALLOC] = do_kmalloc,
+    [OP_KFREE] = do_kfree,
+    [OP_OBJECT_ALLOC] = do_object_alloc,
+    [OP_OBJECT_WRONG] = do_object_wrong,
+    [OP_DAMAGE] = do_damage,
+    [OP_CACHE_CREATE] = do_cache_create,
+    [OP_CACHE_END] = do_cache_end,
+    [OP_CACHE_SHRINK] = do_cache_shrink,
+    [OP_SLAB_DEBUG] = do_slab_debug,
 };
 
 bool model_run(const struct op *sequence, size_t count, const char *broken,
@@ -201,8 +214,11 @@ bool model_run(const struct op *sequence, size_t count, const char *broken,
         if (!is_right())
             break;
         check_all();
-        if (result->done % WORDS_EVERY == 0)
+        check_slabs();
+        if (result->done % WORDS_EVERY == 0) {
             check_words();
+            check_objects();
+        }
     }
     if (is_right())
         end_all();

@@ -7,12 +7,14 @@
  *
  * They run on an array of descriptors for some hundred frames, with zones that end at odd places,
  * and holes. Blocks of at most 2^MAX_ORDER pages are small here, so that there are many pageblocks.
- * What a frame holds is a word; windows are a few entries in a table.
+ * What a frame holds is a word; windows are a few entries in a table. On top of it works the slab
+ * allocator, whose pages have real memory.
  *
  * Beside it stands the model: an array that says which frame is held by which block, and what its
  * word is to be. After each operation all descriptors, lists, counts, words and findings are
  * compared with it. Which blocks must be free is worked out from the array by brute force, and so
- * is whether an allocation had to fail, and from which zone it had to come.
+ * is whether an allocation had to fail, and from which zone it had to come. Of the slab allocator
+ * the model knows each page that it has, and each object that is out.
  */
 
 #include <stdint.h>
@@ -40,6 +42,15 @@ enum op_kind {
     OP_KMAP,         /* [at: block, more: page and window] */
     OP_KUNMAP,       /* [more: window] */
     OP_CLEAR_EVENTS, /* sets what is counted to 0 */
+    OP_KMALLOC,      /* [gfp, more: size, and how many, at: how much smaller] */
+    OP_KFREE,        /* objects, also of caches [at: which, more: how many] */
+    OP_OBJECT_ALLOC, /* [gfp, order: cache, more: how many] */
+    OP_OBJECT_WRONG, /* frees what may not be freed [at: object or frame, more: what is wrong] */
+    OP_DAMAGE,       /* writes where nobody may [at: object, more: where, and what then] */
+    OP_CACHE_CREATE, /* [order: which, at: size, more: alignment and flags] */
+    OP_CACHE_END,    /* [order: which] */
+    OP_CACHE_SHRINK, /* [order: which, more: or all] */
+    OP_SLAB_DEBUG,   /* of the caches of kmalloc() [more: flags] */
     NR_OP_KINDS
 };
 
@@ -55,8 +66,11 @@ enum model_count {
     COUNT_FELL_BACK, /* to a lower zone */
     COUNT_FINDINGS,
     COUNT_MOVED,
+    COUNT_OBJECTS,
     COUNT_PINNED,
     COUNT_RECLAIMED,
+    COUNT_SLABS,
+    COUNT_SLABS_RECLAIMED,
     COUNT_STOLEN, /* from another mobility */
     MODEL_NR_COUNTS
 };

@@ -83,7 +83,13 @@ void block_own(struct block *block, enum who who)
 
 struct block *pick_block(unsigned which)
 {
-    return m.nr_held ? &m.blocks[m.held[which % m.nr_held]] : NULL;
+    for (unsigned i = 0; i < m.nr_held; i++) {
+        struct block *block = &m.blocks[m.held[(which + i) % m.nr_held]];
+
+        if (block->who != SLAB)
+            return block;
+    }
+    return NULL;
 }
 
 static gfp_t gfp_of(const struct op *op)
@@ -218,7 +224,7 @@ void do_thin(const struct op *op)
 
     for (pfn_t pfn = op->at % 8; pfn < m.nr_pfn && is_right(); pfn++) {
         if (m.frame[pfn] != HEAD || m.blocks[m.block[pfn]].order != op->order % NR_ORDERS ||
-            (pfn >> (op->order % NR_ORDERS)) % step == 0)
+            m.blocks[m.block[pfn]].who == SLAB || (pfn >> (op->order % NR_ORDERS)) % step == 0)
             continue;
         give_if_unused(&m.blocks[m.block[pfn]]);
         check_all();

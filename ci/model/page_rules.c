@@ -2,7 +2,7 @@
 /* The rules of paging/page_alloc.h, by brute force. */
 #include <string.h>
 
-#include "ci/model/page_state.h"
+#include "ci/model/page_slab.h"
 
 #define COSTLY_ORDER 3u /* of larger blocks reclaim may despair */
 
@@ -87,7 +87,7 @@ static bool could_give(const struct supply *supply, unsigned zone, gfp_t gfp, un
 /* Whether the slow path has changed what was free, so that only the end can be judged. */
 static bool was_slow(void)
 {
-    return m.moved || m.reclaimed || m.kept;
+    return m.moved || m.reclaimed || m.kept || m.slab_gave;
 }
 
 /* With grouping by mobility: whether there was a block for this type in a pageblock of its own. */
@@ -168,6 +168,10 @@ static void check_tried(gfp_t gfp, unsigned order)
               cache_pages((enum zone_type)(gfp & __GFP_ZONE_MASK)) == 0,
           "gfp 0x%x, order %u found no block, with %u pages that could be reclaimed", gfp, order,
           cache_pages((enum zone_type)(gfp & __GFP_ZONE_MASK)));
+    CHECK(!m.tuning.reclaim || order > COSTLY_ORDER || gfp & __GFP_THISZONE ||
+              empty_pages((enum zone_type)(gfp & __GFP_ZONE_MASK)) == 0,
+          "gfp 0x%x, order %u found no block, with %u pages of slabs that hold nothing", gfp, order,
+          empty_pages((enum zone_type)(gfp & __GFP_ZONE_MASK)));
     CHECK(!m.tuning.reclaim || now->reclaims > m.before.reclaims,
           "gfp 0x%x, order %u failed without reclaim", gfp, order);
     CHECK(!m.tuning.compaction || !order || now->compactions > m.before.compactions,

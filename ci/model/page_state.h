@@ -28,7 +28,8 @@ enum who {
     FIXED,  /* one without hooks */
     MOVER,  /* one that lets go, unless the block is pinned */
     CACHE,  /* the same, and the shrinker frees it */
-    NR_WHO
+    NR_WHO,
+    SLAB = NR_WHO /* objects, of page_slab.h; no owner of the model's own */
 };
 
 struct block {
@@ -38,6 +39,8 @@ struct block {
     uint16_t place;  /* in held[] */
     uint8_t order, who;
     bool pinned, isolated;
+    uint8_t use;   /* SLAB: what for (page_slab.h), */
+    uint16_t live; /* and how many of its objects are out */
 };
 
 /* A bit for each frame, 32 in a word: no block reaches out of one. */
@@ -81,6 +84,7 @@ struct state {
     bool compacting;                        /* in compact_zone(), called by hand */
     bool compacting_all;                    /* and the whole zone */
     uint32_t moved, isolated, kept;         /* in this operation */
+    bool slab_gave;                         /* pages, in this operation */
     uint32_t reclaimed, words_written;
     uint32_t freed_by[NR_CACHES]; /* of those reclaimed */
     uint32_t findings, findings_wanted;
@@ -105,7 +109,8 @@ struct block *block_enters(struct page *page, unsigned order, gfp_t gfp);
 void block_leaves(struct block *block);
 void block_own(struct block *block, enum who who);
 
-/* The held block number `which`, modulo; NULL if there is none. */
+/* The held block number `which`, modulo, or one near it that is no slab's; NULL if there is none.
+ */
 struct block *pick_block(unsigned which);
 
 /* page_rules.c: what must be free, and what an allocation must come to. */
@@ -144,6 +149,15 @@ void do_shrink(const struct op *op);
 void do_compact(const struct op *op);
 void do_kmap(const struct op *op);
 void do_kunmap(const struct op *op);
+void do_kmalloc(const struct op *op);
+void do_kfree(const struct op *op);
+void do_object_alloc(const struct op *op);
+void do_object_wrong(const struct op *op);
+void do_damage(const struct op *op);
+void do_cache_create(const struct op *op);
+void do_cache_end(const struct op *op);
+void do_cache_shrink(const struct op *op);
+void do_slab_debug(const struct op *op);
 
 /* Gives a block back that may be given back. */
 void give(struct block *block);
