@@ -31,10 +31,11 @@ dma_MODEL_LAYER := $(dma_MODEL_UNDER_TEST)
 dma_MODEL_LAYER_CFLAGS := -include ci/model/dma_layer.h
 dma_MODEL_OPS := 2000000u
 
+page_MODEL_UNDER_TEST := paging/page_alloc.c paging/page_alloc_slow.c paging/slab.c ci/model/slab_calls.c
 page_MODEL_LAYER := ci/model/slab_calls.c $(wildcard paging/slab*.c) paging/kmalloc.c
 page_MODEL_SRCS := ci/model/page_model.c ci/model/page_moves.c ci/model/page_hooks.c \
 	ci/model/page_rules.c ci/model/page_check.c ci/model/page_machine.c ci/model/page_ops.c \
-	ci/model/page_slab.c ci/model/page_objects.c ci/model/page_slab_ops.c $(page_MODEL_LAYER) \
+	ci/model/page_slab.c ci/model/page_objects.c ci/model/page_slab_ops.c ci/model/page_others.c ci/model/access.c $(page_MODEL_LAYER) \
 	$(page_alloc_SRCS) paging/compaction.c paging/shrinker.c paging/page_owner.c paging/layout.c \
 	lib/prng.c lib/bitmap.c
 page_MODEL_CFLAGS := -DMAX_ORDER=5u -DLIST_PAGES=16u -DPREEMPT_UNDER_TEST "-DZONE_DMA_END=phys_make(MIB64(1))"

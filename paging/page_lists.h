@@ -18,8 +18,10 @@
  * Context: preemption off, which guards the lists, and with one processor the zones as well.
  */
 
+#include "lib/inject.h"
 #include "lib/x86/percpu.h"
 #include "paging/pageblock.h"
+#include "paging/preempt.h"
 
 #define LIST_ORDERS 4u /* blocks up to 32 KiB are kept on lists */
 #ifndef LIST_PAGES     /* the model-based test has smaller zones */
@@ -68,7 +70,11 @@ static inline void page_list_push(struct page_list __percpu *list, struct page *
 {
     page->use = list->listed_use;
     page->kmap = PAGE_STATE(PAGE_LISTED);
+    if (inject_on_host(page_list_push_preemptible))
+        preempt_enable();
     *list->top++ = page;
+    if (inject_on_host(page_list_push_preemptible))
+        preempt_disable();
 }
 
 /* A block, now allocated, or NULL. */
@@ -78,7 +84,11 @@ static inline struct page *page_list_pop(struct page_list __percpu *list)
 
     if (unlikely(!page))
         return NULL;
+    if (inject_on_host(page_list_pop_preemptible))
+        preempt_enable();
     list->top--;
+    if (inject_on_host(page_list_pop_preemptible))
+        preempt_disable();
     page->use = list->use;
     page->kmap = 0;
     return page;

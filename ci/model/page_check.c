@@ -200,6 +200,6 @@ void check_all(void)
         m.type[pfn >> PAGEBLOCK_ORDER] = (uint8_t)get_pageblock_migratetype(m.map + pfn);
     m.before = *now;
     m.moved = m.kept = m.reclaimed = m.words_written = 0;
-    m.slab_gave = false;
+    m.slab_gave = m.disturbed = false;
     memset(m.freed_by, 0, sizeof(m.freed_by));
 }

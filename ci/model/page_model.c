@@ -108,7 +108,7 @@ static void start_with(unsigned number)
     m.moved = m.kept = m.isolated = m.reclaimed = m.words_written = 0;
     m.findings = m.findings_wanted = 0;
     m.finding[0] = 0;
-    m.shrinking = m.compacting = m.compacting_all = m.slab_gave = false;
+    m.shrinking = m.compacting = m.compacting_all = m.slab_gave = m.disturbed = false;
     for (unsigned i = 0; i < NR_FRAMES; i++)
         m.unused[i] = (uint16_t)i;
     choose_frames(number);
@@ -143,6 +143,7 @@ static void start_with(unsigned number)
 /* In the end all that was ever given is free, in the largest blocks. */
 static void end_all(void)
 {
+    others_start();
     check_words();
     check_objects();
     slab_end();
@@ -194,6 +195,7 @@ void (*const actions[NR_OP_KINDS])(const struct op *op) = {
     [OP_CACHE_END] = do_cache_end,
     [OP_CACHE_SHRINK] = do_cache_shrink,
     [OP_SLAB_DEBUG] = do_slab_debug,
+    [OP_DISTURB] = do_disturb,
 };
 
 bool model_run(const struct op *sequence, size_t count, const char *broken,
@@ -202,6 +204,7 @@ bool model_run(const struct op *sequence, size_t count, const char *broken,
     *result = (struct model_result){0};
     model_now = result;
     m.broken = broken;
+    others_start();
     m.serial = 0;
     memset(m.word, 0, sizeof(m.word));
     this_cpu()->preempt_count = 0;
@@ -210,6 +213,7 @@ bool model_run(const struct op *sequence, size_t count, const char *broken,
         struct op op = sequence[result->done++];
 
         op.kind %= NR_OP_KINDS;
+        others_before(&op);
         actions[op.kind](&op);
         if (!is_right())
             break;

@@ -51,6 +51,7 @@ enum op_kind {
     OP_CACHE_END,    /* [order: which] */
     OP_CACHE_SHRINK, /* [order: which, more: or all] */
     OP_SLAB_DEBUG,   /* of the caches of kmalloc() [more: flags] */
+    OP_DISTURB,      /* the next one, from within [more: after so many accesses, order: how, at] */
     NR_OP_KINDS
 };
 
@@ -61,7 +62,8 @@ struct op {
 
 enum model_count {
     COUNT_ALLOCATED,
-    COUNT_FAILED, /* rightly */
+    COUNT_DISTURBED, /* by others */
+    COUNT_FAILED,    /* rightly */
     COUNT_FREED,
     COUNT_FELL_BACK, /* to a lower zone */
     COUNT_FINDINGS,

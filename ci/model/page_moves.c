@@ -105,6 +105,7 @@ static struct block *take(gfp_t gfp, unsigned order, bool by_address)
 {
     struct page *page;
 
+    call_begin();
     if (by_address && (gfp & __GFP_ZONE_MASK) < ZONE_HIGHMEM) {
         void *addr = __get_free_pages(gfp, order);
 
@@ -113,6 +114,7 @@ static struct block *take(gfp_t gfp, unsigned order, bool by_address)
     } else {
         page = alloc_pages(gfp, order);
     }
+    call_end();
     if (!page) {
         check_refused(gfp, order);
         return NULL;
@@ -192,10 +194,12 @@ void give(struct block *block)
 
     check_block_words(block);
     block_leaves(block);
+    call_begin();
     if (PageHighMem(page) || was.serial % 4)
         __free_pages(page, was.order);
     else
         free_pages(lowmem_page_address(page), was.order);
+    call_end();
 }
 
 /* A page with a window in use is not taken back. */

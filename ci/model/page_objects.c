@@ -186,10 +186,12 @@ void object_give(struct object *object)
     if (!is_right())
         return;
     /* What kmalloc() gave has no cache to name; the others have both ways. */
+    call_begin();
     if (was.named == NO_NAMED || was.serial % 2)
         call_kfree(was.at);
     else
         call_cache_free(slab_state.named[was.named].cache, was.at);
+    call_end();
 }
 
 void objects_start(void)

@@ -14,7 +14,7 @@ static const char *const kinds[NR_OP_KINDS] = {
     NAME(OP_SHRINK),       NAME(OP_COMPACT),    NAME(OP_KMAP),         NAME(OP_KUNMAP),
     NAME(OP_CLEAR_EVENTS), NAME(OP_KMALLOC),    NAME(OP_KFREE),        NAME(OP_OBJECT_ALLOC),
     NAME(OP_OBJECT_WRONG), NAME(OP_DAMAGE),     NAME(OP_CACHE_CREATE), NAME(OP_CACHE_END),
-    NAME(OP_CACHE_SHRINK), NAME(OP_SLAB_DEBUG),
+    NAME(OP_CACHE_SHRINK), NAME(OP_SLAB_DEBUG), NAME(OP_DISTURB),
 };
 
 /* How often each kind comes. */
@@ -25,16 +25,23 @@ static const uint8_t weights[NR_OP_KINDS] = {
     [OP_SHRINK] = 3,       [OP_COMPACT] = 8,    [OP_KMAP] = 8,         [OP_KUNMAP] = 8,
     [OP_CLEAR_EVENTS] = 1, [OP_KMALLOC] = 45,   [OP_KFREE] = 45,       [OP_OBJECT_ALLOC] = 25,
     [OP_OBJECT_WRONG] = 6, [OP_DAMAGE] = 6,     [OP_CACHE_CREATE] = 6, [OP_CACHE_END] = 2,
-    [OP_CACHE_SHRINK] = 4, [OP_SLAB_DEBUG] = 2,
+    [OP_CACHE_SHRINK] = 4, [OP_SLAB_DEBUG] = 2, [OP_DISTURB] = 20,
 };
 
 const char *const model_count_names[MODEL_NR_COUNTS] = {
-    [COUNT_ALLOCATED] = "allocated", [COUNT_FAILED] = "failed",
-    [COUNT_FREED] = "freed",         [COUNT_FELL_BACK] = "fell back",
-    [COUNT_FINDINGS] = "findings",   [COUNT_MOVED] = "moved",
-    [COUNT_PINNED] = "pinned",       [COUNT_OBJECTS] = "objects",
-    [COUNT_SLABS] = "slabs",         [COUNT_SLABS_RECLAIMED] = "pages of slabs reclaimed",
-    [COUNT_RECLAIMED] = "reclaimed", [COUNT_STOLEN] = "stolen",
+    [COUNT_ALLOCATED] = "allocated",
+    [COUNT_DISTURBED] = "disturbed",
+    [COUNT_FAILED] = "failed",
+    [COUNT_FREED] = "freed",
+    [COUNT_FELL_BACK] = "fell back",
+    [COUNT_FINDINGS] = "findings",
+    [COUNT_MOVED] = "moved",
+    [COUNT_PINNED] = "pinned",
+    [COUNT_OBJECTS] = "objects",
+    [COUNT_SLABS] = "slabs",
+    [COUNT_SLABS_RECLAIMED] = "pages of slabs reclaimed",
+    [COUNT_RECLAIMED] = "reclaimed",
+    [COUNT_STOLEN] = "stolen",
 };
 
 const struct op_field model_fields[MODEL_NR_FIELDS] = {

@@ -87,7 +87,7 @@ static bool could_give(const struct supply *supply, unsigned zone, gfp_t gfp, un
 /* Whether the slow path has changed what was free, so that only the end can be judged. */
 static bool was_slow(void)
 {
-    return m.moved || m.reclaimed || m.kept || m.slab_gave;
+    return m.moved || m.reclaimed || m.kept || m.slab_gave || m.disturbed;
 }
 
 /* With grouping by mobility: whether there was a block for this type in a pageblock of its own. */
@@ -145,7 +145,7 @@ void check_given(const struct page *page, gfp_t gfp, unsigned order)
     if (zone < highest)
         model_now->count[COUNT_FELL_BACK]++;
     /* What is on the per-CPU lists has been taken already. */
-    CHECK(left >= m.listed.pages[zone] || left >= kept_from(gfp, zone, WMARK_MIN),
+    CHECK(m.disturbed || left >= m.listed.pages[zone] || left >= kept_from(gfp, zone, WMARK_MIN),
           "gfp 0x%x, order %u left %u pages in zone %u, which keeps %u", gfp, order, left, zone,
           kept_from(gfp, zone, WMARK_MIN));
     if (was_slow())
@@ -183,7 +183,7 @@ void check_refused(gfp_t gfp, unsigned order)
     unsigned highest = gfp & __GFP_ZONE_MASK;
 
     model_now->count[COUNT_FAILED]++;
-    if (highest >= MAX_NR_ZONES || order > MAX_ORDER)
+    if (m.disturbed || highest >= MAX_NR_ZONES || order > MAX_ORDER)
         return;
     supply_count(&m.free, m.is_free);
     for (unsigned zone = gfp & __GFP_THISZONE ? highest : 0; zone <= highest; zone++)

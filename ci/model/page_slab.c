@@ -82,7 +82,12 @@ struct page *slab_asks(gfp_t gfp, unsigned order)
     allow(frame_memory(block->pfn), (size_t)PAGE_SIZE << order, true);
     if (gfp & __GFP_ZERO)
         memset(frame_memory(block->pfn), 0, (size_t)PAGE_SIZE << order);
-    check_all();
+    /* Others may have more in their hands than the model knows. */
+    if (!m.disturbed) {
+        call_end();
+        check_all();
+        call_begin();
+    }
     return page;
 }
 
@@ -161,7 +166,10 @@ void slab_owns(struct page *page, unsigned id, uint32_t index)
     }
 }
 
-/* Pages of slabs without an object that is out, in caches of the zones up to this one. */
+/*
+ * Pages of slabs without an object that is out, in caches of the zones up to this one. When
+ * somebody came in between, one of them may be so new that its cache does not know it yet.
+ */
 uint32_t empty_pages(enum zone_type zone)
 {
     uint32_t pages = 0;
@@ -178,8 +186,8 @@ static uint32_t count_objects(struct shrinker *asked, enum zone_type zone)
 {
     uint32_t pages = shrinker_counts(asked, zone);
 
-    CHECK(pages >= empty_pages(zone), "the shrinker counts %u pages, %u could go at once", pages,
-          empty_pages(zone));
+    CHECK(m.disturbed || pages >= empty_pages(zone),
+          "the shrinker counts %u pages, %u could go at once", pages, empty_pages(zone));
     return pages;
 }
 
@@ -191,7 +199,8 @@ static uint32_t scan_objects(struct shrinker *asked, enum zone_type zone, uint32
     CHECK(pages == slab_state.pages_given - before,
           "the shrinker says that it gave %u pages back; it gave %u", pages,
           slab_state.pages_given - before);
-    CHECK(pages >= wanted, "the shrinker gives %u pages back, %u wanted", pages, wanted);
+    CHECK(m.disturbed || pages >= wanted, "the shrinker gives %u pages back, %u wanted", pages,
+          wanted);
     model_now->count[COUNT_SLABS_RECLAIMED] += pages;
     return pages;
 }

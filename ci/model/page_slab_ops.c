@@ -55,7 +55,9 @@ static bool take_kmalloc(uint32_t size, gfp_t gfp)
     void *object;
 
     m.findings_wanted += is_wrong;
+    call_begin();
     object = call_kmalloc(size, gfp);
+    call_end();
     if (object) {
         CHECK(!is_wrong, "kmalloc() with gfp 0x%x gave something", gfp);
         return is_right() && object_enters(object, size, gfp, NO_NAMED);
@@ -93,7 +95,9 @@ void do_object_alloc(const struct op *op)
         void *object;
 
         m.findings_wanted += is_wrong;
+        call_begin();
         object = call_cache_alloc(cache, gfp);
+        call_end();
         CHECK(!object || !is_wrong, "an object of zone %u where there are none", zone);
         if (!object && !is_wrong)
             check_none(cache, cache->number);

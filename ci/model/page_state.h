@@ -85,6 +85,7 @@ struct state {
     bool compacting_all;                    /* and the whole zone */
     uint32_t moved, isolated, kept;         /* in this operation */
     bool slab_gave;                         /* pages, in this operation */
+    bool disturbed; /* somebody came in the middle of it, so that only its end can be judged */
     uint32_t reclaimed, words_written;
     uint32_t freed_by[NR_CACHES]; /* of those reclaimed */
     uint32_t findings, findings_wanted;
@@ -133,6 +134,15 @@ uint32_t cache_pages(enum zone_type zone);
 /* page_machine.c: windows in use. */
 bool has_window_in_use(const struct block *block);
 
+/*
+ * page_others.c: what another thread does. Told of each operation before it begins, and of each
+ * call of the allocators that it may come in the middle of.
+ */
+void others_start(void);
+void others_before(const struct op *op);
+void call_begin(void);
+void call_end(void);
+
 /* The operations; each does nothing where it makes no sense. */
 extern void (*const actions[NR_OP_KINDS])(const struct op *op);
 void do_alloc(const struct op *op);
@@ -149,6 +159,7 @@ void do_shrink(const struct op *op);
 void do_compact(const struct op *op);
 void do_kmap(const struct op *op);
 void do_kunmap(const struct op *op);
+void do_disturb(const struct op *op);
 void do_kmalloc(const struct op *op);
 void do_kfree(const struct op *op);
 void do_object_alloc(const struct op *op);

@@ -16,24 +16,42 @@
 #endif
 
 static const struct model_mutation mutations[] = {
-    {"buddy_list_own_half", 1},       {"buddy_skip_merge", 1},
-    {"compaction_copy_neighbour", 2}, {"compaction_fill_all", 3},
-    {"compaction_keep_old", 2},       {"compaction_keep_window", 8},
-    {"compaction_keep_listed", 3},    {"compaction_lose_index", 2},
-    {"compaction_move_mapped", 8},    {"compaction_move_refused", 5},
-    {"compaction_run_over", 5},       {"compaction_skip_copy", 2},
-    {"compaction_tell_nobody", 2},    {"page_free_mapped", 8},
-    {"page_free_quiet", 1},           {"page_free_slab", 12},
-    {"page_free_wrong_zone", 3},      {"page_list_astray", 2},
-    {"page_list_forget", 1},          {"page_lists_keep", 3},
-    {"page_lists_uncounted", 1},      {"page_run_short", 1},
-    {"pageblock_keep_type", 2},       {"pageblock_odd_stays", 4},
-    {"pageblock_stays", 2},           {"reclaim_unless_compacted", 12},
-    {"reserve_ignored", 12},          {"shrink_without_measure", 2},
-    {"thiszone_ignored", 4},          {"watermark_ignored", 8},
+    {"buddy_list_own_half", 1},
+    {"buddy_skip_merge", 1},
+    {"compaction_copy_neighbour", 2},
+    {"compaction_fill_all", 3},
+    {"compaction_keep_old", 2},
+    {"compaction_keep_window", 8},
+    {"compaction_keep_listed", 3},
+    {"compaction_lose_index", 2},
+    {"compaction_move_mapped", 8},
+    {"compaction_move_refused", 5},
+    {"compaction_run_over", 5},
+    {"compaction_skip_copy", 2},
+    {"compaction_tell_nobody", 2},
+    {"page_free_mapped", 8},
+    {"page_free_quiet", 1},
+    {"page_free_slab", 12},
+    {"page_free_wrong_zone", 3},
+    {"page_list_astray", 2},
+    {"page_list_forget", 1},
+    {"page_list_pop_preemptible", 12},
+    {"page_list_push_preemptible", 12},
+    {"page_lists_keep", 3},
+    {"page_lists_uncounted", 1},
+    {"page_run_short", 1},
+    {"pageblock_keep_type", 2},
+    {"pageblock_odd_stays", 4},
+    {"pageblock_stays", 2},
+    {"reclaim_unless_compacted", 12},
+    {"reserve_ignored", 12},
+    {"shrink_without_measure", 2},
+    {"thiszone_ignored", 4},
+    {"watermark_ignored", 8},
 };
 
 static const struct model_mutation wild_mutations[] = {
+    {"buddy_lists_preemptible", 12}, {"slab_preemptible", 12},
     {"slab_counts_whole_stacks", 8}, {"slab_dma_anywhere", 8},
     {"slab_double_free_unseen", 8},  {"slab_flush_loses", 8},
     {"slab_forget_zero", 8},         {"slab_full_descriptors_stay", 8},
@@ -51,6 +69,7 @@ static bool has_come_to_all(const struct search *search)
     return search->total[COUNT_ALLOCATED] > search->done &&
            search->total[COUNT_FAILED] > search->done / 50 &&
            search->total[COUNT_FELL_BACK] > search->done / 50 &&
+           search->total[COUNT_DISTURBED] > search->done / 100 &&
            search->total[COUNT_FINDINGS] > search->done / 100 &&
            search->total[COUNT_MOVED] > search->done / 200 &&
            search->total[COUNT_OBJECTS] > search->done / 10 &&
