@@ -32,6 +32,7 @@ static const struct description {
     {"alloc0", "allocate and free a page", "Linux 673"},
     {"alloc1", "allocate and free an order-1 block", "Linux 773"},
     {"alloc0_batch", "allocate 4096 pages, then free them, per pair", "Linux 682"},
+    {"alloc0_random", "allocate 4096 pages, then free them in random order, per pair", NOBODY},
     {"kmalloc64", "kmalloc(64), a write and a read, kfree", "Linux 217"},
     {"kmalloc64_batch", "the same, 4096 at a time, per pair", NOBODY},
     {"vmalloc_8k", "vmalloc of two pages, a touch each, vfree", NOBODY},

@@ -126,6 +126,7 @@ bool bench_prepare(struct bench *b, const struct bench_row *row, struct test *t)
 
     b->operations = row->operations;
     b->runs = 0;
+    b->prng = *test_prng(t);
     memset(&b->dev.counters, 0, sizeof(b->dev.counters));
     state.prepared = row;
     lacks = row->prepare ? row->prepare(b) : NULL;

@@ -21,6 +21,7 @@
  */
 
 #include "drivers/dma.h"
+#include "lib/prng.h"
 #include "paging/page_alloc.h"
 #include "payload/suite.h"
 
@@ -36,6 +37,7 @@ struct bench {
     struct page *low;    /* a lowmem page, at the start of a block of BENCH_LOW_PAGES */
     struct device dev;   /* without a device behind it; its mask has 32 bits */
     enum depth depth;    /* sparse: rows that are long may be short */
+    struct prng prng;    /* for what a row's prepare() leaves to chance; from seed= */
     uint32_t operations; /* in a run; the row's, unless its prepare() changes it */
     uint32_t runs;       /* since prepare() */
 };

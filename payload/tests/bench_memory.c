@@ -5,14 +5,17 @@
 #include "payload/tests/bench.h"
 
 #define ALLOCATIONS 4096u
-#define LIST_ORDER 2u /* ALLOCATIONS pointers */
+#define LIST_ORDER 2u  /* ALLOCATIONS pointers */
+#define ORDER_ORDER 1u /* as many places */
 #define POINTER_BYTES 4u
 
 _Static_assert((PAGE_SIZE << LIST_ORDER) == ALLOCATIONS * POINTER_BYTES, "");
+_Static_assert((PAGE_SIZE << ORDER_ORDER) == ALLOCATIONS * sizeof(uint16_t), "");
 
 static struct {
     uint32_t free_before;
     struct page **list;
+    uint16_t *order; /* in which the list is freed: its places, shuffled */
 } memory;
 
 static uint32_t free_lowmem(void)
@@ -79,6 +82,41 @@ static void run_batch(struct bench *b)
         __free_pages(list[i], 0);
 }
 
+static const char *prepare_random(struct bench *b)
+{
+    memory.order = __get_free_pages(GFP_KERNEL, ORDER_ORDER);
+    if (!memory.order)
+        return "no 2 pages of lowmem";
+    for (unsigned i = 0; i < ALLOCATIONS; i++) {
+        unsigned other = prng_below(&b->prng, i + 1);
+
+        memory.order[i] = memory.order[other];
+        memory.order[other] = (uint16_t)i;
+    }
+    return prepare_list(b);
+}
+
+static void finish_random(struct bench *b)
+{
+    finish_list(b);
+    if (memory.order)
+        free_pages(memory.order, ORDER_ORDER);
+    memory.order = NULL;
+}
+
+/* As when the pages of many owners come back: hardly two neighbours one after the other. */
+static void run_random(struct bench *b)
+{
+    const uint16_t *order = memory.order;
+    struct page **list = memory.list;
+
+    (void)b;
+    for (unsigned i = 0; i < ALLOCATIONS; i++)
+        list[i] = alloc_pages(GFP_KERNEL, 0);
+    for (unsigned i = 0; i < ALLOCATIONS; i++)
+        __free_pages(list[order[i]], 0);
+}
+
 static void check_batch(struct bench *b, struct test *t)
 {
     check_free(b, t);
@@ -111,6 +149,15 @@ TABLE_ENTRY(bench_row, struct bench_row) = {
     .run = run_batch,
     .check = check_batch,
     .finish = finish_list,
+};
+
+TABLE_ENTRY(bench_row, struct bench_row) = {
+    .name = "alloc0_random",
+    .operations = ALLOCATIONS,
+    .prepare = prepare_random,
+    .run = run_random,
+    .check = check_batch,
+    .finish = finish_random,
 };
 
 static void recall_memory_init(struct bench_cost *cost)
