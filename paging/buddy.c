@@ -29,20 +29,28 @@ void buddy_list_add(struct zone *zone, pfn_t pfn, unsigned order, unsigned type)
     list_add(zone, pfn, order, type);
 }
 
-static inline void list_remove(struct zone *zone, pfn_t pfn, unsigned order, unsigned type)
+/*
+ * Takes a block out from between its neighbours. Their links are its own number: what they are to
+ * be goes there by one exclusive or, and leaves the bits above as they are.
+ */
+static inline void list_unlink(struct free_area *area, struct page *page, pfn_t pfn, unsigned type)
 {
-    struct free_area *area = &zone->free_area[order];
-    struct page *page = pfn_to_page(pfn);
+    pfn_t prev = page->kmap & PFN_LINK_MASK, next = page->use & PFN_LINK_MASK;
 
-    if (page->prev)
-        pfn_to_page(page->prev)->next = page->next;
+    if (prev)
+        pfn_to_page(prev)->use ^= pfn ^ next;
     else
-        area->first[type] = page->next;
-    if (page->next)
-        pfn_to_page(page->next)->prev = page->prev;
+        area->first[type] = next;
+    if (next)
+        pfn_to_page(next)->kmap ^= pfn ^ prev;
     page->use = 0;
     page->kmap = 0;
     area->nr_free--;
+}
+
+static inline void list_remove(struct zone *zone, pfn_t pfn, unsigned order, unsigned type)
+{
+    list_unlink(&zone->free_area[order], pfn_to_page(pfn), pfn, type);
 }
 
 void buddy_list_remove(struct zone *zone, pfn_t pfn, unsigned order, unsigned type)
@@ -134,17 +142,17 @@ void buddy_put(struct zone *zone, pfn_t pfn, unsigned order)
 
     page->use = 0;
     page->kmap = 0;
-    while (order < MAX_ORDER) {
+    for (; order < MAX_ORDER; order++) {
         pfn_t buddy = pfn ^ (1u << order);
+        struct page *other = pfn_to_page(buddy);
 
         if (buddy - zone->start_pfn >= zone_pages ||
-            pfn_to_page(buddy)->kmap >> PAGE_STATE_SHIFT != PAGE_STATE(order) >> PAGE_STATE_SHIFT)
+            (other->kmap ^ PAGE_STATE(order)) > PFN_LINK_MASK)
             break;
         if (inject(buddy_skip_merge, lowmem_frag))
             break;
-        list_remove(zone, buddy, order, type);
-        pfn &= ~(1u << order);
-        order++;
+        list_unlink(&zone->free_area[order], other, buddy, type);
+        pfn &= buddy;
     }
     if (order == MAX_ORDER)
         type = pageblock_is_free(pfn);

@@ -76,10 +76,8 @@ void page_list_cut(unsigned piece, unsigned kind, struct page *block, unsigned o
 }
 
 /* Gives [start, end) back as the largest aligned blocks. */
-static void put_run(pfn_t start, pfn_t end)
+static void put_run(struct zone *zone, pfn_t start, pfn_t end)
 {
-    struct zone *zone = buddy_zone(start);
-
     zone->free_pages += end - start;
     while (start < end) {
         unsigned aligned = (unsigned)__builtin_ctz(start);
@@ -89,6 +87,19 @@ static void put_run(pfn_t start, pfn_t end)
         buddy_put(zone, start, o > 1 && inject(page_run_short, page_alloc) ? o - 1 : o);
         start += 1u << o;
     }
+}
+
+/* A block whose neighbours are somewhere else. buddy_put() sets the descriptor. */
+static inline void put_one(struct zone *zone, struct page *page, unsigned order)
+{
+    zone->free_pages += 1u << order;
+    buddy_put(zone, page_to_pfn(page), order);
+}
+
+/* Whether the second entry lies right behind the first one in memory, or right before it. */
+static inline bool follows(const struct page *first, const struct page *second, int32_t step)
+{
+    return second == first + step || second == first - step;
 }
 
 /*
@@ -122,6 +133,7 @@ void page_list_drain(unsigned order, unsigned kind, uint32_t count)
 {
     struct page_list __percpu *list = page_list_of(order, kind);
     struct page **first = page_list_first(order, kind), **end = first + count, **entry = first;
+    struct zone *zone = &zones[kind & __GFP_ZONE_MASK];
     int32_t step = 1 << order;
     struct page *behind;
 
@@ -132,11 +144,15 @@ void page_list_drain(unsigned order, unsigned kind, uint32_t count)
     if (inject(page_list_forget, page_alloc))
         entry++;
     while (entry < end) {
+        if (!follows(entry[0], entry[1], step)) {
+            put_one(zone, *entry++, order);
+            continue;
+        }
         bool down = entry + 1 < end && entry[1] < entry[0];
         struct page **next = unmark_run(entry, down ? -step : step);
         pfn_t start = page_to_pfn(down ? next[-1] : entry[0]);
 
-        put_run(start, start + ((pfn_t)(next - entry) << order));
+        put_run(zone, start, start + ((pfn_t)(next - entry) << order));
         entry = next;
     }
     *end = behind;

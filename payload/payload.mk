@@ -33,7 +33,7 @@ P_SRCS := $(sort $(wildcard $(foreach d,lib lib/x86 paging drivers payload paylo
 P_OBJS := $(P_SRCS:%=$(BUILD)/obj/%.o)
 
 # Each instruction counts there. A trace of calls through these functions lacks one of their callers.
-$(BUILD)/obj/drivers/dma_piece.c.o $(BUILD)/obj/paging/page_alloc.c.o: P_CFLAGS += -fomit-frame-pointer
+$(BUILD)/obj/drivers/dma_piece.c.o $(patsubst %,$(BUILD)/obj/paging/%.c.o,page_alloc buddy page_lists page_alloc_slow): P_CFLAGS += -fomit-frame-pointer
 
 $(BUILD)/obj/%.c.o: %.c payload/payload.mk
 	@mkdir -p $(@D)
