@@ -148,16 +148,15 @@ void mbi_add_smbios(struct mbi *mbi, const void *entry_point)
 }
 
 /* A colour's lowest bit and number of bits; false unless its bits are one run. */
-static bool mask_to_field(uint32_t mask, uint8_t *position, uint8_t *bits)
+static bool mask_to_field(uint32_t mask, struct multiboot_colour *colour)
 {
-    *position = 0;
-    *bits = 0;
+    *colour = (struct multiboot_colour){0};
     if (mask == 0)
         return false;
     for (; (mask & 1) == 0; mask >>= 1)
-        ++*position;
+        colour->position++;
     for (; (mask & 1) != 0; mask >>= 1)
-        ++*bits;
+        colour->bits++;
     return mask == 0;
 }
 
@@ -165,28 +164,22 @@ void mbi_add_screen(struct mbi *mbi, const struct mbi_screen *screen)
 {
     uint64_t bytes = (uint64_t)screen->pitch_bytes * screen->height;
     struct multiboot2_tag_framebuffer told = {
-        .framebuffer_addr = screen->address,
-        .framebuffer_pitch = screen->pitch_bytes,
-        .framebuffer_width = screen->width,
-        .framebuffer_height = screen->height,
-        .framebuffer_bpp = screen->bits_per_pixel,
-        .framebuffer_type = MULTIBOOT2_FRAMEBUFFER_RGB,
+        .screen = {.address = screen->address,
+                   .pitch_bytes = screen->pitch_bytes,
+                   .width = screen->width,
+                   .height = screen->height,
+                   .bits_per_pixel = screen->bits_per_pixel,
+                   .kind = MULTIBOOT_SCREEN_RGB},
     };
     struct multiboot2_tag_framebuffer *tag;
-    uint8_t position[3], bits[3];
+    struct multiboot_rgb *rgb = &told.colour.rgb;
 
     if (bytes == 0 || screen->address == 0 || bytes > UINT64_MAX - screen->address)
         return;
-    if (!mask_to_field(screen->red_mask, &position[0], &bits[0]) ||
-        !mask_to_field(screen->green_mask, &position[1], &bits[1]) ||
-        !mask_to_field(screen->blue_mask, &position[2], &bits[2]))
+    if (!mask_to_field(screen->red_mask, &rgb->red) ||
+        !mask_to_field(screen->green_mask, &rgb->green) ||
+        !mask_to_field(screen->blue_mask, &rgb->blue))
         return;
-    told.framebuffer_color.rgb.red_field_position = position[0];
-    told.framebuffer_color.rgb.red_mask_size = bits[0];
-    told.framebuffer_color.rgb.green_field_position = position[1];
-    told.framebuffer_color.rgb.green_mask_size = bits[1];
-    told.framebuffer_color.rgb.blue_field_position = position[2];
-    told.framebuffer_color.rgb.blue_mask_size = bits[2];
 
     tag = add_tag(mbi, MULTIBOOT2_TAG_FRAMEBUFFER, sizeof(*tag));
     if (!tag)

@@ -54,12 +54,9 @@
 #define MULTIBOOT1_MEMORY_NVS 4
 #define MULTIBOOT1_MEMORY_BAD 5
 
-/* struct multiboot1_info.framebuffer_type */
-#define MULTIBOOT1_FRAMEBUFFER_INDEXED 0
-#define MULTIBOOT1_FRAMEBUFFER_RGB 1
-#define MULTIBOOT1_FRAMEBUFFER_TEXT 2
-
 #ifndef __ASSEMBLER__
+
+#include "loader/multiboot_screen.h"
 
 #include <stdint.h>
 
@@ -123,26 +120,14 @@ struct multiboot1_info {
     uint16_t vbe_interface_len;
 
     /* FRAMEBUFFER */
-    uint64_t framebuffer_addr;
-    uint32_t framebuffer_pitch;  /* bytes a line */
-    uint32_t framebuffer_width;  /* pixels, or characters for text */
-    uint32_t framebuffer_height; /* the same */
-    uint8_t framebuffer_bpp;     /* bits a pixel, 16 for text */
-    uint8_t framebuffer_type;    /* MULTIBOOT1_FRAMEBUFFER_* */
+    struct multiboot_screen screen;
     union {
         struct {
             uint32_t palette_addr;
             uint16_t palette_num_colors;
         } __attribute__((packed)) indexed;
-        struct {
-            uint8_t red_field_position; /* number of the lowest bit */
-            uint8_t red_mask_size;      /* number of bits */
-            uint8_t green_field_position;
-            uint8_t green_mask_size;
-            uint8_t blue_field_position;
-            uint8_t blue_mask_size;
-        } __attribute__((packed)) rgb;
-    } framebuffer_color;
+        struct multiboot_rgb rgb;
+    } colour;
 } __attribute__((packed));
 
 /*

@@ -98,12 +98,9 @@
 #define MULTIBOOT2_MEMORY_NVS 4
 #define MULTIBOOT2_MEMORY_BAD 5
 
-/* struct multiboot2_tag_framebuffer.framebuffer_type */
-#define MULTIBOOT2_FRAMEBUFFER_INDEXED 0
-#define MULTIBOOT2_FRAMEBUFFER_RGB 1
-#define MULTIBOOT2_FRAMEBUFFER_TEXT 2
-
 #ifndef __ASSEMBLER__
+
+#include "loader/multiboot_screen.h"
 
 #include <stdint.h>
 
@@ -213,26 +210,14 @@ struct multiboot2_tag_mmap {
 
 struct multiboot2_tag_framebuffer {
     struct multiboot2_tag tag;
-    uint64_t framebuffer_addr;
-    uint32_t framebuffer_pitch;  /* bytes a line */
-    uint32_t framebuffer_width;  /* pixels, or characters for text */
-    uint32_t framebuffer_height; /* the same */
-    uint8_t framebuffer_bpp;     /* bits a pixel, 16 for text */
-    uint8_t framebuffer_type;    /* MULTIBOOT2_FRAMEBUFFER_* */
+    struct multiboot_screen screen;
     uint16_t reserved;
     union {
         struct {
             uint32_t palette_num_colors; /* red, green, blue bytes follow */
         } __attribute__((packed)) indexed;
-        struct {
-            uint8_t red_field_position; /* number of the lowest bit */
-            uint8_t red_mask_size;      /* number of bits */
-            uint8_t green_field_position;
-            uint8_t green_mask_size;
-            uint8_t blue_field_position;
-            uint8_t blue_mask_size;
-        } __attribute__((packed)) rgb;
-    } framebuffer_color;
+        struct multiboot_rgb rgb;
+    } colour;
 } __attribute__((packed));
 
 /* EFI32 and EFI64: the physical address of the EFI system table. */

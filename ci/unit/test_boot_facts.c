@@ -85,13 +85,8 @@ static const struct multiboot2_mmap_entry some_ram[] = {
 };
 
 static const struct multiboot2_tag_framebuffer some_screen = {
-    .framebuffer_addr = 0xe0000000,
-    .framebuffer_pitch = 4096,
-    .framebuffer_width = 1000,
-    .framebuffer_height = 700,
-    .framebuffer_bpp = 32,
-    .framebuffer_type = MULTIBOOT2_FRAMEBUFFER_RGB,
-    .framebuffer_color.rgb = {16, 8, 7, 6, 1, 5},
+    .screen = {0xe0000000, 4096, 1000, 700, 32, MULTIBOOT_SCREEN_RGB},
+    .colour.rgb = {{16, 8}, {7, 6}, {1, 5}},
 };
 
 static void add_screen(struct list *list, const struct multiboot2_tag_framebuffer *screen)
@@ -291,14 +286,14 @@ static void screens(void **state)
     assert_int_equal(read_list(&list), 0);
     assert_default_screen();
 
-    screen.framebuffer_type = MULTIBOOT2_FRAMEBUFFER_INDEXED;
+    screen.screen.kind = MULTIBOOT_SCREEN_INDEXED;
     list_begin(&list);
     add_screen(&list, &screen);
     assert_int_equal(read_list(&list), 0);
     assert_int_not_equal(boot_facts.screen.kind, SCREEN_RGB);
 
-    screen.framebuffer_type = MULTIBOOT2_FRAMEBUFFER_TEXT;
-    screen.framebuffer_width = 132;
+    screen.screen.kind = MULTIBOOT_SCREEN_TEXT;
+    screen.screen.width = 132;
     list_begin(&list);
     add_screen(&list, &screen);
     assert_int_equal(read_list(&list), 0);
@@ -306,7 +301,7 @@ static void screens(void **state)
     assert_int_equal(boot_facts.screen.width, 132);
 
     /* An RGB screen's tag that ends before, or inside of, its colours */
-    screen.framebuffer_type = MULTIBOOT2_FRAMEBUFFER_RGB;
+    screen.screen.kind = MULTIBOOT_SCREEN_RGB;
     for (uint32_t size = 0; size < sizeof(screen) - sizeof(screen.tag); size++) {
         list_begin(&list);
         add_tag(&list, MULTIBOOT2_TAG_FRAMEBUFFER, (char *)&screen + sizeof(screen.tag), size);
@@ -484,10 +479,10 @@ static void typical_info1(void **state)
 
     info.flags |= MULTIBOOT1_INFO_LOADER_NAME | MULTIBOOT1_INFO_FRAMEBUFFER;
     info.boot_loader_name = low_string("qemu");
-    info.framebuffer_type = MULTIBOOT1_FRAMEBUFFER_RGB;
-    info.framebuffer_addr = 0xfd000000;
-    info.framebuffer_width = 640;
-    info.framebuffer_color.rgb.green_field_position = 8;
+    info.screen.kind = MULTIBOOT_SCREEN_RGB;
+    info.screen.address = 0xfd000000;
+    info.screen.width = 640;
+    info.colour.rgb.green.position = 8;
     assert_int_equal(read1(&info), 0);
     assert_string_equal(boot_facts.loader_name, "qemu");
     assert_int_equal(boot_facts.screen.kind, SCREEN_RGB);

@@ -131,6 +131,31 @@ static void read_map1(const struct multiboot1_info *info)
     }
 }
 
+static void take_screen(enum screen_kind kind, const struct multiboot_screen *told)
+{
+    boot_facts.screen = (struct screen_info){
+        .kind = kind,
+        .base = phys_make(told->address),
+        .pitch_bytes = told->pitch_bytes,
+        .width = told->width,
+        .height = told->height,
+        .bits_per_pixel = told->bits_per_pixel,
+    };
+}
+
+static void take_rgb_screen(const struct multiboot_screen *told, const struct multiboot_rgb *rgb)
+{
+    struct screen_info *screen = &boot_facts.screen;
+
+    take_screen(SCREEN_RGB, told);
+    screen->red_shift = rgb->red.position;
+    screen->red_bits = rgb->red.bits;
+    screen->green_shift = rgb->green.position;
+    screen->green_bits = rgb->green.bits;
+    screen->blue_shift = rgb->blue.position;
+    screen->blue_bits = rgb->blue.bits;
+}
+
 static void read_multiboot1(const struct multiboot1_info *info)
 {
     boot_facts.protocol = BOOT_MULTIBOOT1;
@@ -148,22 +173,8 @@ static void read_multiboot1(const struct multiboot1_info *info)
         memmap_add(&boot_facts.map, phys_make(MIB64(1)), (uint64_t)info->mem_upper << 10,
                    MEM_USABLE, boot_note);
     }
-    if (info->flags & MULTIBOOT1_INFO_FRAMEBUFFER &&
-        info->framebuffer_type == MULTIBOOT1_FRAMEBUFFER_RGB)
-        boot_facts.screen = (struct screen_info){
-            .kind = SCREEN_RGB,
-            .base = phys_make(info->framebuffer_addr),
-            .pitch_bytes = info->framebuffer_pitch,
-            .width = info->framebuffer_width,
-            .height = info->framebuffer_height,
-            .bits_per_pixel = info->framebuffer_bpp,
-            .red_shift = info->framebuffer_color.rgb.red_field_position,
-            .red_bits = info->framebuffer_color.rgb.red_mask_size,
-            .green_shift = info->framebuffer_color.rgb.green_field_position,
-            .green_bits = info->framebuffer_color.rgb.green_mask_size,
-            .blue_shift = info->framebuffer_color.rgb.blue_field_position,
-            .blue_bits = info->framebuffer_color.rgb.blue_mask_size,
-        };
+    if (info->flags & MULTIBOOT1_INFO_FRAMEBUFFER && info->screen.kind == MULTIBOOT_SCREEN_RGB)
+        take_rgb_screen(&info->screen, &info->colour.rgb);
     else
         default_screen();
 }
@@ -230,32 +241,12 @@ static void read_screen2(const struct multiboot2_tag *tag)
 {
     const struct multiboot2_tag_framebuffer *fb = (const void *)tag;
 
-    if (tag->size < offsetof(struct multiboot2_tag_framebuffer, framebuffer_color))
+    if (tag->size < offsetof(struct multiboot2_tag_framebuffer, colour))
         return;
-    if (fb->framebuffer_type == MULTIBOOT2_FRAMEBUFFER_TEXT)
-        boot_facts.screen = (struct screen_info){
-            .kind = SCREEN_TEXT,
-            .base = phys_make(fb->framebuffer_addr),
-            .pitch_bytes = fb->framebuffer_pitch,
-            .width = fb->framebuffer_width,
-            .height = fb->framebuffer_height,
-            .bits_per_pixel = fb->framebuffer_bpp,
-        };
-    if (fb->framebuffer_type == MULTIBOOT2_FRAMEBUFFER_RGB && tag->size >= sizeof(*fb))
-        boot_facts.screen = (struct screen_info){
-            .kind = SCREEN_RGB,
-            .base = phys_make(fb->framebuffer_addr),
-            .pitch_bytes = fb->framebuffer_pitch,
-            .width = fb->framebuffer_width,
-            .height = fb->framebuffer_height,
-            .bits_per_pixel = fb->framebuffer_bpp,
-            .red_shift = fb->framebuffer_color.rgb.red_field_position,
-            .red_bits = fb->framebuffer_color.rgb.red_mask_size,
-            .green_shift = fb->framebuffer_color.rgb.green_field_position,
-            .green_bits = fb->framebuffer_color.rgb.green_mask_size,
-            .blue_shift = fb->framebuffer_color.rgb.blue_field_position,
-            .blue_bits = fb->framebuffer_color.rgb.blue_mask_size,
-        };
+    if (fb->screen.kind == MULTIBOOT_SCREEN_TEXT)
+        take_screen(SCREEN_TEXT, &fb->screen);
+    if (fb->screen.kind == MULTIBOOT_SCREEN_RGB && tag->size >= sizeof(*fb))
+        take_rgb_screen(&fb->screen, &fb->colour.rgb);
 }
 
 static void read_rsdp(const struct multiboot2_tag *tag)
