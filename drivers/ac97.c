@@ -31,6 +31,7 @@
 
 /* Bus master registers, from BAR 1 */
 #define MASTER_BAR 1u
+#define WINDOW_BYTES 0x40u /* of either that are used */
 #define GLOBAL_CONTROL 0x2cu
 #define CONTROL_RUNNING BIT(1) /* 0 is cold reset */
 #define GLOBAL_STATUS 0x30u
@@ -265,15 +266,14 @@ static int ac97_open(struct sound_card *sound_card, bool audible)
 {
     struct ac97 *card = container_of(sound_card, struct ac97, card);
     struct pci_device *pdev = sound_card->pdev;
-    struct pci_bar mixer, master;
     uint16_t command;
     int err;
 
-    if (pci_read_bar(pdev, MIXER_BAR, &mixer) < 0 || mixer.kind != PCI_BAR_IO ||
-        pci_read_bar(pdev, MASTER_BAR, &master) < 0 || master.kind != PCI_BAR_IO)
-        return client_error(&sound_card->client, -ENODEV, "BAR 0 or 1 is not assigned");
-    card->mixer = (uint16_t)mixer.base;
-    card->master = (uint16_t)master.base;
+    card->mixer = pci_bar_port(pdev, MIXER_BAR, WINDOW_BYTES);
+    card->master = pci_bar_port(pdev, MASTER_BAR, WINDOW_BYTES);
+    if (!card->mixer || !card->master)
+        return client_error(&sound_card->client, -ENODEV, "BAR 0 or 1 %s",
+                            pci_bar_problem(-ENODEV));
     card->ring = dma_alloc_coherent(&pdev->dma, RING_BYTES, &card->ring_addr);
     if (!card->ring)
         return client_error(&sound_card->client, -ENOMEM, "no memory for its descriptors");

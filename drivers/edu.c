@@ -372,7 +372,6 @@ static int give_up(struct edu *edu, int err)
 static int edu_probe(struct pci_device *pdev, const struct pci_driver *driver)
 {
     struct edu *edu = &edus[nr_edus];
-    struct pci_bar bar;
     uint16_t command;
     bool alive;
     int err;
@@ -383,14 +382,10 @@ static int edu_probe(struct pci_device *pdev, const struct pci_driver *driver)
         return -EBUSY;
     }
     *edu = (struct edu){.pdev = pdev};
-    if (pci_read_bar(pdev, EDU_BAR, &bar) < 0 || bar.kind != PCI_BAR_MEMORY) {
-        probe_report("edu", -ENODEV, "%s: BAR 0 is not assigned", pdev->name);
-        return -ENODEV;
-    }
-    edu->regs = ioremap(phys_make(bar.base), EDU_WINDOW_BYTES);
-    if (!edu->regs) {
-        probe_report("edu", -ENOMEM, "%s: no window for its registers", pdev->name);
-        return -ENOMEM;
+    err = pci_map_bar(pdev, EDU_BAR, EDU_WINDOW_BYTES, &edu->regs);
+    if (err) {
+        probe_report("edu", err, "%s: BAR %u %s", pdev->name, EDU_BAR, pci_bar_problem(err));
+        return err;
     }
     command = pci_enable(pdev, PCI_COMMAND_MEMORY);
     alive = is_alive(edu);

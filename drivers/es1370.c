@@ -22,6 +22,7 @@
 
 /* Registers, from BAR 0 */
 #define ES1370_BAR 0u
+#define WINDOW_BYTES 0x40u
 #define REG_CONTROL 0x00u
 #define CONTROL_CODEC_ENABLE BIT(1)
 #define CONTROL_ADC_ENABLE BIT(4)
@@ -254,13 +255,12 @@ static int es1370_open(struct sound_card *sound_card, bool audible)
 {
     struct es1370 *card = container_of(sound_card, struct es1370, card);
     struct dma_client *client = &sound_card->client;
-    struct pci_bar bar;
     bool mixer_answers;
     uint16_t command;
 
-    if (pci_read_bar(sound_card->pdev, ES1370_BAR, &bar) < 0 || bar.kind != PCI_BAR_IO)
-        return client_error(client, -ENODEV, "BAR 0 is not assigned");
-    card->base = (uint16_t)bar.base;
+    card->base = pci_bar_port(sound_card->pdev, ES1370_BAR, WINDOW_BYTES);
+    if (!card->base)
+        return client_error(client, -ENODEV, "BAR %u %s", ES1370_BAR, pci_bar_problem(-ENODEV));
     command = pci_enable(sound_card->pdev, PCI_COMMAND_IO);
     halt(card);
     mixer_answers = set_mixer(card, audible);

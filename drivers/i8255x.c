@@ -223,13 +223,10 @@ static int measure_table(struct i8255x *card)
 
 static int open_card(struct i8255x *card)
 {
-    struct pci_bar bar;
+    int err = pci_map_bar(card->pdev, REG_BAR, WINDOW_BYTES, &card->regs);
 
-    if (pci_read_bar(card->pdev, REG_BAR, &bar) < 0 || bar.kind != PCI_BAR_MEMORY)
-        return client_error(&card->client, -ENODEV, "BAR %u is not assigned", REG_BAR);
-    card->regs = ioremap(phys_make(bar.base), WINDOW_BYTES);
-    if (!card->regs)
-        return client_error(&card->client, -ENOMEM, "no window for its registers");
+    if (err)
+        return client_error(&card->client, err, "BAR %u %s", REG_BAR, pci_bar_problem(err));
     card->ring = dma_alloc_coherent(&card->pdev->dma, RING_BYTES, &card->ring_dma);
     if (!card->ring)
         return client_error(&card->client, -ENOMEM, "no memory for its commands");

@@ -17,6 +17,8 @@
 #define BAR_COMMAND(channel) (2 * (channel))
 #define BAR_CONTROL(channel) (2 * (channel) + 1)
 #define BAR_BUS_MASTER 4u
+#define COMMAND_BYTES 8u
+#define CONTROL_BYTES 4u
 #define CONTROL_BAR_OFFSET 2u /* the control register in its four-byte BAR */
 
 /* Intel's own: a word for each channel with its timing and, in one bit, whether it decodes */
@@ -149,7 +151,7 @@ static int find_ports(const struct pci_device *pdev, unsigned channel, struct at
         {.command = 0x170, .control = 0x376},
     };
     const struct pci_device *owner;
-    struct pci_bar command, control;
+    uint16_t command, control;
 
     if (pdev->vendor == VENDOR_INTEL && pdev->device != DEVICE_INTEL_SCH &&
         !(pci_read_config16(pdev, IDETIM(channel)) & IDETIM_DECODE_ENABLE)) {
@@ -158,13 +160,14 @@ static int find_ports(const struct pci_device *pdev, unsigned channel, struct at
     }
     *ch = legacy[channel];
     if (!in_compatibility_mode(pdev, channel)) {
-        if (pci_read_bar(pdev, BAR_COMMAND(channel), &command) < 0 || command.kind != PCI_BAR_IO ||
-            pci_read_bar(pdev, BAR_CONTROL(channel), &control) < 0 || control.kind != PCI_BAR_IO) {
+        command = pci_bar_port(pdev, BAR_COMMAND(channel), COMMAND_BYTES);
+        control = pci_bar_port(pdev, BAR_CONTROL(channel), CONTROL_BYTES);
+        if (!command || !control) {
             probe_report("ide", -ENODEV, "%s: channel %u has no ports", pdev->name, channel);
             return -ENODEV;
         }
-        ch->command = (uint16_t)command.base;
-        ch->control = (uint16_t)(control.base + CONTROL_BAR_OFFSET);
+        ch->command = command;
+        ch->control = (uint16_t)(control + CONTROL_BAR_OFFSET);
     }
     owner = owner_of(ch->command);
     if (owner) {
@@ -219,7 +222,7 @@ static int make_tables(struct ide_controller *ctl)
 static int ide_probe(struct pci_device *pdev, const struct pci_driver *driver)
 {
     struct ide_controller *ctl = &controllers[nr_controllers];
-    struct pci_bar bar;
+    uint16_t bus_master;
 
     if (nr_controllers == MAX_CONTROLLERS) {
         probe_report("ide", -EBUSY, "%s: a third controller is left alone", pdev->name);
@@ -232,8 +235,8 @@ static int ide_probe(struct pci_device *pdev, const struct pci_driver *driver)
                      pdev->name);
         return -ENODEV;
     }
-    if (!(pdev->class_code & PROGIF_BUS_MASTER) || pci_read_bar(pdev, BAR_BUS_MASTER, &bar) < 0 ||
-        bar.kind != PCI_BAR_IO) {
+    bus_master = pci_bar_port(pdev, BAR_BUS_MASTER, IDE_CHANNELS * IDE_BM_CHANNEL_BYTES);
+    if (!(pdev->class_code & PROGIF_BUS_MASTER) || !bus_master) {
         probe_report("ide", -ENODEV, "%s: IDE without a bus master", pdev->name);
         return -ENODEV;
     }
@@ -248,7 +251,7 @@ static int ide_probe(struct pci_device *pdev, const struct pci_driver *driver)
     nr_controllers++;
 
     pci_hold(pdev, PCI_COMMAND_IO);
-    if (ide_set_bus_master(ctl->channel, (uint16_t)bar.base))
+    if (ide_set_bus_master(ctl->channel, bus_master))
         probe_report("ide", 0, "%s: simplex, its channels take turns", pdev->name);
     for (unsigned channel = 0; channel < IDE_CHANNELS; channel++)
         look_at_channel(ctl, channel);

@@ -161,19 +161,15 @@ static int try_it(struct loopback *l)
 static int open_registers(struct loopback *l)
 {
     const struct loopback_kind *kind = l->kind;
-    struct pci_bar bar;
+    int err;
 
-    if (pci_read_bar(l->pdev, kind->bar, &bar) < 0 || bar.kind != kind->bar_kind)
-        return client_error(&l->client, -ENODEV, "BAR %u is not assigned", kind->bar);
-    if (bar.size < kind->window_bytes)
-        return client_error(&l->client, -ENODEV, "BAR %u has %u bytes, not %u", kind->bar,
-                            (uint32_t)bar.size, kind->window_bytes);
     if (kind->bar_kind == PCI_BAR_IO) {
-        l->port = (uint16_t)bar.base;
-        return 0;
+        l->port = pci_bar_port(l->pdev, kind->bar, kind->window_bytes);
+        err = l->port ? 0 : -ENODEV;
+    } else {
+        err = pci_map_bar(l->pdev, kind->bar, kind->window_bytes, &l->regs);
     }
-    l->regs = ioremap(phys_make(bar.base), kind->window_bytes);
-    return l->regs ? 0 : client_error(&l->client, -ENOMEM, "no window for its registers");
+    return err ? client_error(&l->client, err, "BAR %u %s", kind->bar, pci_bar_problem(err)) : 0;
 }
 
 static int open_device(struct loopback *l)

@@ -27,19 +27,6 @@
 #define HEADER_CLASS_DWORD 2u
 #define HEADER_BAR_DWORDS 4u, 5u, 6u, 7u, 8u, 9u
 #define HEADER_LAYOUT_MASK 0x7fu
-#define HEADER_LAYOUT_DEVICE 0u
-#define HEADER_LAYOUT_BRIDGE 1u
-
-/* Base address registers (PCI 3.0, 6.2.5.1) */
-#define BAR_IS_IO BIT(0)
-#define BAR_IO_MASK 0xfffffffcu
-#define BAR_MEMORY_MASK 0xfffffff0u
-#define BAR_TYPE_MASK 0x6u
-#define BAR_TYPE_64BIT 0x4u
-#define BAR_PREFETCHABLE BIT(3)
-#define BAR_IO_UPPER 0xffff0000u
-#define NR_BARS_DEVICE 6u
-#define NR_BARS_BRIDGE 2u
 
 /* Written by pci_init() only. */
 static struct pci_device devices[MAX_DEVICES];
@@ -161,7 +148,7 @@ static bool answers(const struct pci_device *pdev)
 /* An IDE controller at fixed ports has the ISA lines 14 and 15, whatever its header says. */
 static bool has_pci_line(const struct pci_device *pdev)
 {
-    return pdev->header_type == HEADER_LAYOUT_DEVICE && pdev->irq_pin &&
+    return pdev->header_type == PCI_HEADER_DEVICE && pdev->irq_pin &&
            pdev->class_code >> 8 != CLASS_IDE;
 }
 
@@ -210,7 +197,7 @@ static void scan_bus(unsigned bus)
             if (function == 0 &&
                 (pci_read_config8(pdev, PCI_HEADER_TYPE) & PCI_HEADER_MULTIFUNCTION))
                 nr_functions = NR_FUNCTIONS;
-            if (pdev->header_type != HEADER_LAYOUT_BRIDGE)
+            if (pdev->header_type != PCI_HEADER_BRIDGE)
                 continue;
             secondary = pci_read_config8(pdev, PCI_SECONDARY_BUS);
             if (secondary > bus)
@@ -305,86 +292,6 @@ bool pci_is_gone(const struct pci_device *pdev, uint32_t *value)
 {
     *value = pci_read_config32(pdev, PCI_VENDOR_ID);
     return *value != (pdev->vendor | (uint32_t)pdev->device << 16);
-}
-
-/* Writes ones to a base address register, reads which of them stay, and puts it back. */
-static uint32_t bar_writable_bits(const struct pci_device *pdev, unsigned reg)
-{
-    uint32_t before = pci_read_config32(pdev, reg);
-    uint32_t writable;
-
-    pci_write_config32(pdev, reg, ALL_ONES);
-    writable = pci_read_config32(pdev, reg);
-    pci_write_config32(pdev, reg, before);
-    return writable;
-}
-
-phys_addr_t pci_bar_memory(const struct pci_device *pdev, unsigned index)
-{
-    unsigned reg = PCI_BAR0 + 4 * index;
-    uint32_t low = pci_read_config32(pdev, reg);
-    uint64_t base = low & BAR_MEMORY_MASK;
-
-    if (pdev->header_type != HEADER_LAYOUT_DEVICE || index >= NR_BARS_DEVICE || (low & BAR_IS_IO))
-        return 0;
-    if ((low & BAR_TYPE_MASK) == BAR_TYPE_64BIT && index + 1 < NR_BARS_DEVICE)
-        base |= (uint64_t)pci_read_config32(pdev, reg + 4) << 32;
-    return phys_make(base);
-}
-
-int pci_read_bar(const struct pci_device *pdev, unsigned index, struct pci_bar *bar)
-{
-    unsigned nr_bars = pdev->header_type == HEADER_LAYOUT_DEVICE   ? NR_BARS_DEVICE
-                       : pdev->header_type == HEADER_LAYOUT_BRIDGE ? NR_BARS_BRIDGE
-                                                                   : 0;
-    unsigned reg = PCI_BAR0 + 4 * index;
-    uint32_t low, flags;
-    uint16_t command;
-    uint64_t address_bits;
-
-    if (index >= nr_bars)
-        return -EINVAL;
-    *bar = (struct pci_bar){.kind = PCI_BAR_NONE};
-    low = pci_read_config32(pdev, reg);
-    if (low == ALL_ONES) /* no register reads so, but a function that is gone */
-        return -ENODEV;
-    bar->is_64bit = !(low & BAR_IS_IO) && (low & BAR_TYPE_MASK) == BAR_TYPE_64BIT;
-    if (bar->is_64bit && index + 1 >= nr_bars)
-        return -ENODEV;
-
-    /* The register is briefly wrong: nothing may be decoded meanwhile, no interrupt look at it. */
-    flags = irq_save();
-    command = pci_read_config16(pdev, PCI_COMMAND);
-    pci_write_config16(pdev, PCI_COMMAND,
-                       (uint16_t)(command & ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY)));
-    address_bits = bar_writable_bits(pdev, reg);
-    if (bar->is_64bit)
-        address_bits |= (uint64_t)bar_writable_bits(pdev, reg + 4) << 32;
-    pci_write_config16(pdev, PCI_COMMAND, command);
-    irq_restore(flags);
-
-    if (low & BAR_IS_IO) {
-        /* A device may hardwire the upper half of an I/O register to 0. */
-        address_bits = (address_bits & BAR_IO_MASK) | BAR_IO_UPPER;
-        bar->base = low & BAR_IO_MASK;
-        bar->size = (uint32_t)(~(uint32_t)address_bits + 1);
-        bar->kind = PCI_BAR_IO;
-        if ((address_bits & ~(uint64_t)BAR_IO_UPPER) == 0)
-            return -ENODEV;
-    } else {
-        address_bits &= ~(uint64_t)~BAR_MEMORY_MASK;
-        if (address_bits == 0)
-            return -ENODEV;
-        bar->base = low & BAR_MEMORY_MASK;
-        if (bar->is_64bit)
-            bar->base |= (uint64_t)pci_read_config32(pdev, reg + 4) << 32;
-        else
-            address_bits |= (uint64_t)ALL_ONES << 32;
-        bar->size = ~address_bits + 1;
-        bar->kind = PCI_BAR_MEMORY;
-        bar->prefetchable = low & BAR_PREFETCHABLE;
-    }
-    return bar->base ? 0 : -ENODEV;
 }
 
 /*

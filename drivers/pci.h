@@ -36,6 +36,8 @@
 #define PCI_CLASS_REVISION 0x08
 #define PCI_HEADER_TYPE 0x0e
 #define PCI_HEADER_MULTIFUNCTION BIT(7)
+#define PCI_HEADER_DEVICE 0u /* layouts, in the other bits */
+#define PCI_HEADER_BRIDGE 1u
 #define PCI_BAR0 0x10
 #define PCI_SECONDARY_BUS 0x19
 #define PCI_INTERRUPT_LINE 0x3c
@@ -143,6 +145,16 @@ int pci_read_bar(const struct pci_device *pdev, unsigned index, struct pci_bar *
  * decoding stays on, for a device that somebody may be using. 0 if there is none.
  */
 phys_addr_t pci_bar_memory(const struct pci_device *pdev, unsigned index);
+
+/*
+ * For drivers: the port of base address register `index`, or 0; a window onto its memory, for
+ * iounmap(), which returns 0, or -ENOMEM. -ENODEV is for one that is not assigned, of the other
+ * kind, or has less than `bytes`. The problem in words: "BAR 0 %s".
+ */
+uint16_t pci_bar_port(const struct pci_device *pdev, unsigned index, uint32_t bytes);
+int pci_map_bar(const struct pci_device *pdev, unsigned index, uint32_t bytes,
+                uint8_t __iomem **window);
+const char *pci_bar_problem(int err);
 
 /*
  * Lets the device drive the bus, or not. Returns whether it could before. What may drive the bus

@@ -15,6 +15,7 @@
 
 /* Registers in I/O space (2.1) */
 #define UHCI_BAR 4u
+#define WINDOW_BYTES 0x20u
 #define REG_COMMAND 0x00u
 #define COMMAND_RUN BIT(0)
 #define REG_STATUS 0x02u
@@ -424,8 +425,7 @@ static int uhci_probe(struct pci_device *pdev, const struct pci_driver *driver)
 {
     struct uhci *hc = &controllers[nr_controllers];
     const char *refused;
-    struct pci_bar bar;
-    uint16_t command;
+    uint16_t command, port;
 
     if (nr_controllers == MAX_CONTROLLERS) {
         probe_report("uhci", -ENOSPC, "%s: left alone, %u are enough", pdev->name, MAX_CONTROLLERS);
@@ -435,13 +435,14 @@ static int uhci_probe(struct pci_device *pdev, const struct pci_driver *driver)
         probe_report("uhci", -EBUSY, "%s: firmware's keyboard: left alone", pdev->name);
         return -EBUSY;
     }
-    if (pci_read_bar(pdev, UHCI_BAR, &bar) || bar.kind != PCI_BAR_IO) {
+    port = pci_bar_port(pdev, UHCI_BAR, WINDOW_BYTES);
+    if (!port) {
         probe_report("uhci", -ENODEV, "%s: BAR %u is not assigned", pdev->name, UHCI_BAR);
         return -ENODEV;
     }
     memset(hc, 0, sizeof(*hc));
     hc->pdev = pdev;
-    hc->port = (uint16_t)bar.base;
+    hc->port = port;
     command = pci_enable(pdev, PCI_COMMAND_IO);
     refused = refusal(hc);
     pci_restore_command(pdev, command);

@@ -21,6 +21,8 @@ static void irq_restore(uint32_t flags)
 
 #include "drivers/pci.c"
 
+#include "drivers/pci_bar.c"
+
 #include "drivers/pci_probe.c"
 
 #include "drivers/pci_master.c"
@@ -196,7 +198,7 @@ static void add_bridge(unsigned bus, unsigned slot, unsigned secondary)
 {
     struct model_function *f = add(bus, slot, 0, 0x060400);
 
-    f->config[PCI_HEADER_TYPE] = HEADER_LAYOUT_BRIDGE;
+    f->config[PCI_HEADER_TYPE] = PCI_HEADER_BRIDGE;
     f->config[PCI_SECONDARY_BUS] = (uint8_t)secondary;
 }
 
