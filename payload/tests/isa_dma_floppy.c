@@ -57,15 +57,22 @@ static void abandon(void)
     give_back();
 }
 
+/* A read of `sectors` from `from` on to `offset` of the arena, with the count of them all. */
+static struct floppy_raw read_of(uint32_t from, uint32_t sectors, uint32_t offset, unsigned flags)
+{
+    return (struct floppy_raw){
+        .lba = from,
+        .sectors = sectors,
+        .addr = phys_to_dma(arenas[DMA_ARENA_DMA].phys) + offset,
+        .bytes = sectors * SECTOR,
+        .flags = flags,
+    };
+}
+
 /* Two sectors into the middle of the arena, as the driver would read them. */
 static int read_plainly(struct test *t, uint32_t from)
 {
-    struct floppy_raw raw = {
-        .lba = from,
-        .sectors = SECTORS,
-        .addr = phys_to_dma(arenas[DMA_ARENA_DMA].phys) + PLACE,
-        .bytes = BYTES,
-    };
+    struct floppy_raw raw = read_of(from, SECTORS, PLACE, 0);
     const char *reason;
     int err = floppy_read_raw(&raw, &reason);
 
@@ -140,13 +147,7 @@ static void check_rest(struct test *t, const char *what)
 /* Reads the sectors to `offset` of the arena. The transfer must succeed, and count to its end. */
 static bool read_to(struct test *t, const char *what, uint32_t offset, unsigned flags)
 {
-    struct floppy_raw raw = {
-        .lba = lba,
-        .sectors = SECTORS,
-        .addr = phys_to_dma(arenas[DMA_ARENA_DMA].phys) + offset,
-        .bytes = BYTES,
-        .flags = flags,
-    };
+    struct floppy_raw raw = read_of(lba, SECTORS, offset, flags);
     const char *reason;
     int err = floppy_read_raw(&raw, &reason);
 
@@ -184,14 +185,13 @@ static void case_modes(struct test *t)
 /* Acknowledges and counts, but leaves memory alone. */
 static void case_verify(struct test *t)
 {
-    struct floppy_raw raw = {.sectors = SECTORS, .bytes = BYTES, .flags = ISA_DMA_VERIFY};
+    struct floppy_raw raw;
     const char *reason;
     int err;
 
     if (!open_case(t))
         return;
-    raw.lba = lba;
-    raw.addr = phys_to_dma(arenas[DMA_ARENA_DMA].phys) + PLACE;
+    raw = read_of(lba, SECTORS, PLACE, ISA_DMA_VERIFY);
     err = floppy_read_raw(&raw, &reason);
     TEST_CHECK(t, !err, "error %d: %s", -err, reason);
     check_rest(t, "verify");
@@ -261,14 +261,14 @@ static void case_decrement(struct test *t)
  */
 static void case_residue(struct test *t)
 {
-    struct floppy_raw raw = {.sectors = 1, .bytes = BYTES};
+    struct floppy_raw raw;
     const char *reason;
     int err;
 
     if (!open_case(t))
         return;
-    raw.lba = lba;
-    raw.addr = phys_to_dma(arenas[DMA_ARENA_DMA].phys) + PLACE;
+    raw = read_of(lba, 1, PLACE, 0);
+    raw.bytes = BYTES;
     err = floppy_read_raw(&raw, &reason);
     if (err && err != -ENOSPC) {
         test_fail(t, "one sector for a count of two: error %d: %s", -err, reason);
@@ -302,7 +302,7 @@ static unsigned read_pair(unsigned reg)
  */
 static void case_autoinit(struct test *t)
 {
-    struct floppy_raw raw = {.sectors = 1, .bytes = SECTOR, .flags = ISA_DMA_AUTOINIT};
+    struct floppy_raw raw;
     unsigned address, count;
     const char *reason;
     bool reloads;
@@ -310,8 +310,7 @@ static void case_autoinit(struct test *t)
 
     if (!open_case(t))
         return;
-    raw.lba = lba;
-    raw.addr = phys_to_dma(arenas[DMA_ARENA_DMA].phys) + PLACE;
+    raw = read_of(lba, 1, PLACE, ISA_DMA_AUTOINIT);
     err = floppy_read_raw(&raw, &reason);
     TEST_CHECK(t, err || raw.reached_tc, "first round: no terminal count");
     TEST_CHECK(t, err || take_data(PLACE, wanted, SECTOR), "first round: not the sector at 0x%llx",
