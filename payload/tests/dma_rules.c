@@ -23,6 +23,7 @@
 #include "payload/suite.h"
 #include "payload/tests/arena_check.h"
 #include "payload/tests/client_bench.h"
+#include "payload/tests/client_transfer.h"
 
 #define BUFFER_ORDER 2u
 #define BUFFER_BYTES (PAGE_SIZE << BUFFER_ORDER)
@@ -34,21 +35,6 @@
 #define FULL_FACTOR 8u
 #define INTERRUPTS_WANTED 3u
 
-enum operation { OP_READ, OP_LOOP, OP_SEND, OP_WORK, OP_CAPTURE, NR_OPERATIONS };
-
-static const char *const operation_names[NR_OPERATIONS] = {
-    [OP_READ] = "read", [OP_LOOP] = "loop",       [OP_SEND] = "send",
-    [OP_WORK] = "work", [OP_CAPTURE] = "capture",
-};
-
-/* One transfer. What a loop sends comes from `from`, all else is in `to`. */
-struct plan {
-    enum operation op;
-    struct dma_arena *from, *to;
-    uint32_t from_offset, to_offset, bytes;
-    uint64_t dev_offset;
-};
-
 static unsigned nr_clients(void)
 {
     return dma_client_count();
@@ -59,20 +45,10 @@ static const char *client_name(unsigned index)
     return dma_client_at(index)->name;
 }
 
+/* Nothing is written to a device here. */
 static bool can(const struct dma_client *client, enum operation op)
 {
-    switch (op) {
-    case OP_READ:
-        return client->read;
-    case OP_LOOP:
-        return client->loop;
-    case OP_SEND:
-        return client->send;
-    case OP_WORK:
-        return client->work;
-    default:
-        return client->capture;
-    }
+    return op != OP_WRITE && client_can(client, op);
 }
 
 /* From now on the API watches who touches the buffers. */
@@ -125,7 +101,8 @@ static uint32_t choose_offset(struct client_bench *b, uint32_t bytes, bool whole
                            MAX(client->align_bytes, 1u));
 }
 
-static void make_plan(struct client_bench *b, uint32_t n, enum operation op, struct plan *p)
+static void make_plan(struct client_bench *b, uint32_t n, enum operation op,
+                      struct client_transfer *p)
 {
     const struct dma_client *client = b->client;
     struct prng *prng = test_prng(b->t);
@@ -136,9 +113,9 @@ static void make_plan(struct client_bench *b, uint32_t n, enum operation op, str
     p->op = op;
     p->bytes = whole ? most : least + prng_below(prng, (most - least) / granule + 1) * granule;
     p->from = arena_of(b->arena[0], n / 2);
-    p->to = arena_of(b->arena[1], n / 2 + prng_below(prng, DMA_NR_ARENAS));
+    p->arena = arena_of(b->arena[1], n / 2 + prng_below(prng, DMA_NR_ARENAS));
     p->from_offset = choose_offset(b, p->bytes, whole);
-    p->to_offset = choose_offset(b, p->bytes, whole);
+    p->offset = choose_offset(b, p->bytes, whole);
     p->dev_offset = 0;
     if (op == OP_READ && client->size_bytes > BUFFER_BYTES)
         p->dev_offset = (uint64_t)prng_below(prng, BUFFER_BYTES / granule) * granule;
@@ -146,40 +123,21 @@ static void make_plan(struct client_bench *b, uint32_t n, enum operation op, str
         p->dev_offset = 0;
 }
 
-static int perform(struct client_bench *b, const struct plan *p)
-{
-    struct dma_client *client = b->client;
-
-    switch (p->op) {
-    case OP_READ:
-        return client_read(client, p->dev_offset, p->to->page, p->to_offset, p->bytes);
-    case OP_LOOP:
-        return client_loop(client, p->from->page, p->from_offset, p->to->page, p->to_offset,
-                           p->bytes);
-    case OP_SEND:
-        return client_send(client, p->to->page, p->to_offset, p->bytes);
-    case OP_WORK:
-        return client_work(client, p->to->page, p->to_offset, p->bytes);
-    default:
-        return client_capture(client, p->to->page, p->to_offset, p->bytes);
-    }
-}
-
 /*
  * What should come, and what is in the buffer before it does. A read is compared with another one,
  * and what is recorded with nothing. Sound that is sent is silence.
  */
-static int prepare(struct client_bench *b, const struct plan *p)
+static int prepare(struct client_bench *b, const struct client_transfer *p)
 {
     struct prng *prng = test_prng(b->t);
-    struct plan first = *p;
+    struct client_transfer first = *p;
     int err = 0;
 
     memset(b->wanted, 0, p->bytes);
     if (p->op == OP_READ) {
-        first.to = p->from;
-        first.to_offset = p->from_offset;
-        err = perform(b, &first);
+        first.arena = p->from;
+        first.offset = p->from_offset;
+        err = client_transfer(b->client, &first);
         memcpy_from_page(b->wanted, p->from->page, p->from_offset, p->bytes);
     }
     if (p->op == OP_LOOP) {
@@ -189,36 +147,36 @@ static int prepare(struct client_bench *b, const struct plan *p)
     }
     if (p->op == OP_WORK) {
         b->client->work_fill(b->wanted, p->bytes, prng_u32(prng));
-        memcpy_to_page(p->to->page, p->to_offset, b->wanted, p->bytes);
+        memcpy_to_page(p->arena->page, p->offset, b->wanted, p->bytes);
         return 0;
     }
-    memset_page(p->to->page, p->to_offset, p->op == OP_SEND ? 0 : (uint8_t)~b->wanted[0], p->bytes);
+    memset_page(p->arena->page, p->offset, p->op == OP_SEND ? 0 : (uint8_t)~b->wanted[0], p->bytes);
     return err;
 }
 
-static unsigned long long address(const struct plan *p)
+static unsigned long long address(const struct client_transfer *p)
 {
-    return addr_number(p->to->phys + p->to_offset);
+    return addr_number(p->arena->phys + p->offset);
 }
 
-static bool check_work(struct client_bench *b, const struct plan *p)
+static bool check_work(struct client_bench *b, const struct client_transfer *p)
 {
     uint8_t *found = b->wanted + BUFFER_BYTES / 2;
     int32_t at;
 
-    memcpy_from_page(found, p->to->page, p->to_offset, p->bytes);
+    memcpy_from_page(found, p->arena->page, p->offset, p->bytes);
     at = b->client->work_check(b->wanted, found, p->bytes);
     return TEST_CHECK(b->t, at < 0, "0x%llx+%u: byte %d is 0x%02x, was given as 0x%02x", address(p),
                       p->bytes, at, found[MAX(at, 0)], b->wanted[MAX(at, 0)]);
 }
 
 /* False if it failed. */
-static bool transfer(struct client_bench *b, const struct plan *p)
+static bool transfer(struct client_bench *b, const struct client_transfer *p)
 {
     int err = prepare(b, p);
 
     if (!err)
-        err = perform(b, p);
+        err = client_transfer(b->client, p);
     if (!TEST_CHECK(b->t, err == 0, "%u bytes at 0x%llx: error %d: %s", p->bytes, address(p), -err,
                     b->client->reason))
         return false;
@@ -226,8 +184,8 @@ static bool transfer(struct client_bench *b, const struct plan *p)
         return true;
     if (p->op == OP_WORK)
         return check_work(b, p);
-    return arena_check_contents(b->t, p->to, p->to_offset, b->wanted, p->bytes,
-                                operation_names[p->op]);
+    return arena_check_contents(b->t, p->arena, p->offset, b->wanted, p->bytes,
+                                operation_name(p->op));
 }
 
 static uint32_t nr_transfers(const struct client_bench *b)
@@ -242,7 +200,7 @@ static uint32_t nr_transfers(const struct client_bench *b)
 static void case_owned(struct test *t)
 {
     struct client_bench *b = open_bench(t);
-    struct plan p;
+    struct client_transfer p;
 
     if (!b)
         return;
@@ -268,7 +226,7 @@ static void check_silenced(struct client_bench *b, const struct pci_device *pdev
     const struct completion *c = b->client->completion;
     uint32_t came = c->interrupts, lost = c->lost;
     uint16_t command;
-    struct plan p;
+    struct client_transfer p;
 
     b->client->completion->by_interrupt = true;
     for (uint32_t n = 0; n < INTERRUPTS_WANTED; n++) {
@@ -312,9 +270,9 @@ static void case_silenced(struct test *t)
     client_bench_close(b);
 }
 
-static void check_refused(struct client_bench *b, const struct plan *p, const char *what)
+static void check_refused(struct client_bench *b, const struct client_transfer *p, const char *what)
 {
-    int err = perform(b, p);
+    int err = client_transfer(b->client, p);
 
     TEST_CHECK(b->t, err == -EINVAL, "%s: error %d, not %d", what, -err, EINVAL);
     TEST_CHECK(b->t, dma_live_mappings(b->client->dev) == 0, "%s: %u mappings left", what,
@@ -324,12 +282,12 @@ static void check_refused(struct client_bench *b, const struct plan *p, const ch
 static void check_refusals(struct client_bench *b, enum operation op)
 {
     const struct dma_client *client = b->client;
-    struct plan good, p;
+    struct client_transfer good, p;
 
     make_plan(b, 0, op, &good);
     if (client->align_bytes > 1) {
         p = good;
-        p.to_offset++;
+        p.offset++;
         check_refused(b, &p, "a misaligned buffer");
         p = good;
         p.from_offset++;
@@ -347,7 +305,7 @@ static void check_refusals(struct client_bench *b, enum operation op)
     if (op == OP_READ)
         check_refused(b, &p, "bytes past the device's last");
     p = good;
-    p.to_offset = 0;
+    p.offset = 0;
     if (op == OP_LOOP && client->loop_head > 0)
         check_refused(b, &p, "no room in front of the buffer");
 }

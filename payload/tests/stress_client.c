@@ -9,6 +9,7 @@
 #include "paging/highmem.h"
 #include "paging/page_alloc.h"
 #include "paging/wait.h"
+#include "payload/tests/client_transfer.h"
 #include "payload/thread.h"
 
 #define BUFFER_ORDER 4u
@@ -21,22 +22,6 @@
 /* A linear congruential generator (Numerical Recipes): contents need no more */
 #define NOISE_FACTOR 1664525u
 #define NOISE_STEP 1013904223u
-
-enum operation { OP_READ, OP_WRITE, OP_LOOP, OP_SEND, OP_CAPTURE, OP_WORK, NR_OPERATIONS };
-
-static const char *const operation_names[NR_OPERATIONS] = {"read", "write",   "loop",
-                                                           "send", "capture", "work"};
-
-/* A transfer to be made. */
-struct plan {
-    enum operation op;
-    bool by_interrupt;
-    const struct dma_arena *arena, *from; /* from: of a loop, where it is sent from */
-    uint32_t offset, from_offset;
-    uint32_t bytes;
-    uint32_t dev_offset;
-    uint32_t noise; /* what the contents are made of */
-};
 
 /* The client whose buffers all use if a mutation says so. */
 static struct stress_client *common;
@@ -51,24 +36,6 @@ __printf(2, 3) static void say_wrong(struct stress_client *s, const char *fmt, .
     va_start(args, fmt);
     vformat(s->text, sizeof(s->text), fmt, args);
     va_end(args);
-}
-
-static bool can(const struct dma_client *client, enum operation op)
-{
-    switch (op) {
-    case OP_READ:
-        return client->read;
-    case OP_WRITE:
-        return client->write;
-    case OP_LOOP:
-        return client->loop;
-    case OP_SEND:
-        return client->send;
-    case OP_CAPTURE:
-        return client->capture;
-    default:
-        return client->work;
-    }
 }
 
 /* The reference, by the processor if it can, else by DMA to memory that every device reaches. */
@@ -207,13 +174,14 @@ static uint32_t draw_bytes(struct stress_client *s, enum operation op)
  * Draws the same numbers whatever came of the transfers before. What a loop sends lies in the lower
  * half of an arena, and what arrives in the upper half of one.
  */
-static void make_plan(struct stress_client *s, struct plan *p)
+static void make_plan(struct stress_client *s, struct client_transfer *p)
 {
     uint32_t granule = MAX(s->client->granule_bytes, 1u);
+    bool by_interrupt;
 
     do {
         p->op = (enum operation)prng_below(&s->prng, NR_OPERATIONS);
-    } while (!can(s->client, p->op));
+    } while (!client_can(s->client, p->op));
     p->bytes = draw_bytes(s, p->op);
     p->from = draw_arena(s);
     p->from_offset = draw_offset(s, 0, DMA_ARENA_BYTES / 2, p->bytes);
@@ -224,13 +192,16 @@ static void make_plan(struct stress_client *s, struct plan *p)
     if (p->op == OP_READ || p->op == OP_WRITE)
         p->dev_offset =
             prng_below(&s->prng, (s->reference_bytes - p->bytes) / granule + 1) * granule;
-    p->noise = prng_u32(&s->prng);
-    p->by_interrupt = prng_below(&s->prng, 2) == 0;
+    s->noise = prng_u32(&s->prng);
+    by_interrupt = prng_below(&s->prng, 2) == 0;
+    if (s->client->completion)
+        s->client->completion->by_interrupt = by_interrupt;
 }
 
-static void note_plan(struct stress_client *s, const struct plan *p)
+static void note_plan(struct stress_client *s, const struct client_transfer *p)
 {
-    const uint32_t told[] = {p->op, p->offset, p->from_offset, p->bytes, p->dev_offset, p->noise};
+    const uint32_t told[] = {p->op,   p->offset, p->from_offset, p->bytes, (uint32_t)p->dev_offset,
+                             s->noise};
 
     s->first_plans = crc32c_update(s->first_plans, told, sizeof(told));
 }
@@ -244,20 +215,20 @@ static void randomise(uint32_t noise, uint8_t *to, uint32_t bytes)
 }
 
 /* What the buffer holds before the transfer: what is to go, or what is not to come. */
-static void prepare(struct stress_client *s, const struct plan *p)
+static void prepare(struct stress_client *s, const struct client_transfer *p)
 {
-    uint8_t *device = s->reference + p->dev_offset;
+    uint8_t *device = s->reference + (uint32_t)p->dev_offset;
 
     switch (p->op) {
     case OP_READ:
         memset_page(p->arena->page, p->offset, (uint8_t)~device[0], p->bytes);
         break;
     case OP_WRITE:
-        randomise(p->noise, device, p->bytes);
+        randomise(s->noise, device, p->bytes);
         memcpy_to_page(p->arena->page, p->offset, device, p->bytes);
         break;
     case OP_LOOP:
-        randomise(p->noise, s->frame, p->bytes);
+        randomise(s->noise, s->frame, p->bytes);
         memcpy_to_page(p->from->page, p->from_offset, s->frame, p->bytes);
         memset_page(p->arena->page, p->offset, (uint8_t)~s->frame[0], p->bytes);
         break;
@@ -266,44 +237,21 @@ static void prepare(struct stress_client *s, const struct plan *p)
         if (s->client->stream)
             memset(s->frame, 0, p->bytes);
         else
-            randomise(p->noise, s->frame, p->bytes);
+            randomise(s->noise, s->frame, p->bytes);
         memcpy_to_page(p->arena->page, p->offset, s->frame, p->bytes);
         break;
     case OP_WORK:
-        s->client->work_fill(s->frame, p->bytes, p->noise);
+        s->client->work_fill(s->frame, p->bytes, s->noise);
         memcpy_to_page(p->arena->page, p->offset, s->frame, p->bytes);
         break;
     default:
-        memset_page(p->arena->page, p->offset, (uint8_t)p->noise, p->bytes);
+        memset_page(p->arena->page, p->offset, (uint8_t)s->noise, p->bytes);
         break;
-    }
-}
-
-static int perform(struct stress_client *s, const struct plan *p)
-{
-    struct dma_client *client = s->client;
-    uint32_t head = p->op == OP_LOOP ? client->loop_head : 0;
-    struct dma_spot spot = dma_arena_spot(p->arena, p->offset - head), from;
-
-    switch (p->op) {
-    case OP_READ:
-        return client_read(client, p->dev_offset, spot.page, spot.offset, p->bytes);
-    case OP_WRITE:
-        return client_write(client, p->dev_offset, spot.page, spot.offset, p->bytes);
-    case OP_LOOP:
-        from = dma_arena_spot(p->from, p->from_offset);
-        return client_loop(client, from.page, from.offset, spot.page, spot.offset + head, p->bytes);
-    case OP_SEND:
-        return client_send(client, spot.page, spot.offset, p->bytes);
-    case OP_CAPTURE:
-        return client_capture(client, spot.page, spot.offset, p->bytes);
-    default:
-        return client_work(client, spot.page, spot.offset, p->bytes);
     }
 }
 
 /* What became of the transfer, for the figures. */
-static void count(struct stress_client *s, const struct plan *p)
+static void count(struct stress_client *s, const struct client_transfer *p)
 {
     static const enum dma_data_direction directions[] = {
         [OP_READ] = DMA_FROM_DEVICE, [OP_WRITE] = DMA_TO_DEVICE,     [OP_LOOP] = DMA_FROM_DEVICE,
@@ -320,7 +268,7 @@ static void count(struct stress_client *s, const struct plan *p)
 }
 
 /* A driver that gets no slots fails; others will give theirs back. */
-static int perform_with_room(struct stress_client *s, const struct plan *p)
+static int perform_with_room(struct stress_client *s, const struct client_transfer *p)
 {
     deadline_t deadline = deadline_in_ms(NO_ROOM_LIMIT_MS);
     uint64_t tsc, waited;
@@ -329,7 +277,7 @@ static int perform_with_room(struct stress_client *s, const struct plan *p)
     for (;;) {
         tsc = thread_tsc();
         waited = thread_waited_tsc();
-        err = perform(s, p);
+        err = client_transfer(s->client, p);
         waited = thread_waited_tsc() - waited;
         tsc = thread_tsc() - tsc;
         if (err != -ENOMEM || deadline_passed(deadline))
@@ -343,20 +291,20 @@ static int perform_with_room(struct stress_client *s, const struct plan *p)
     return err;
 }
 
-static void check_contents(struct stress_client *s, const struct plan *p)
+static void check_contents(struct stress_client *s, const struct client_transfer *p)
 {
     const uint8_t *wanted =
-        p->op == OP_READ || p->op == OP_WRITE ? s->reference + p->dev_offset : s->frame;
+        p->op == OP_READ || p->op == OP_WRITE ? s->reference + (uint32_t)p->dev_offset : s->frame;
     int32_t at = dma_arena_find_difference(p->arena, p->offset, wanted, p->bytes);
 
     if (at >= 0)
-        say_wrong(s, "%s %u: 0x%llx+%u: byte %u is 0x%02x, not 0x%02x", operation_names[p->op],
+        say_wrong(s, "%s %u: 0x%llx+%u: byte %u is 0x%02x, not 0x%02x", operation_name(p->op),
                   s->transfers, addr_number(p->arena->phys + p->offset), p->bytes,
                   (uint32_t)at - p->offset, dma_arena_byte(p->arena, (uint32_t)at),
                   wanted[(uint32_t)at - p->offset]);
 }
 
-static void check_work(struct stress_client *s, const struct plan *p)
+static void check_work(struct stress_client *s, const struct client_transfer *p)
 {
     uint8_t *found = s->frame + WORK_BYTES;
     int32_t at;
@@ -369,7 +317,7 @@ static void check_work(struct stress_client *s, const struct plan *p)
 }
 
 /* The pattern on both sides must be whole; then it covers the buffer, too. */
-static void check_around(struct stress_client *s, const struct plan *p,
+static void check_around(struct stress_client *s, const struct client_transfer *p,
                          const struct dma_arena *arena, uint32_t offset)
 {
     uint32_t head = p->op == OP_LOOP ? s->client->loop_head : 0;
@@ -378,14 +326,14 @@ static void check_around(struct stress_client *s, const struct plan *p,
 
     if (damage >= 0)
         say_wrong(s, "%s %u: 0x%llx+%u: 0x%llx, outside of it, was overwritten",
-                  operation_names[p->op], s->transfers, addr_number(arena->phys + offset), p->bytes,
+                  operation_name(p->op), s->transfers, addr_number(arena->phys + offset), p->bytes,
                   addr_number(arena->phys + (uint32_t)damage));
     dma_arena_paint(arena, offset - head, head + p->bytes + tail);
 }
 
 bool stress_client_turn(struct stress_client *s)
 {
-    struct plan plan, *p = &plan;
+    struct client_transfer plan, *p = &plan;
     const struct completion *c = s->client->completion;
     uint32_t lost = c ? c->lost : 0;
     uint64_t ns;
@@ -394,15 +342,13 @@ bool stress_client_turn(struct stress_client *s)
     make_plan(s, p);
     if (s->transfers < STRESS_PLANS_TOLD)
         note_plan(s, p);
-    if (s->client->completion)
-        s->client->completion->by_interrupt = p->by_interrupt;
     prepare(s, p);
     ns = clock_ns();
     err = perform_with_room(s, p);
     s->ns += clock_ns() - ns;
     s->copies.again |= err || (c && c->lost != lost);
     if (err) {
-        say_wrong(s, "%s %u of %u bytes, buffer 0x%llx: error %d: %s", operation_names[p->op],
+        say_wrong(s, "%s %u of %u bytes, buffer 0x%llx: error %d: %s", operation_name(p->op),
                   s->transfers, p->bytes, addr_number(p->arena->phys + p->offset), -err,
                   s->client->reason);
     } else {

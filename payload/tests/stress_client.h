@@ -28,6 +28,7 @@ struct stress_client {
     uint8_t *reference; /* what the device's first bytes are */
     uint32_t reference_bytes;
     uint8_t *frame; /* what is looped or sent */
+    uint32_t noise; /* what the contents of the transfer under way are made of */
     uint32_t transfers;
     uint32_t first_plans; /* checksum of the first STRESS_PLANS_TOLD: the same with the same seed */
     uint32_t no_room;     /* times that there was no bounce slot, and it was tried again */
