@@ -87,12 +87,8 @@ char *bochs_config(const struct machine *machine, const struct run_files *files)
     free(serial);
     free(others);
     free(sound);
-    if (machine->oracle) {
-        char *longer = text("%smagic_break: enabled=1\n", config);
-
-        free(config);
-        config = longer;
-    }
+    if (machine->oracle)
+        text_add(&config, "magic_break: enabled=1\n");
     return config;
 }
 

@@ -67,13 +67,8 @@ char *devices_bochs(unsigned devices)
     char *lines = text_copy("");
 
     for (size_t i = 0; i < KINDS; i++) {
-        char *longer;
-
-        if (!(devices & kinds[i].bit) || !kinds[i].bochs)
-            continue;
-        longer = text("%s%s\n", lines, kinds[i].bochs);
-        free(lines);
-        lines = longer;
+        if ((devices & kinds[i].bit) && kinds[i].bochs)
+            text_add(&lines, "%s\n", kinds[i].bochs);
     }
     return lines;
 }

@@ -43,24 +43,15 @@ static void add_rules(const struct bad_sector *bad, unsigned *count, char **opti
     unsigned long long end = IMAGE_DISK_BYTES / IMAGE_SECTOR_BYTES;
 
     if (bad->all) {
-        char *longer = text("%s,file.inject-error.%u.event=none", *options, *count);
-
-        free(*options);
-        *options = longer;
+        text_add(options, ",file.inject-error.%u.event=none", *count);
         ++*count;
         return;
     }
     for (unsigned long long lba = bad->lba; lba < end; lba += bad->step) {
-        char *longer = text("%s,file.inject-error.%u.event=none,file.inject-error.%u.sector=%llu",
-                            *options, *count, *count, lba);
-
-        free(*options);
-        *options = longer;
-        if (bad->once) {
-            longer = text("%s,file.inject-error.%u.once=on", *options, *count);
-            free(*options);
-            *options = longer;
-        }
+        text_add(options, ",file.inject-error.%u.event=none,file.inject-error.%u.sector=%llu",
+                 *count, *count, lba);
+        if (bad->once)
+            text_add(options, ",file.inject-error.%u.once=on", *count);
         ++*count;
     }
 }

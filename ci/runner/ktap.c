@@ -64,15 +64,6 @@ void ktap_problem(struct ktap *ktap, char *what)
     free(what);
 }
 
-/* Adds a line to a text that may be NULL. */
-static void append_line(char **all, const char *line)
-{
-    char *longer = text("%s%s\n", *all ? *all : "", line);
-
-    free(*all);
-    *all = longer;
-}
-
 static struct ktap_suite *last_suite(const struct ktap *ktap)
 {
     return ktap->nr_suites ? &ktap->suites[ktap->nr_suites - 1] : NULL;
@@ -219,7 +210,7 @@ static void nested_line(struct ktap *ktap, const char *line, double now)
     } else if (parse_result(line, &result)) {
         add_case(ktap, line, &result, now);
     } else if (*line == '#' && !take_lab(ktap, line)) {
-        append_line(&ktap->pending, line);
+        text_add(&ktap->pending, "%s\n", line);
     }
 }
 
@@ -358,7 +349,7 @@ static void top_line(struct ktap *ktap, const char *line, double now)
         if (starts_with(line, PASS_START))
             ktap->pass = (unsigned)strtoul(line + strlen(PASS_START), NULL, 10);
         if (ktap->in_suite)
-            append_line(&ktap->pending_top, line);
+            text_add(&ktap->pending_top, "%s\n", line);
         if (starts_with(line, VERDICT_START) && strstr(line, " lines="))
             ktap_problem(ktap, text("the verdict line is damaged: %s", line));
         tell(ktap, (struct ktap_event){.kind = KTAP_NOTE, .text = line});

@@ -138,12 +138,8 @@ static char *firmware_list(void)
 {
     char *list = text("one of");
 
-    for (int i = 0; i < FIRMWARES; i++) {
-        char *longer = text("%s %s", list, firmwares[i].name);
-
-        free(list);
-        list = longer;
-    }
+    for (int i = 0; i < FIRMWARES; i++)
+        text_add(&list, " %s", firmwares[i].name);
     return list;
 }
 
@@ -173,11 +169,8 @@ static char *devices_text(unsigned set)
         return NULL;
     }
     for (unsigned i = 0; (name = device_at(i, &bit)); i++) {
-        if (!(set & bit))
-            continue;
-        char *longer = text("%s%s%s", list, *list ? "," : "", name);
-        free(list);
-        list = longer;
+        if (set & bit)
+            text_add(&list, "%s%s", *list ? "," : "", name);
     }
     if (*list)
         return list;
@@ -346,13 +339,8 @@ static void add_option(char **options, const char *key, const char *value)
 {
     char *present = option_value(*options, key);
 
-    if (value && !present) {
-        char *longer =
-            text("%s%s%s%s%s", *options, **options ? " " : "", key, *value ? "=" : "", value);
-
-        free(*options);
-        *options = longer;
-    }
+    if (value && !present)
+        text_add(options, "%s%s%s%s", **options ? " " : "", key, *value ? "=" : "", value);
     free(present);
 }
 
@@ -376,11 +364,9 @@ static void add_setting(char **command, const char *key, const char *value)
     if (!value || !*value)
         return;
     char *quoted = shell_quote(value);
-    char *longer = text("%s %s=%s", *command, key, quoted);
 
+    text_add(command, " %s=%s", key, quoted);
     free(quoted);
-    free(*command);
-    *command = longer;
 }
 
 char *machine_repeat_command(const struct machine *machine, const char *seed)

@@ -55,26 +55,19 @@ static int make_images(const struct run_files *files, const struct machine *mach
 /* The boot options as words of GRUB's script, so that nothing in them means anything there. */
 static char *grub_script(const char *command, const char *options)
 {
-    struct words words = {0};
     char *copy = text_copy(options), *rest = copy, *word;
     char *script = text(GRUB_START "%s /boot/paeload.elf", command);
 
     while ((word = strsep(&rest, " "))) {
         if (!*word)
             continue;
-        words_free(&words);
-        words_add(&words, "%s", word);
-        char *quoted = words_join(&words);
-        char *longer = text("%s %s", script, quoted);
+        char *quoted = shell_quote(word);
+        text_add(&script, " %s", quoted);
         free(quoted);
-        free(script);
-        script = longer;
     }
-    char *whole = text("%s" GRUB_END, script);
-    free(script);
+    text_add(&script, GRUB_END);
     free(copy);
-    words_free(&words);
-    return whole;
+    return script;
 }
 
 /* Runs a tool of the host to its end, with its output in the emulator's log. */

@@ -51,14 +51,6 @@ static void send_commands(struct oracle *oracle)
         memmove(oracle->commands, oracle->commands + taken, length - (size_t)taken + 1);
 }
 
-static void add_command(struct oracle *oracle, const char *command)
-{
-    char *longer = text("%s%s\n", oracle->commands ? oracle->commands : "", command);
-
-    free(oracle->commands);
-    oracle->commands = longer;
-}
-
 /* Both ends stay open on this side: Bochs never sees an end, and neither waits for the other. */
 static int open_fifo(struct oracle *oracle, const char *path, char **message)
 {
@@ -70,7 +62,7 @@ static int open_fifo(struct oracle *oracle, const char *path, char **message)
         *message = text("%s: %s", path, strerror(-error));
         return error;
     }
-    add_command(oracle, "continue");
+    text_add(&oracle->commands, "continue\n");
     send_commands(oracle);
     return 0;
 }
@@ -151,12 +143,9 @@ static void ask_qemu(struct oracle *oracle, struct visit *visit)
     visit->answers = text_copy("");
     for (size_t i = 0; i < commands.count; i++) {
         char *answer = qmp_ask(&oracle->qmp, commands.at[i]);
-        char *longer = text("%s(qemu) %s\n%s", visit->answers, commands.at[i],
-                            answer ? answer : "no answer\n");
 
+        text_add(&visit->answers, "(qemu) %s\n%s", commands.at[i], answer ? answer : "no answer\n");
         free(answer);
-        free(visit->answers);
-        visit->answers = longer;
     }
     words_free(&commands);
 }
@@ -200,8 +189,8 @@ static void tick_bochs(struct oracle *oracle)
             continue;
         bochs_questions(&visit->block.believed, &commands);
         for (size_t i = 0; i < commands.count; i++)
-            add_command(oracle, commands.at[i]);
-        add_command(oracle, "continue");
+            text_add(&oracle->commands, "%s\n", commands.at[i]);
+        text_add(&oracle->commands, "continue\n");
         words_free(&commands);
     }
     send_commands(oracle);

@@ -148,12 +148,8 @@ static void put_hints(struct svg_chart *chart, const struct curves *curves, size
         char *hint = text("%.3f s, %s %s: %s free, in blocks by order:", (double)sample->ms / 1000,
                           done, curves->run->unit, size);
 
-        for (unsigned order = 0; order < NR_ORDERS; order++) {
-            char *longer = text("%s %u", hint, sample->counts.nr_free[order]);
-
-            free(hint);
-            hint = longer;
-        }
+        for (unsigned order = 0; order < NR_ORDERS; order++)
+            text_add(&hint, " %u", sample->counts.nr_free[order]);
         if (next > i)
             svg_chart_hint(chart, x_of(curves, sample), x_of(curves, &zone->samples[next]), hint);
         free(hint);

@@ -71,11 +71,8 @@ char *sound_bochs(const struct machine *machine, const struct run_files *files)
         if (!(machine->devices & sound->device) || !sound->bochs)
             continue;
         char *path = wav_path(files, sound);
-        char *longer =
-            text("%s%s, midimode=0, wavemode=2, wavefile=\"%s\"\n", lines, sound->bochs, path);
-        free(lines);
+        text_add(&lines, "%s, midimode=0, wavemode=2, wavefile=\"%s\"\n", sound->bochs, path);
         free(path);
-        lines = longer;
     }
     return lines;
 }

@@ -36,6 +36,18 @@ char *text(const char *fmt, ...)
     return result;
 }
 
+void text_add(char **s, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    char *more = text_va(fmt, args), *whole = text("%s%s", *s ? *s : "", more);
+    va_end(args);
+    free(more);
+    free(*s);
+    *s = whole;
+}
+
 char *text_copy(const char *s)
 {
     return s ? must_have(strdup(s)) : NULL;
@@ -127,11 +139,9 @@ char *words_join(const struct words *words)
 
     for (size_t i = 0; i < words->count; i++) {
         char *quoted = shell_quote(words->at[i]);
-        char *longer = text("%s%s%s", line, i ? " " : "", quoted);
 
+        text_add(&line, "%s%s", i ? " " : "", quoted);
         free(quoted);
-        free(line);
-        line = longer;
     }
     return line;
 }

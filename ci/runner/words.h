@@ -23,6 +23,9 @@ struct words {
 /* Prints to a new string, for free(). Never NULL. */
 char *text(const char *fmt, ...) __printf_like(1, 2);
 
+/* Prints behind the string *s, which is for free() and may be NULL. */
+void text_add(char **s, const char *fmt, ...) __printf_like(2, 3);
+
 /* A copy of `s` for free(); NULL stays NULL. */
 char *text_copy(const char *s);
 

@@ -148,12 +148,8 @@ static char *join(const struct words *words, const char *between)
 {
     char *whole = text_copy("");
 
-    for (size_t i = 0; i < words->count; i++) {
-        char *longer = text("%s%s%s", whole, i ? between : "", words->at[i]);
-
-        free(whole);
-        whole = longer;
-    }
+    for (size_t i = 0; i < words->count; i++)
+        text_add(&whole, "%s%s", i ? between : "", words->at[i]);
     return whole;
 }
 
