@@ -49,7 +49,7 @@ include ci/bench.mk
 
 # Unit tests; those of the runner need these of its sources.
 test_runner_ktap_SRCS := ci/runner/ktap.c ci/runner/ktap_check.c ci/runner/words.c
-RUNNER_MACHINE_SRCS := ci/runner/machine.c ci/runner/devices.c ci/runner/host.c ci/runner/qemu.c ci/runner/bochs.c ci/runner/disks.c ci/runner/monitor.c ci/runner/qmp.c ci/runner/oracle_arguments.c ci/runner/sound.c ci/runner/wav.c ci/runner/wire.c
+RUNNER_MACHINE_SRCS := ci/runner/machine.c ci/runner/machine_options.c ci/runner/devices.c ci/runner/host.c ci/runner/qemu.c ci/runner/bochs.c ci/runner/disks.c ci/runner/monitor.c ci/runner/qmp.c ci/runner/oracle_arguments.c ci/runner/sound.c ci/runner/wav.c ci/runner/wire.c
 test_runner_judge_SRCS := ci/runner/judge.c $(RUNNER_MACHINE_SRCS) $(test_runner_ktap_SRCS)
 test_runner_machine_SRCS := $(RUNNER_MACHINE_SRCS) ci/runner/words.c
 test_runner_wav_SRCS := ci/runner/wav.c ci/runner/words.c

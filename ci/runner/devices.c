@@ -46,12 +46,15 @@ unsigned device_by_name(const char *name)
     return 0;
 }
 
-const char *device_at(unsigned index, unsigned *bit)
+char *devices_names(unsigned devices)
 {
-    if (index >= KINDS)
-        return NULL;
-    *bit = kinds[index].bit;
-    return kinds[index].name;
+    char *names = NULL;
+
+    for (size_t i = 0; i < KINDS; i++) {
+        if (devices & kinds[i].bit)
+            text_add(&names, "%s%s", names ? "," : "", kinds[i].name);
+    }
+    return names ? names : text_copy("none");
 }
 
 void devices_qemu(unsigned devices, struct words *argv)

@@ -40,8 +40,8 @@ enum machine_device {
 /* The bit of the device `name`, or 0. */
 unsigned device_by_name(const char *name);
 
-/* The name of the `index`-th device there is, or NULL after the last; its bit in *bit. */
-const char *device_at(unsigned index, unsigned *bit);
+/* The names of a set with commas between them, "none" if it is empty; for free(). */
+char *devices_names(unsigned devices);
 
 /* Appends what the set of devices adds to QEMU's arguments, but for those with code of their own.
  */

@@ -17,7 +17,6 @@
 #define CORE_DUO "coreduo,+pse36,+nx"
 
 #define DEFAULT_MEM_BYTES (UINT64_C(6) << 30)
-#define DEFAULT_TIMEOUT_S 300
 #define DEFAULT_SILENCE_S 45
 
 /* What an emulator needs besides the guest's memory. */
@@ -51,7 +50,7 @@ void machine_init(struct machine *machine)
         .firmware = FIRMWARE_OVMF_X64,
         .mem_bytes = DEFAULT_MEM_BYTES,
         .devices = DEVICES_DEFAULT,
-        .timeout_s = DEFAULT_TIMEOUT_S,
+        .timeout_s = MACHINE_TIMEOUT_S,
         .silence_s = DEFAULT_SILENCE_S,
         .args = text_copy(""),
         .qemu_extra = text_copy(""),
@@ -63,6 +62,11 @@ void machine_init(struct machine *machine)
 const char *firmware_name(enum firmware firmware)
 {
     return firmwares[firmware].name;
+}
+
+const char *serial_name(enum serial_port serial)
+{
+    return serial_names[serial];
 }
 
 const char *machine_type(const struct machine *machine)
@@ -157,27 +161,6 @@ static int set_firmware(struct machine *machine, const char *value, char **messa
     return -EINVAL;
 }
 
-/* The devices as the key takes them, or NULL for the default; for free(). */
-static char *devices_text(unsigned set)
-{
-    char *list = text_copy("");
-    const char *name;
-    unsigned bit;
-
-    if (set == DEVICES_DEFAULT) {
-        free(list);
-        return NULL;
-    }
-    for (unsigned i = 0; (name = device_at(i, &bit)); i++) {
-        if (set & bit)
-            text_add(&list, "%s%s", *list ? "," : "", name);
-    }
-    if (*list)
-        return list;
-    free(list);
-    return text_copy("none");
-}
-
 static int set_devices(struct machine *machine, const char *value, char **message)
 {
     unsigned set = 0;
@@ -189,7 +172,7 @@ static int set_devices(struct machine *machine, const char *value, char **messag
 
         set |= bit;
         if (!bit) {
-            char *known = devices_text(~0u);
+            char *known = devices_names(~0u);
 
             error = bad(message, "DEVICES", value, known);
             free(known);
@@ -298,116 +281,6 @@ void machine_fit(struct machine *machine)
     machine->beyond_host = machine->firmware != FIRMWARE_BOCHS &&
                            machine->mem_bytes + HOST_OVERHEAD_BYTES > host_memory_available();
     machine->sampled |= machine->beyond_host;
-}
-
-/* The value of the last `key=` among the boot options, for free(), or NULL. */
-static char *option_value(const char *args, const char *key)
-{
-    struct words words = {0};
-    char *value = NULL;
-    size_t length = strlen(key);
-
-    words_split(&words, args);
-    for (size_t i = 0; i < words.count; i++) {
-        if (!strncmp(words.at[i], key, length) && words.at[i][length] == '=') {
-            free(value);
-            value = text_copy(words.at[i] + length + 1);
-        }
-    }
-    words_free(&words);
-    return value;
-}
-
-enum leave machine_leave(const struct machine *machine)
-{
-    enum leave leave = machine->firmware == FIRMWARE_BOCHS ? LEAVE_OFF : LEAVE_QEMU;
-
-    if (!machine_takes_options(machine))
-        return LEAVE_HALT;
-    char *asked = option_value(machine->args, "exit");
-    if (asked)
-        leave = !strcmp(asked, "qemu")       ? LEAVE_QEMU
-                : !strcmp(asked, "poweroff") ? LEAVE_OFF
-                : !strcmp(asked, "reboot")   ? LEAVE_OFF
-                                             : LEAVE_HALT;
-    free(asked);
-    return leave;
-}
-
-/* One more option behind the others, unless they have that key already. NULL: none; "": a flag. */
-static void add_option(char **options, const char *key, const char *value)
-{
-    char *present = option_value(*options, key);
-
-    if (value && !present)
-        text_add(options, "%s%s%s%s", **options ? " " : "", key, *value ? "=" : "", value);
-    free(present);
-}
-
-char *machine_options(const struct machine *machine)
-{
-    bool oracle_all = machine->oracle && !strcmp(machine->oracle, "yes");
-    char *options;
-
-    if (!machine_takes_options(machine))
-        return text_copy("");
-    options = text_copy(machine->args);
-    add_option(&options, "exit", machine->firmware == FIRMWARE_BOCHS ? "poweroff" : "qemu");
-    add_option(&options, "seed", machine->seed);
-    add_option(&options, "depth", machine->sampled ? "sparse" : NULL);
-    add_option(&options, "oracle", oracle_all ? "" : machine->oracle);
-    return options;
-}
-
-static void add_setting(char **command, const char *key, const char *value)
-{
-    if (!value || !*value)
-        return;
-    char *quoted = shell_quote(value);
-
-    text_add(command, " %s=%s", key, quoted);
-    free(quoted);
-}
-
-char *machine_repeat_command(const struct machine *machine, const char *seed)
-{
-    char *command = text_copy("make run");
-    char *mem = size_text(machine->mem_bytes);
-    char *timeout = text("%u", machine->timeout_s);
-    char *set = devices_text(machine->devices);
-    char *args = text_copy(machine->args);
-
-    if (machine_takes_options(machine)) {
-        add_option(&args, "depth", machine->sampled ? NULL : "smoke");
-        add_option(&args, "seed", *seed ? seed : NULL);
-    }
-
-    add_setting(&command, "FIRMWARE", firmware_name(machine->firmware));
-    add_setting(&command, "MACHINE", machine->type);
-    add_setting(&command, "CPU", machine->cpu);
-    add_setting(&command, "MEM", mem);
-    add_setting(&command, "DEVICES", set);
-    if (machine->serial != SERIAL_COM1)
-        add_setting(&command, "SERIAL", serial_names[machine->serial]);
-    add_setting(&command, "ARGS", args);
-    add_setting(&command, "QEMU_EXTRA", machine->qemu_extra);
-    if (strcmp(machine->accel, "tcg"))
-        add_setting(&command, "ACCEL", machine->accel);
-    if (strcmp(machine->vga, "std"))
-        add_setting(&command, "VGA", machine->vga);
-    if (machine->icount)
-        add_setting(&command, "ICOUNT", "yes");
-    add_setting(&command, "ORACLE", machine->oracle);
-    add_setting(&command, "BAD_SECTORS", machine->bad_sectors);
-    add_setting(&command, "MONITOR", machine->monitor);
-    if (machine->timeout_s != DEFAULT_TIMEOUT_S)
-        add_setting(&command, "TIMEOUT", timeout);
-
-    free(timeout);
-    free(args);
-    free(set);
-    free(mem);
-    return command;
 }
 
 void machine_free(struct machine *machine)

@@ -23,7 +23,7 @@
  *     vga         QEMU's -vga, default std
  *     seed        of the payload's random order, unless the options name one; default: "random",
  *                 as the payload likes
- *     timeout     seconds until a run is given up, default 120
+ *     timeout     seconds until a run is given up, default 300
  *     silence     seconds without a byte from a payload that had begun to speak, default 45
  *     name        of the run, and of its folder; default: the firmware's name
  */
@@ -61,6 +61,8 @@ enum leave {
     LEAVE_HALT, /* it does not end by itself */
 };
 
+#define MACHINE_TIMEOUT_S 300 /* unless another is asked for */
+
 struct machine {
     char *name;
     enum firmware firmware;
@@ -97,8 +99,11 @@ int machine_set(struct machine *machine, const char *key, const char *value, cha
  */
 void machine_fit(struct machine *machine);
 
-/* The firmware's name; what its machine type and CPU are when none is asked for. */
+/* The names that the keys take. */
 const char *firmware_name(enum firmware firmware);
+const char *serial_name(enum serial_port serial);
+
+/* QEMU's machine type and CPU: what is asked for, else what the firmware takes. */
 const char *machine_type(const struct machine *machine);
 const char *machine_cpu(const struct machine *machine);
 
