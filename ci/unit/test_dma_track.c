@@ -129,6 +129,28 @@ static void test_cpu_keeps_what_it_owns(void **state)
     assert_true(is_filled(buffer, 600, 8)); /* as it is with a direct mapping */
 }
 
+/* Parts side by side count as one, whichever came first. */
+static void test_parts_side_by_side(void **state)
+{
+    phys_addr_t buffer = GIB64(5);
+    dma_addr_t addr = map(&pci32, buffer, 800, DMA_FROM_DEVICE);
+
+    (void)state;
+    fill(addr, 800, 1);
+    dma_sync_single_for_cpu(&pci32, addr + 200, 200, DMA_FROM_DEVICE);
+    dma_sync_single_for_cpu(&pci32, addr, 200, DMA_FROM_DEVICE);
+    dma_sync_single_for_cpu(&pci32, addr + 400, 200, DMA_FROM_DEVICE);
+    dma_sync_single_for_cpu(&pci32, addr + 700, 50, DMA_FROM_DEVICE);
+    assert_true(is_filled(buffer, 600, 1));
+    fill(buffer, 800, 8);
+    dma_unmap_page(&pci32, addr, 800, DMA_FROM_DEVICE);
+    assert_true(is_filled(buffer, 600, 8));
+    assert_memory_equal(ram(buffer + 600), ram(addr + 600), 100);
+    assert_memory_equal(ram(buffer + 750), ram(addr + 750), 50);
+    assert_memory_not_equal(ram(buffer + 700), ram(addr + 700), 50);
+    assert_int_equal(pci32.counters.findings, 0);
+}
+
 static void test_forgotten_sync(void **state)
 {
     phys_addr_t buffer = GIB64(5);
@@ -195,11 +217,17 @@ static void test_full_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DMA_TEST(test_bad_arguments),  DMA_TEST(test_unmap_of_nothing),
-        DMA_TEST(test_double_unmap),   DMA_TEST(test_wrong_size_and_direction),
-        DMA_TEST(test_leak),           DMA_TEST(test_overlap),
-        DMA_TEST(test_same_start),     DMA_TEST(test_cpu_keeps_what_it_owns),
-        DMA_TEST(test_forgotten_sync), DMA_TEST(test_overrun),
+        DMA_TEST(test_bad_arguments),
+        DMA_TEST(test_unmap_of_nothing),
+        DMA_TEST(test_double_unmap),
+        DMA_TEST(test_wrong_size_and_direction),
+        DMA_TEST(test_leak),
+        DMA_TEST(test_overlap),
+        DMA_TEST(test_same_start),
+        DMA_TEST(test_cpu_keeps_what_it_owns),
+        DMA_TEST(test_parts_side_by_side),
+        DMA_TEST(test_forgotten_sync),
+        DMA_TEST(test_overrun),
         DMA_TEST(test_full_table),
     };
 
