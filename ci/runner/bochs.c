@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ci/runner/image.h"
 #include "ci/runner/oracle.h"
@@ -43,6 +44,33 @@ static char *serial_lines(const struct machine *machine, const struct run_files 
         return text("com1: enabled=1, mode=null\ncom2: enabled=1, mode=file, dev=\"%s\"\n",
                     files->serial);
     return text("com1: enabled=1, mode=file, dev=\"%s\"\n", files->serial);
+}
+
+char *bochs_lacks(const struct machine *machine)
+{
+    const struct {
+        const char *key;
+        bool asked;
+    } settings[] = {
+        {"MACHINE", machine->type},
+        {"QEMU_EXTRA", *machine->qemu_extra},
+        {"ACCEL", strcmp(machine->accel, "tcg")},
+        {"VGA", strcmp(machine->vga, "std")},
+        {"ICOUNT", machine->icount},
+        {"BAD_SECTORS", machine->bad_sectors},
+        {"MONITOR", machine->monitor},
+        {"SERIAL=e9", machine->serial == SERIAL_E9},
+    };
+    const char *device =
+        machine->devices == DEVICES_DEFAULT ? NULL : devices_not_in_bochs(machine->devices);
+
+    if (machine->firmware != FIRMWARE_BOCHS)
+        return NULL;
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        if (settings[i].asked)
+            return text("FIRMWARE=bochs: %s is for QEMU", settings[i].key);
+    }
+    return device ? text("DEVICES: Bochs has no %s", device) : NULL;
 }
 
 char *bochs_config(const struct machine *machine, const struct run_files *files)

@@ -65,6 +65,18 @@ void devices_qemu(unsigned devices, struct words *argv)
     }
 }
 
+const char *devices_not_in_bochs(unsigned devices)
+{
+    /* These have code of their own: bochs.c, sound.c. */
+    const unsigned others = DEVICE_FLOPPY | DEVICE_IDE | DEVICE_ES1370 | DEVICE_SB16;
+
+    for (size_t i = 0; i < KINDS; i++) {
+        if ((devices & ~others & kinds[i].bit) && !kinds[i].bochs)
+            return kinds[i].name;
+    }
+    return NULL;
+}
+
 char *devices_bochs(unsigned devices)
 {
     char *lines = text_copy("");

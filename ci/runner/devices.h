@@ -47,6 +47,9 @@ char *devices_names(unsigned devices);
  */
 void devices_qemu(unsigned devices, struct words *argv);
 
+/* The name of a device of the set that Bochs has not, or NULL. */
+const char *devices_not_in_bochs(unsigned devices);
+
 /* The lines that the set adds to Bochs' configuration, for free(). */
 char *devices_bochs(unsigned devices);
 

@@ -34,6 +34,12 @@ bool qemu_command(const struct machine *machine, const struct run_files *files, 
 /* A value inside a QEMU option list: a comma is written twice. For free(). */
 char *qemu_value(const char *value);
 
+/*
+ * What `machine` asks for and Bochs has not, as a message, for free(); NULL when there is nothing,
+ * or the firmware is not Bochs'. The default devices are those that it has.
+ */
+char *bochs_lacks(const struct machine *machine);
+
 /* Bochs' configuration for `machine`, for free(). The boot options are in the ISO. */
 char *bochs_config(const struct machine *machine, const struct run_files *files);
 

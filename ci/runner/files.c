@@ -118,7 +118,7 @@ int file_write(const char *path, const char *content)
 
     if (!file)
         return -errno;
-    int error = fputs(content, file) == EOF ? -EIO : 0;
+    int error = fputs(content, file) == EOF ? -errno : 0;
     if (fclose(file) && !error)
         error = -errno;
     return error;
@@ -140,7 +140,7 @@ int file_copy(const char *from, const char *to)
         return error;
     }
     while (!error && (length = fread(buffer, 1, sizeof(buffer), in)))
-        error = fwrite(buffer, 1, length, out) == length ? 0 : -EIO;
+        error = fwrite(buffer, 1, length, out) == length ? 0 : -errno;
     if (!error && ferror(in))
         error = -EIO;
     fclose(in);

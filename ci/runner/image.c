@@ -53,15 +53,17 @@ int image_create(const char *path, enum image_id id, uint64_t bytes)
 {
     uint8_t sector[IMAGE_SECTOR_BYTES];
     FILE *file = fopen(path, "wb");
+    int error = 0;
 
     if (!file)
         return -errno;
     for (uint64_t lba = 0; lba < bytes / IMAGE_SECTOR_BYTES; lba++) {
         image_sector(sector, lba, id);
-        if (fwrite(sector, sizeof(sector), 1, file) != 1)
+        if (fwrite(sector, sizeof(sector), 1, file) != 1) {
+            error = -errno;
             break;
+        }
     }
-    int error = ferror(file) ? -EIO : 0;
     if (fclose(file) && !error)
         error = -errno;
     return error;

@@ -2,8 +2,10 @@
 #include "ci/runner/judge.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "ci/runner/emulator.h"
+#include "ci/runner/process.h"
 
 #define STATUS_CANT_RUN 127
 
@@ -57,6 +59,9 @@ static char *why_no_verdict(const struct evidence *evidence)
     case ENDING_SILENCE:
         why = text("hang: nothing came for %u s, %s", machine->silence_s, place);
         break;
+    case ENDING_INTERRUPTED:
+        why = text("interrupted, %s", place);
+        break;
     case ENDING_NO_MEMORY:
         why = text("stopped: the guest took nearly all memory that the host has, %s", place);
         break;
@@ -64,6 +69,10 @@ static char *why_no_verdict(const struct evidence *evidence)
         if (!evidence->status && machine->firmware != FIRMWARE_BOCHS)
             why = text("the machine reset or switched off without a verdict (a triple fault?), %s",
                        place);
+        else if (evidence->status > STATUS_SIGNAL)
+            why = text("the emulator was ended by signal %d (%s), %s",
+                       evidence->status - STATUS_SIGNAL,
+                       strsignal(evidence->status - STATUS_SIGNAL), place);
         else
             why = text("the emulator ended with status %d without a verdict, %s", evidence->status,
                        place);
@@ -86,6 +95,20 @@ static void check_ending(const struct evidence *evidence, struct judgement *judg
                   verdict_name(evidence->ktap->verdict), evidence->status, wanted);
 }
 
+/* An ERROR without a case that is one says nothing of itself. */
+static void say_if_nothing_tested(const struct ktap *ktap, struct judgement *judgement)
+{
+    const unsigned *counts = ktap->counts;
+
+    if (judgement->result != RESULT_ERROR || counts[OUTCOME_ERROR])
+        return;
+    if (counts[OUTCOME_SKIP])
+        words_add(&judgement->problems, "nothing was tested: all %u cases were skipped",
+                  counts[OUTCOME_SKIP]);
+    else
+        words_add(&judgement->problems, "nothing was tested: no case has run");
+}
+
 /* What others than the payload found. */
 static void add_findings(const struct words *findings, struct judgement *judgement)
 {
@@ -103,14 +126,14 @@ void judge(const struct evidence *evidence, struct judgement *judgement)
     for (size_t i = 0; i < ktap->problems.count; i++)
         words_add(&judgement->problems, "%s", ktap->problems.at[i]);
 
-    if (evidence->ending == ENDING_INTERRUPTED || evidence->status == STATUS_CANT_RUN) {
+    if (evidence->status == STATUS_CANT_RUN) {
         judgement->result = RESULT_CANT;
-        words_add(&judgement->problems, evidence->status == STATUS_CANT_RUN
-                                            ? "the emulator could not be started"
-                                            : "interrupted");
+        words_add(&judgement->problems, "the emulator could not be started");
         return;
     }
-    if (ktap->verdict == VERDICT_NONE) {
+    if (ktap->verdict == VERDICT_NONE || evidence->ending == ENDING_INTERRUPTED) {
+        if (evidence->ending == ENDING_INTERRUPTED)
+            judgement->result = RESULT_CANT;
         judgement->hang = why_no_verdict(evidence);
         words_add(&judgement->problems, "%s", judgement->hang);
         return;
@@ -118,6 +141,7 @@ void judge(const struct evidence *evidence, struct judgement *judgement)
     check_ending(evidence, judgement);
     if (judgement->problems.count)
         judgement->result = RESULT_BROKEN;
+    say_if_nothing_tested(ktap, judgement);
     if (evidence->media_changed) {
         words_add(&judgement->problems, "%s", evidence->media_changed);
         if (judgement->result != RESULT_BROKEN)

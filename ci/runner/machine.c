@@ -17,7 +17,6 @@
 #define CORE_DUO "coreduo,+pse36,+nx"
 
 #define DEFAULT_MEM_BYTES (UINT64_C(6) << 30)
-#define DEFAULT_SILENCE_S 45
 
 /* What an emulator needs besides the guest's memory. */
 #define HOST_OVERHEAD_BYTES (UINT64_C(512) << 20)
@@ -51,7 +50,7 @@ void machine_init(struct machine *machine)
         .mem_bytes = DEFAULT_MEM_BYTES,
         .devices = DEVICES_DEFAULT,
         .timeout_s = MACHINE_TIMEOUT_S,
-        .silence_s = DEFAULT_SILENCE_S,
+        .silence_s = MACHINE_SILENCE_S,
         .args = text_copy(""),
         .qemu_extra = text_copy(""),
         .accel = text_copy("tcg"),
@@ -173,8 +172,11 @@ static int set_devices(struct machine *machine, const char *value, char **messag
         set |= bit;
         if (!bit) {
             char *known = devices_names(~0u);
+            char *wanted =
+                *name ? text("%s is none of %s", name, known) : text("names of %s", known);
 
-            error = bad(message, "DEVICES", value, known);
+            error = bad(message, "DEVICES", value, wanted);
+            free(wanted);
             free(known);
         }
     }
@@ -201,6 +203,19 @@ static int set_seconds(unsigned *seconds, const char *key, const char *value, ch
 
     if (sscanf(value, "%u%n", seconds, &used) != 1 || value[used] || !*seconds)
         return bad(message, key, value, "a number of seconds");
+    return 0;
+}
+
+/* As the payload takes it: lib/option.h. */
+static int set_seed(struct machine *machine, const char *value, char **message)
+{
+    const char *digits = value + (strncasecmp(value, "0x", 2) ? 0 : 2);
+    bool random = !strcmp(value, "random");
+
+    if (!random &&
+        (!*digits || strlen(digits) > 16 || digits[strspn(digits, "0123456789abcdefABCDEF")]))
+        return bad(message, "SEED", value, "a hexadecimal number of at most 64 bits, or random");
+    replace(&machine->seed, random ? NULL : value);
     return 0;
 }
 
@@ -233,10 +248,8 @@ int machine_set(struct machine *machine, const char *key, const char *value, cha
             return 0;
         }
     }
-    if (!strcasecmp(key, "seed")) {
-        replace(&machine->seed, strcmp(value, "random") ? value : NULL);
-        return 0;
-    }
+    if (!strcasecmp(key, "seed"))
+        return set_seed(machine, value, message);
     if (!strcasecmp(key, "firmware"))
         return set_firmware(machine, value, message);
     if (!strcasecmp(key, "devices"))

@@ -62,6 +62,7 @@ enum leave {
 };
 
 #define MACHINE_TIMEOUT_S 300 /* unless another is asked for */
+#define MACHINE_SILENCE_S 45  /* likewise */
 
 struct machine {
     char *name;

@@ -79,6 +79,7 @@ char *machine_repeat_command(const struct machine *machine, const char *seed)
     char *command = text_copy("make run");
     char *mem = size_text(machine->mem_bytes);
     char *timeout = text("%u", machine->timeout_s);
+    char *silence = text("%u", machine->silence_s);
     char *set = machine->devices == DEVICES_DEFAULT ? NULL : devices_names(machine->devices);
     char *args = text_copy(machine->args);
 
@@ -107,7 +108,10 @@ char *machine_repeat_command(const struct machine *machine, const char *seed)
     add_setting(&command, "MONITOR", machine->monitor);
     if (machine->timeout_s != MACHINE_TIMEOUT_S)
         add_setting(&command, "TIMEOUT", timeout);
+    if (machine->silence_s != MACHINE_SILENCE_S)
+        add_setting(&command, "SILENCE", silence);
 
+    free(silence);
     free(timeout);
     free(args);
     free(set);

@@ -13,9 +13,11 @@
 #include "ci/runner/pool.h"
 #include "ci/runner/run.h"
 #include "ci/runner/table.h"
+#include "ci/runner/tail.h"
 #include "ci/runner/tally.h"
 
 #define STAGE "matrix"
+#define LOG_LINES 30
 
 /* A stanza that names no limit has time for a host that is busy; a hang is noticed by its silence.
  */
@@ -104,6 +106,18 @@ static int run_stanza(struct job *job)
     return met ? 0 : 1;
 }
 
+/* Its end at least: of a run in CI nothing else may be left. */
+static void show_log(const char *path)
+{
+    struct words lines = {0};
+
+    tail_lines(path, LOG_LINES, &lines);
+    for (size_t i = 0; i < lines.count; i++)
+        printf("    %s\n", lines.at[i]);
+    printf("    log: %s\n", path);
+    words_free(&lines);
+}
+
 static void show_stanza(struct job *job)
 {
     if (job->status)
@@ -111,7 +125,7 @@ static void show_stanza(struct job *job)
     printf("%-6s %-20s %6.1f s  %s\n", job->status ? "FAILED" : "ok", job->name, job->seconds,
            *job->note ? job->note : "the runner crashed");
     if (job->status)
-        printf("    log: %s\n", job->output);
+        show_log(job->output);
     fflush(stdout);
     tally_add(state.options->tally, STAGE, job->name, !job->status);
 }
@@ -125,6 +139,15 @@ static bool is_wanted(const char *name, char **globs)
             return true;
     }
     return false;
+}
+
+static bool matches_none(const struct table *table, const char *glob)
+{
+    for (size_t i = 0; i < table->nr_stanzas; i++) {
+        if (!fnmatch(glob, table->stanzas[i].name, 0))
+            return false;
+    }
+    return true;
 }
 
 int command_matrix(const struct options *options, char **args)
@@ -141,6 +164,13 @@ int command_matrix(const struct options *options, char **args)
     if (table_read(&table, *args, &message)) {
         fprintf(stderr, "%s\n", message);
         return RESULT_CANT;
+    }
+    for (char **glob = args + 1; *glob; glob++) {
+        if (matches_none(&table, *glob)) {
+            fprintf(stderr, "ONLY=%s: no run of %s is called so\n", *glob, *args);
+            table_free(&table);
+            return RESULT_CANT;
+        }
     }
     struct stanza_run *runs = calloc(table.nr_stanzas + 1, sizeof(*runs));
     struct job *jobs = calloc(table.nr_stanzas + 1, sizeof(*jobs));

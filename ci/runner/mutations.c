@@ -208,6 +208,17 @@ static bool is_wanted(const struct mutation *mutation, char **globs)
     return false;
 }
 
+static bool matches_none(const struct mutation_list *list, char *glob)
+{
+    char *globs[] = {glob, NULL};
+
+    for (size_t i = 0; i < list->count; i++) {
+        if (is_wanted(&list->mutations[i], globs))
+            return false;
+    }
+    return true;
+}
+
 static bool run_all(const struct options *options, const struct table *table,
                     const struct mutation_list *list, char **globs)
 {
@@ -260,6 +271,13 @@ int command_mutations(const struct options *options, char **args)
                     check_table(&table, &list, &message);
     if (!readable)
         fprintf(stderr, "%s: %s\n", *args, message);
+    for (char **glob = args + 1; readable && *glob; glob++) {
+        if (matches_none(&list, *glob)) {
+            fprintf(stderr, "ONLY=%s: neither a mutation nor a suite with one is called so\n",
+                    *glob);
+            readable = false;
+        }
+    }
     mkdir(folder, 0777);
     bool whole = readable && run_all(options, &table, &list, args + 1);
     if (whole)

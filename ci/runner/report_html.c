@@ -262,8 +262,9 @@ int report_write_html(const struct report *report, const char *path)
 
     if (!file)
         return -errno;
+    errno = 0;
     put_page(file, report);
-    int error = ferror(file) ? -EIO : 0;
+    int error = ferror(file) ? -(errno ? errno : EIO) : 0;
     if (fclose(file) && !error)
         error = -errno;
     return error;

@@ -91,6 +91,7 @@ int report_write_json(const struct report *report, const char *path)
 
     if (!file)
         return -errno;
+    errno = 0;
     fputs("{\n  ", file);
     put_field(file, "name", report->name);
     fputs(",\n  ", file);
@@ -121,7 +122,7 @@ int report_write_json(const struct report *report, const char *path)
         put_suite(file, &ktap->suites[i]);
     }
     fputs("\n  ]\n}\n", file);
-    int error = ferror(file) ? -EIO : 0;
+    int error = ferror(file) ? -(errno ? errno : EIO) : 0;
     if (fclose(file) && !error)
         error = -errno;
     return error;

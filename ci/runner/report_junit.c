@@ -241,8 +241,9 @@ int report_write_junit(const struct report *report, const char *path)
         add_suite(root, report, &report->ktap->suites[i], &total);
     set_tally(root, &total);
     set_seconds(root, report->seconds);
+    errno = 0;
     int written = xmlSaveFormatFileEnc(path, document, "UTF-8", 1);
     xmlFreeDoc(document);
     free(name);
-    return written < 0 ? -EIO : 0;
+    return written < 0 ? -(errno ? errno : EIO) : 0;
 }

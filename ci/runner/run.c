@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "ci/runner/emulator.h"
@@ -20,7 +21,6 @@
 #include "ci/runner/wire.h"
 
 #define POLL_MS 50
-#define LAST_LINES 20
 
 /* A guest may take what the host has, but not the last of it: other programs live there too. */
 #define HOST_RESERVE_BYTES (UINT64_C(1) << 30)
@@ -210,15 +210,30 @@ static void write_reports(const struct machine *machine, const struct run_files 
         .command = result->command,
         .seconds = result->seconds,
     };
-    int error = report_write_junit(&report, files->xml);
+    const struct {
+        int (*write)(const struct report *report, const char *path);
+        const char *path;
+    } formats[] = {{report_write_junit, files->xml},
+                   {report_write_json, files->json},
+                   {report_write_html, files->html}};
 
-    if (!error)
-        error = report_write_json(&report, files->json);
-    if (!error)
-        error = report_write_html(&report, files->html);
-    if (error)
-        run_cant(result,
-                 text("the reports could not be written to %s: %s", files->dir, strerror(-error)));
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        int error = formats[i].write(&report, formats[i].path);
+
+        if (!error)
+            continue;
+        unlink(formats[i].path); /* rather none than half of one */
+        run_cant(result, text("%s: %s", formats[i].path, strerror(-error)));
+    }
+}
+
+/* A disk that is full cuts logs without a word. */
+static void say_if_disk_full(const char *dir, struct words *problems)
+{
+    struct statvfs disk;
+
+    if (!statvfs(dir, &disk) && !disk.f_bavail)
+        words_add(problems, "no space is left on the disk of %s", dir);
 }
 
 void run_machine(struct machine *machine, const char *build, struct live *live,
@@ -235,6 +250,8 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
     machine_fit(machine);
 
     int error = check_needs(machine, build, &message);
+    if (!error && (message = bochs_lacks(machine)))
+        error = -EINVAL;
     if (!error && *machine->args && !machine_takes_options(machine)) {
         message = text("%s passes no boot options: ARGS can't be given",
                        firmware_name(machine->firmware));
@@ -255,6 +272,10 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
         wire_check(machine, &files, &evidence.wire);
         evidence.media_changed = media_changed;
         judge(&evidence, &result->judgement);
+    }
+    if (files.lock >= 0) {
+        if (result->judgement.result != RESULT_PASS)
+            say_if_disk_full(files.dir, &result->judgement.problems);
         write_reports(machine, &files, result);
     }
     result->result = result->judgement.result;
@@ -275,59 +296,6 @@ void run_machine(struct machine *machine, const char *build, struct live *live,
     words_free(&evidence.oracle);
     words_free(&evidence.sound);
     words_free(&evidence.wire);
-}
-
-/* Shows the last lines of a file, without what could upset a terminal. */
-static void show_tail(const char *path, struct live *live)
-{
-    FILE *file = fopen(path, "r");
-    char *lines[LAST_LINES] = {NULL}, *line = NULL;
-    size_t room = 0, count = 0;
-
-    if (!file)
-        return;
-    while (getline(&line, &room, file) >= 0) {
-        line[strcspn(line, "\r\n")] = '\0';
-        for (char *c = line; *c; c++) {
-            if ((*c < ' ' && *c != '\t') || *c > '~')
-                *c = '?';
-        }
-        free(lines[count % LAST_LINES]);
-        lines[count++ % LAST_LINES] = text_copy(line);
-    }
-    for (size_t i = count > LAST_LINES ? count - LAST_LINES : 0; i < count; i++)
-        live_say(live, "  | %s", lines[i % LAST_LINES]);
-    for (size_t i = 0; i < LAST_LINES; i++)
-        free(lines[i]);
-    free(line);
-    fclose(file);
-}
-
-void run_show_end(const struct machine *machine, const struct run_result *result, struct live *live)
-{
-    const struct words *problems = &result->judgement.problems;
-    const unsigned *counts = result->ktap.counts;
-
-    if (result->judgement.hang && result->dir) {
-        char *log = text("%s/emulator.log", result->dir);
-
-        live_say(live, "the last lines of %s:", result->serial);
-        show_tail(result->serial, live);
-        show_tail(log, live);
-        free(log);
-    }
-    for (size_t i = 0; i < problems->count; i++)
-        live_say(live, "%s: %s", machine->name, problems->at[i]);
-    if (result->result == RESULT_REFUSED)
-        live_say(live, "%s", result->ktap.verdict_line);
-    if (result->result != RESULT_PASS)
-        live_say(live, "again: %s", result->command);
-    if (result->dir)
-        live_say(live, "report: %s/report.html, %s", result->dir, result->serial);
-    live_say(live, "%s: %s, %u passed, %u failed, %u skipped, %u errors, %.1f s", machine->name,
-             result_name(result->result), counts[OUTCOME_OK], counts[OUTCOME_NOT_OK],
-             counts[OUTCOME_SKIP], counts[OUTCOME_ERROR], result->seconds);
-    live_end(live);
 }
 
 void run_result_free(struct run_result *result)

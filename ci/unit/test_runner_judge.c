@@ -175,7 +175,21 @@ static void emulator_trouble(void **state)
     static const struct scene scenes[] = {
         {"", NULL, NULL, ENDING_SELF, 127, NULL, RESULT_CANT, "could not be started"},
         {"", NULL, NULL, ENDING_SELF, 1, NULL, RESULT_BROKEN, "ended with status 1"},
-        {BODY, NULL, NULL, ENDING_INTERRUPTED, 0, NULL, RESULT_CANT, "interrupted"},
+        {BODY, NULL, NULL, ENDING_SELF, 128 + 11, NULL, RESULT_BROKEN, "signal 11 (Segmentation"},
+        {BODY, NULL, NULL, ENDING_INTERRUPTED, 0, NULL, RESULT_CANT, "interrupted, in suite a"},
+    };
+
+    check_scenes(scenes, ARRAY_SIZE(scenes));
+}
+
+/* An ERROR that no case is to blame for says why. */
+static void nothing_tested(void **state)
+{
+    static const struct scene scenes[] = {
+        {BODY "    ok 1 x # SKIP none\nok 1 a # SKIP\n", "ERROR pass=0 fail=0 skip=1 error=0", NULL,
+         ENDING_SELF, ERROR_STATUS, NULL, RESULT_ERROR, "all 1 cases were skipped"},
+        {"KTAP version 1\n1..0\n", "ERROR pass=0 fail=0 skip=0 error=0", NULL, ENDING_SELF,
+         ERROR_STATUS, NULL, RESULT_ERROR, "no case has run"},
     };
 
     check_scenes(scenes, ARRAY_SIZE(scenes));
@@ -199,7 +213,7 @@ int main(void)
         cmocka_unit_test(verdicts),          cmocka_unit_test(status_zero_is_no_pass),
         cmocka_unit_test(status_must_agree), cmocka_unit_test(hangs),
         cmocka_unit_test(emulator_trouble),  cmocka_unit_test(written_media),
-        cmocka_unit_test(oracle_findings),
+        cmocka_unit_test(nothing_tested),    cmocka_unit_test(oracle_findings),
     };
 
     return cmocka_run_group_tests_name("runner_judge", tests, NULL, NULL);

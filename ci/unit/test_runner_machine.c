@@ -153,6 +153,57 @@ static void serial_ports(void **state)
     free(line);
 }
 
+/* The device that is not known is named, and not only the list that it stands in. */
+static void unknown_device(void **state)
+{
+    struct machine machine;
+    char *message;
+
+    machine_init(&machine);
+    assert_int_equal(machine_set(&machine, "devices", "ide,flopy,edu", &message), -EINVAL);
+    assert_non_null(strstr(message, "flopy is none of floppy,"));
+    free(message);
+    machine_free(&machine);
+}
+
+/* What Bochs has not is said, and not left out. */
+static void bochs_lacking(void **state)
+{
+    static const struct {
+        const char *key, *value, *named;
+    } asked[] = {
+        {"name", "x", NULL},
+        {"devices", "floppy,ide,uhci,e1000,sb16,es1370,floppy-empty", NULL},
+        {"devices", "none", NULL},
+        {"devices", "ide,ahci", "ahci"},
+        {"devices", "edu", "edu"},
+        {"qemu_extra", "-smp 2", "QEMU_EXTRA"},
+        {"accel", "kvm", "ACCEL"},
+        {"machine", "q35", "MACHINE"},
+        {"icount", "yes", "ICOUNT"},
+        {"bad_sectors", "ide:1", "BAD_SECTORS"},
+        {"monitor", "x => y", "MONITOR"},
+        {"serial", "com2", NULL},
+        {"serial", "e9", "SERIAL"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+        struct machine machine;
+        char *message;
+
+        machine_init(&machine);
+        assert_int_equal(machine_set(&machine, asked[i].key, asked[i].value, &message), 0);
+        assert_null(bochs_lacks(&machine));
+        assert_int_equal(machine_set(&machine, "firmware", "bochs", &message), 0);
+        message = bochs_lacks(&machine);
+        assert_int_equal(message != NULL, asked[i].named != NULL);
+        if (message)
+            assert_non_null(strstr(message, asked[i].named));
+        free(message);
+        machine_free(&machine);
+    }
+}
+
 static void bad_values(void **state)
 {
     static const char *const bad[][2] = {
@@ -162,6 +213,10 @@ static void bad_values(void **state)
         {"mem", "99999999T"},
         {"devices", "floppy,tape"},
         {"serial", "lpt"},
+        {"seed", "hello"},
+        {"seed", ""},
+        {"seed", "0x"},
+        {"seed", "123456789abcdef01"},
         {"timeout", "soon"},
         {"timeout", "0"},
         {"name", "../up"},
@@ -411,7 +466,8 @@ int main(void)
         cmocka_unit_test(by_default),      cmocka_unit_test(q35_gets_the_old_devices),
         cmocka_unit_test(beyond_the_host), cmocka_unit_test(exit_is_left_alone),
         cmocka_unit_test(extra_words),     cmocka_unit_test(serial_ports),
-        cmocka_unit_test(bad_values),      cmocka_unit_test(sizes),
+        cmocka_unit_test(bad_values),      cmocka_unit_test(unknown_device),
+        cmocka_unit_test(bochs_lacking),   cmocka_unit_test(sizes),
         cmocka_unit_test(repeat_command),  cmocka_unit_test(sounds),
         cmocka_unit_test(silence),         cmocka_unit_test(oracle),
         cmocka_unit_test(seeds),           cmocka_unit_test(bochs),

@@ -398,6 +398,52 @@ static void no_payload(void **state)
     run_result_free(&result);
 }
 
+/* A run that could not begin is reported too: who only sees the reports must not miss it. */
+static void not_begun_is_reported(void **state)
+{
+    struct run_result result;
+    char *report = text("%s/run/t/report.xml", place.build);
+    char *image = text("%s/run/t/disk.img", place.build), *folder = text("%s/run/t", place.build);
+    char *runs = text("%s/run", place.build);
+
+    prepare("", good_body, good_verdict, PASS_STATUS);
+    mkdir(runs, 0777);
+    mkdir(folder, 0777);
+    assert_int_equal(mkdir(image, 0777), 0);
+    run(&result, 20);
+    assert_int_equal(result.result, RESULT_CANT);
+    assert_true(has_problem(&result, "disk.img: Is a directory"));
+    assert_int_equal(access(report, R_OK), 0);
+    run_result_free(&result);
+    free(report);
+    free(image);
+    free(folder);
+    free(runs);
+}
+
+/* A report that can't be written is named, and the others are there. */
+static void report_not_written(void **state)
+{
+    struct run_result result;
+    char *xml = text("%s/run/t/report.xml", place.build);
+    char *html = text("%s/run/t/report.html", place.build), *folder = text("%s/run/t", place.build);
+    char *runs = text("%s/run", place.build);
+
+    prepare("", good_body, good_verdict, PASS_STATUS);
+    mkdir(runs, 0777);
+    mkdir(folder, 0777);
+    assert_int_equal(mkdir(xml, 0777), 0);
+    run(&result, 20);
+    assert_int_equal(result.result, RESULT_CANT);
+    assert_true(has_problem(&result, "report.xml: "));
+    assert_int_equal(access(html, R_OK), 0);
+    run_result_free(&result);
+    free(xml);
+    free(html);
+    free(folder);
+    free(runs);
+}
+
 static void folder_in_use(void **state)
 {
     struct run_files other;
@@ -417,10 +463,19 @@ int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(pass),         TEST(laboratory),    TEST(fail_is_shown_and_reported),
-        TEST(noise_before), TEST(lost_byte),     TEST(reset_is_no_pass),
-        TEST(hang),         TEST(written_disk),  TEST(no_emulator),
-        TEST(no_payload),   TEST(folder_in_use),
+        TEST(pass),
+        TEST(laboratory),
+        TEST(fail_is_shown_and_reported),
+        TEST(noise_before),
+        TEST(lost_byte),
+        TEST(reset_is_no_pass),
+        TEST(hang),
+        TEST(written_disk),
+        TEST(no_emulator),
+        TEST(no_payload),
+        TEST(folder_in_use),
+        TEST(not_begun_is_reported),
+        TEST(report_not_written),
     };
 
     if (!strcmp(basename(argv[0]), EMULATOR))
