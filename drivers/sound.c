@@ -2,22 +2,27 @@
 #include "drivers/sound.h"
 #include "drivers/transfer.h"
 #include "lib/errno.h"
-#include "lib/option.h"
-#include "lib/string.h"
+#include "lib/name_list.h"
 
 /* Longer than all others who may wait need. */
 #define CLAIM_LIMIT_MS 20000u
 
-static const char *audible = "";
+/* Written by sound_set_audible() and, while devices are probed, by drivers that ask. */
+static struct name_list audible = {.max = NAME_LIST_MAX, .globs = true};
 
 void sound_set_audible(const char *names)
 {
-    audible = names;
+    name_list_read(&audible, names);
 }
 
 bool sound_is_audible(const char *name)
 {
-    return list_match(audible, strlen(audible), name);
+    return name_list_has(&audible, name);
+}
+
+bool sound_unknown(unsigned index, char *text, uint32_t size)
+{
+    return name_list_unknown(&audible, index, text, size);
 }
 
 int sound_check_request(struct dma_client *client, uint32_t offset, uint32_t bytes)

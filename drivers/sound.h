@@ -37,6 +37,12 @@ void sound_set_audible(const char *names);
 bool sound_is_audible(const char *name);
 
 /*
+ * The `index`-th name of the option, from 0, that no sound device here has asked for, copied to
+ * text; false after the last. Context: after devices_probe().
+ */
+bool sound_unknown(unsigned index, char *text, uint32_t size);
+
+/*
  * What a client is asked for must be whole granules that it can take in one call. Returns 0, or
  * -EINVAL with the client's reason.
  */

@@ -86,11 +86,20 @@ static void say_unknown_media(void)
 /* The same: who wants a device left alone has to know if it was not. */
 static void say_unknown_avoided(void)
 {
+    const char *why = avoid_matches("pci") ? "not met with, and avoid=pci kept from looking on PCI"
+                                           : "no driver and no PCI function here is called so";
     char name[OPTION_TEXT_MAX];
 
     for (unsigned i = 0; avoid_unknown(i, name, sizeof(name)); i++)
-        report_line("# warning: option avoid=%s: no driver and no PCI function here is called so",
-                    name);
+        report_line("# warning: option avoid=%s: %s", name, why);
+}
+
+static void say_unknown_audible(void)
+{
+    char name[OPTION_TEXT_MAX];
+
+    for (unsigned i = 0; sound_unknown(i, name, sizeof(name)); i++)
+        report_line("# warning: option audible=%s: no sound device here is called so", name);
 }
 
 static void init_dma(void)
@@ -169,6 +178,7 @@ void paged_main(void)
         guarded("stopping them", stop_devices);
     say_unknown_avoided();
     say_unknown_media();
+    say_unknown_audible();
     irq_tell_stuck(0);
     run_suites();
     run_leave();

@@ -183,6 +183,13 @@ static void put_stack(void *ctx, virt_t window, struct page *stack)
                                   PTE_WRITE | layout.nx, "stack"});
 }
 
+static bool was_marked;
+
+bool oracle_was_marked(void)
+{
+    return was_marked;
+}
+
 void oracle_mark(const char *point)
 {
     const char *list = setup.options.oracle_points;
@@ -193,6 +200,7 @@ void oracle_mark(const char *point)
         told.count = 0;
         return;
     }
+    was_marked = true;
     flags = irq_save();
     report_line("# oracle %s begin", point);
     put_top(&block);

@@ -32,6 +32,9 @@
 /* What stands behind oracle_point(). */
 void oracle_mark(const char *point);
 
+/* Whether any point has been told so far. */
+bool oracle_was_marked(void);
+
 /* A point; `point` is of letters, digits and "_", and the option `oracle=` may leave it out. */
 static inline void oracle_point(const char *point)
 {

@@ -5,6 +5,7 @@
 #include "drivers/transfer.h"
 #include "lib/option.h"
 #include "lib/string.h"
+#include "payload/oracle.h"
 #include "payload/report.h"
 #include "payload/setup.h"
 #include "payload/stack_use.h"
@@ -85,6 +86,20 @@ static void say_unknown_sizes(void)
                         setup.options.sizes[i].name);
 }
 
+/* Globs that nothing was called by, known only at the end: cases name their stretches as they run.
+ */
+static void say_unmarked(void)
+{
+    const struct options *options = &setup.options;
+
+    if (options->trace && trace_stretch[0] == '\0')
+        report_line("# warning: option trace=%s: nothing that was run is called so",
+                    options->trace_names);
+    if (options->oracle && !oracle_was_marked())
+        report_line("# warning: option oracle%s%s: no such point was reached",
+                    options->oracle_points[0] ? "=" : "", options->oracle_points);
+}
+
 void run_suites(void)
 {
     const struct options *options = &setup.options;
@@ -111,6 +126,7 @@ void run_suites(void)
     }
     if (!counted)
         report_line("1..%u", number);
+    say_unmarked();
 }
 
 void run_leave(void)

@@ -380,6 +380,7 @@ void session_run(struct machine *machine, const struct session_options *options,
         run_cant(result, session.problem);
     result->result = result->judgement.result;
     if (session.files.lock >= 0) {
+        result->dir = text_copy(session.files.dir);
         result->serial = text_copy(session.files.serial);
         media_drop(&session.files);
     }

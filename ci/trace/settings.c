@@ -221,6 +221,8 @@ char *settings_repeat_command(const struct settings *settings)
     if (settings->case_limit != DEFAULT_CASE_LIMIT)
         words_add(&words, "CASE_LIMIT=%" PRIu64, settings->case_limit);
     add_setting(&words, "FUNCTION", settings->function);
+    if (settings->machine.timeout_s != DEFAULT_TIMEOUT_S)
+        words_add(&words, "TIMEOUT=%u", settings->machine.timeout_s);
     char *line = join(&words, " "), *whole = text("make trace %s", line);
     free(line);
     free(mem);
