@@ -34,6 +34,7 @@ test_kernel_SRCS := loader/kernel.c loader/header.c loader/elf.c loader/image.c
 test_kmap_SRCS := paging/wait.c paging/kmap.c paging/kmap_local.c paging/layout.c
 test_kmap_range_SRCS := paging/wait.c paging/layout.c
 test_load_options_SRCS := loader/options.c
+test_lowmem_map_SRCS := payload/tests/lowmem_map.c
 test_lowmem_spent_SRCS := payload/tests/lowmem_spent.c
 test_mbi_SRCS := loader/mbi.c loader/memory_map.c $(test_boot_facts_SRCS)
 test_memmap_SRCS := paging/memmap.c
