@@ -11,6 +11,7 @@
 #include "lib/inject.h"
 #include "paging/shrinker.h"
 #include "paging/slab.h"
+#include "paging/slab_internal.h"
 
 #define NR_PFN 1024u
 #define DMA_PFN 128u
@@ -544,12 +545,97 @@ static void second_processor(void **state)
     end();
 }
 
+static void expect_wrong(struct kmem_cache *cache, const char *wanted)
+{
+    virt_t where;
+    const char *wrong = kmem_cache_check(cache, &where);
+
+    assert_non_null(wrong);
+    assert_string_equal(wrong, wanted);
+}
+
+/* The rest stays as it is meanwhile. */
+static void expect_wrong_with(uint32_t *word, uint32_t value, struct kmem_cache *cache,
+                              const char *wanted)
+{
+    uint32_t saved = *word;
+
+    *word = value;
+    expect_wrong(cache, wanted);
+    *word = saved;
+}
+
+/* kmem_cache_check() sees each kind of damage: to counts, lists and descriptors, */
+static void damage_is_seen(void **state)
+{
+    struct kmem_cache *cache;
+    struct slab *slab;
+    struct page *page;
+    void *object, *saved, **top;
+
+    begin();
+    cache = m.named[0] = kmem_cache_create("damaged", 64, 0, 0);
+    object = kmem_cache_alloc(cache, GFP_KERNEL);
+    slab = list_first_entry(&cache->partial, struct slab, link);
+    page = slab_page(slab);
+    expect_wrong_with(&cache->free, cache->free + 1, cache,
+                      "the count of free objects is not the sum of the slabs'");
+    expect_wrong_with(&cache->slabs, 2, cache, "slabs are missing in the lists");
+    expect_wrong_with(&page->kmap, page->kmap ^ 1, cache, "a page that does not lead to its slab");
+    expect_wrong_with(&page->use, page->use ^ 1, cache, "a slab whose page has another owner");
+    slab->number++;
+    expect_wrong(cache, "a slab in the list of another cache");
+    slab->number--;
+    slab->free--;
+    expect_wrong(cache, "a slab has another count than its map");
+    slab->free++;
+    list_del(&slab->link);
+    list_add(&slab->link, &cache->full);
+    expect_wrong(cache, "a slab in the wrong list");
+    list_del(&slab->link);
+    list_add(&slab->link, &cache->partial);
+    /* and to what lies on the stack. */
+    top = slab_top_get(cache->number);
+    saved = top[1];
+    top[1] = top[0];
+    expect_wrong(cache, "an object is on the stack twice");
+    top[1] = slab_object(cache, slab, cache->objects - 1);
+    expect_wrong(cache, "is free already");
+    top[1] = saved;
+    kmem_cache_free(cache, object);
+    end();
+}
+
+/* The same of objects that are debugged. */
+static void damage_to_objects_is_seen(void **state)
+{
+    struct kmem_cache *cache;
+    char *out, *free;
+
+    begin();
+    cache = m.named[0] = kmem_cache_create("debugged", 64, 0, SLAB_POISON | SLAB_RED_ZONE);
+    out = kmem_cache_alloc(cache, GFP_KERNEL);
+    free = slab_object(cache, slab_of(out), cache->objects - 1);
+    out[64] ^= 1;
+    expect_wrong(cache, "an object was written past its end");
+    out[64] ^= 1;
+    out[-1] ^= 1;
+    expect_wrong(cache, "an object was written before its start");
+    out[-1] ^= 1;
+    free[63] ^= 1;
+    expect_wrong(cache, "an object was written after it was freed");
+    free[63] ^= 1;
+    kmem_cache_free(cache, out);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers),        cmocka_unit_test(bad_shapes),
         cmocka_unit_test(texts),          cmocka_unit_test(any_address),
         cmocka_unit_test(any_operations), cmocka_unit_test(second_processor),
+        cmocka_unit_test(damage_is_seen), cmocka_unit_test(damage_to_objects_is_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
