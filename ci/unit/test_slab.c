@@ -545,6 +545,116 @@ static void second_processor(void **state)
     end();
 }
 
+static uint32_t pages_kept(enum zone_type zone)
+{
+    return m.shrinker->count_objects(m.shrinker, zone);
+}
+
+/* What can be had, and what was given back, is told in pages, and by zone. */
+static void pages_are_told(void **state)
+{
+    void *first, *second;
+
+    begin();
+    m.named[0] = kmem_cache_create("two pages", 2 * PAGE_SIZE, 0, 0);
+    first = kmem_cache_alloc(m.named[0], GFP_KERNEL);
+    second = kmem_cache_alloc(m.named[0], GFP_KERNEL);
+    kmem_cache_free(m.named[0], first);
+    kmem_cache_free(m.named[0], second);
+    assert_int_equal(pages_kept(ZONE_NORMAL), 4);
+    assert_int_equal(pages_kept(ZONE_DMA), 0);
+    kfree(kmalloc(64, GFP_DMA));
+    assert_int_equal(pages_kept(ZONE_DMA), 1);
+    assert_int_equal(pages_kept(ZONE_NORMAL), 5);
+    /* No more caches are asked than it takes. */
+    assert_int_equal(m.shrinker->scan_objects(m.shrinker, ZONE_NORMAL, 1), 1);
+    assert_int_equal(kmem_cache_shrink(m.named[0]), 4);
+    assert_int_equal(pages_kept(ZONE_NORMAL), 0);
+    m.named[1] = kmem_cache_create("debugged", 64, 0, SLAB_POISON);
+    kmem_cache_free(m.named[1], kmem_cache_alloc(m.named[1], GFP_KERNEL));
+    assert_int_equal(pages_kept(ZONE_NORMAL), 1);
+    end();
+}
+
+/* There is a page for objects, and none for what describes them: it goes back. */
+static void no_descriptor(void **state)
+{
+    begin();
+    m.limit = m.used_pages + 1;
+    assert_null(kmalloc(64, GFP_KERNEL));
+    assert_int_equal(m.used_pages, m.start_pages);
+    end();
+}
+
+/* Objects don't move, whatever their user says: alloc_pages() looks at what it is asked. */
+static void never_movable(void **state)
+{
+    void *object, *block;
+
+    begin();
+    object = kmalloc(64, GFP_KERNEL | __GFP_MOVABLE);
+    block = kmalloc(2 * PAGE_SIZE, GFP_KERNEL | __GFP_MOVABLE);
+    m.named[0] = kmem_cache_create("movable", 64, 0, 0);
+    kmem_cache_free(m.named[0], kmem_cache_alloc(m.named[0], GFP_KERNEL | __GFP_MOVABLE));
+    kfree(object);
+    kfree(block);
+    end();
+}
+
+/* Large objects are kept by a few: 16 KiB on a stack are enough. */
+static void few_are_kept(void **state)
+{
+    void *object[10];
+    struct slab_info info;
+
+    begin();
+    m.named[0] = kmem_cache_create("pages", PAGE_SIZE, 0, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(object); i++)
+        object[i] = kmem_cache_alloc(m.named[0], GFP_KERNEL);
+    for (unsigned i = 0; i < ARRAY_SIZE(object); i++)
+        kmem_cache_free(m.named[0], object[i]);
+    kmem_cache_info(m.named[0], &info);
+    assert_true(info.in_use == 0 && info.slabs <= 4);
+    end();
+}
+
+/* Debugging begins when nobody has an object, and changes no size that is told. */
+static void debugging_waits(void **state)
+{
+    void *object, *dma;
+    struct slab_info info;
+
+    begin();
+    object = kmalloc(64, GFP_KERNEL);
+    dma = kmalloc(64, GFP_DMA);
+    assert_int_equal(ksize(dma), 64);
+    assert_false(kmalloc_set_debug(SLAB_POISON | SLAB_RED_ZONE));
+    kmem_cache_info(kmem_cache_of_number(kmalloc_number(64)), &info);
+    assert_true(info.flags == 0 && info.in_use == 1);
+    kfree(object);
+    kfree(dma);
+    assert_true(kmalloc_set_debug(SLAB_POISON | SLAB_RED_ZONE));
+    object = kmalloc(64, GFP_KERNEL);
+    assert_int_equal(ksize(object), 64);
+    kfree(object);
+    assert_true(kmalloc_set_debug(0));
+    end();
+}
+
+/* A page of descriptors is the slab allocator's, and nobody's to free. */
+static void descriptors_stay(void **state)
+{
+    void *object;
+
+    begin();
+    object = kmalloc(64, GFP_KERNEL);
+    kfree((void *)ALIGN_DOWN((uintptr_t)slab_of(object), PAGE_SIZE));
+    assert_int_equal(m.findings, 1);
+    m.findings = 0;
+    kfree(object);
+    end();
+}
+
 static void expect_wrong(struct kmem_cache *cache, const char *wanted)
 {
     virt_t where;
@@ -632,10 +742,13 @@ static void damage_to_objects_is_seen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers),        cmocka_unit_test(bad_shapes),
-        cmocka_unit_test(texts),          cmocka_unit_test(any_address),
-        cmocka_unit_test(any_operations), cmocka_unit_test(second_processor),
-        cmocka_unit_test(damage_is_seen), cmocka_unit_test(damage_to_objects_is_seen),
+        cmocka_unit_test(numbers),         cmocka_unit_test(bad_shapes),
+        cmocka_unit_test(texts),           cmocka_unit_test(any_address),
+        cmocka_unit_test(any_operations),  cmocka_unit_test(second_processor),
+        cmocka_unit_test(pages_are_told),  cmocka_unit_test(no_descriptor),
+        cmocka_unit_test(never_movable),   cmocka_unit_test(few_are_kept),
+        cmocka_unit_test(debugging_waits), cmocka_unit_test(descriptors_stay),
+        cmocka_unit_test(damage_is_seen),  cmocka_unit_test(damage_to_objects_is_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
