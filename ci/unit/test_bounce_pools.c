@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The DMA mapping API when its bounce pools grow, are full, or are out of reach. */
-#include "ci/unit/fake_dma.h"
+#include "ci/unit/stub_dma.h"
 #include "drivers/bounce.h"
 #include "drivers/dma_track.h"
 #include "paging/wait.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The DMA mapping API: what is mapped, copied and synced. */
-#include "ci/unit/fake_dma.h"
+#include "ci/unit/stub_dma.h"
 #include "drivers/bounce.h"
 #include "drivers/bounce_copy.h"
 #include "drivers/dma_track.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory that a device and the processor share, from the DMA mapping API. */
-#include "ci/unit/fake_dma.h"
+#include "ci/unit/stub_dma.h"
 #include "paging/layout.h"
 
 static void test_coherent(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the DMA mapping API finds wrong in the work of a driver or of a device. */
-#include "ci/unit/fake_dma.h"
+#include "ci/unit/stub_dma.h"
 #include "drivers/dma_track.h"
 #include "paging/page_alloc.h"
 

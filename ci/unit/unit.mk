@@ -20,7 +20,7 @@ test_console_SRCS := drivers/console_grid.c drivers/console_font.c
 test_console_write_SRCS := drivers/console.c
 test_compaction_SRCS := $(page_alloc_SRCS) paging/page_owner.c paging/layout.c
 test_destructive_SRCS := drivers/destructive.c
-test_dma_SRCS := ci/unit/fake_dma.c $(filter-out drivers/dma_pool.c,$(wildcard drivers/dma_*.c drivers/bounce*.c)) \
+test_dma_SRCS := ci/unit/stub_dma.c $(filter-out drivers/dma_pool.c,$(wildcard drivers/dma_*.c drivers/bounce*.c)) \
 	paging/wait.c
 test_dma_coherent_SRCS := $(test_dma_SRCS)
 test_dma_pool_SRCS := drivers/dma_pool.c

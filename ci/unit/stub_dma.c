@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "ci/unit/fake_dma.h"
+#include "ci/unit/stub_dma.h"
 
 #include "drivers/bounce.h"
 #include "drivers/dma_track.h"

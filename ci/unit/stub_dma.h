@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef CI_UNIT_FAKE_DMA_H
-#define CI_UNIT_FAKE_DMA_H
+#ifndef CI_UNIT_STUB_DMA_H
+#define CI_UNIT_STUB_DMA_H
 
 /*
  * What the DMA mapping API is tested on: a machine with RAM in four places, and devices that are a
