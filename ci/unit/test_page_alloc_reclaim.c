@@ -113,6 +113,8 @@ struct page *zones_alloc(gfp_t gfp, unsigned order)
 uint32_t shrink_pages(enum zone_type zone, uint32_t pages)
 {
     assert_int_equal(m.cpu.preempt_count, 0);
+    assert_int_equal(zone, ZONE_NORMAL); /* what is of no use to who asks is left alone */
+    assert_true(pages >= MAX(32u, BLOCK_PAGES));
     m.reclaims++;
     if (!m.cached)
         return 0;
