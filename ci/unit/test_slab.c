@@ -556,7 +556,7 @@ static void pages_are_told(void **state)
     void *first, *second;
 
     begin();
-    m.named[0] = kmem_cache_create("two pages", 2 * PAGE_SIZE, 0, 0);
+    m.named[0] = kmem_cache_create("two pages", (size_t)2 * PAGE_SIZE, 0, 0);
     first = kmem_cache_alloc(m.named[0], GFP_KERNEL);
     second = kmem_cache_alloc(m.named[0], GFP_KERNEL);
     kmem_cache_free(m.named[0], first);
@@ -593,7 +593,7 @@ static void never_movable(void **state)
 
     begin();
     object = kmalloc(64, GFP_KERNEL | __GFP_MOVABLE);
-    block = kmalloc(2 * PAGE_SIZE, GFP_KERNEL | __GFP_MOVABLE);
+    block = kmalloc((size_t)2 * PAGE_SIZE, GFP_KERNEL | __GFP_MOVABLE);
     m.named[0] = kmem_cache_create("movable", 64, 0, 0);
     kmem_cache_free(m.named[0], kmem_cache_alloc(m.named[0], GFP_KERNEL | __GFP_MOVABLE));
     kfree(object);
