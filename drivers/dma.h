@@ -47,8 +47,9 @@
  *
  * Every mapping is tracked in tables of fixed size, with the address it was made from. What breaks
  * a rule is a finding (lib/finding.h) that names the caller's address, and is counted by kind in
- * the device's counters. It never stops the work: the tracked truth (size, direction) is used
- * instead of what the caller claimed.
+ * the device's counters. It never stops the work: an unmap goes by the tracked truth (size,
+ * direction) instead of what the caller claimed, and a sync that claims what is not so moves
+ * nothing.
  *
  * Names and meanings are those of Linux (Documentation/core-api/dma-api.rst), except that sizes are
  * 32 bits, and that dma_alloc_coherent() picks the zone from the mask itself.

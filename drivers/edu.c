@@ -286,43 +286,44 @@ static bool take_pair(unsigned bit, struct page **low, struct page **high)
     return false;
 }
 
-static bool shows(struct page *page, const uint8_t *pattern)
-{
-    uint8_t bytes[TRIAL_BYTES];
-
-    memcpy_from_page(bytes, page, 0, TRIAL_BYTES);
-    return memcmp(bytes, pattern, TRIAL_BYTES) == 0;
-}
-
 /*
  * Whether address bit `bit` comes out of the device: 1 or 0, or -ENODEV if there is no memory to
- * try it with, or what went wrong. Device memory is what it is; it just isn't the pattern.
+ * try it with, or what went wrong. The device fetches from where the bit leads, and what it got it
+ * stores below 16 MiB: so it writes nowhere else, however few bits it has.
  */
 static int try_bit(struct edu *edu, unsigned bit)
 {
-    const uint64_t noise[] = {hash64(rdtsc()), hash64(~rdtsc())};
-    uint8_t pattern[TRIAL_BYTES];
-    struct page *low, *high;
-    bool low_hit, high_hit;
+    const uint64_t wanted[] = {hash64(rdtsc()), hash64(~rdtsc())},
+                   other[] = {~wanted[0], ~wanted[1]};
+    struct page *low, *high, *back = alloc_page(GFP_DMA);
+    uint64_t found[ARRAY_SIZE(wanted)];
     uint16_t command;
     int err;
 
-    if (!take_pair(bit, &low, &high))
+    if (!back)
         return -ENODEV;
-    memcpy(pattern, noise, TRIAL_BYTES);
-    memcpy_to_page(low, 0, pattern, TRIAL_BYTES);
-    memcpy_to_page(high, 0, pattern, TRIAL_BYTES);
+    if (!take_pair(bit, &low, &high)) {
+        __free_page(back);
+        return -ENODEV;
+    }
+    memcpy_to_page(low, 0, other, TRIAL_BYTES);
+    memcpy_to_page(high, 0, wanted, TRIAL_BYTES);
     command = pci_enable(edu->pdev, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    err = run_engine(edu, 0, phys_to_dma(page_to_phys(high)), TRIAL_BYTES, DMA_FROM_DEVICE);
+    err = run_engine(edu, 0, phys_to_dma(page_to_phys(high)), TRIAL_BYTES, DMA_TO_DEVICE);
+    if (!err)
+        err = run_engine(edu, 0, phys_to_dma(page_to_phys(back)), TRIAL_BYTES, DMA_FROM_DEVICE);
     pci_restore_command(edu->pdev, command);
-    low_hit = !shows(low, pattern);
-    high_hit = !shows(high, pattern);
-    __free_page(low);
+    memcpy_from_page(found, back, 0, TRIAL_BYTES);
+    if (!err && memcmp(found, wanted, TRIAL_BYTES) == 0)
+        err = 1;
+    else if (!err && memcmp(found, other, TRIAL_BYTES) != 0)
+        err = client_error(&edu->client, -EIO,
+                           "what it fetched at 0x%llx is not what is there, nor %u MiB below",
+                           addr_number(page_to_phys(high)), 1u << (bit - 20));
     __free_page(high);
-    if (!err && low_hit == high_hit)
-        err = client_error(&edu->client, -EIO, "bytes for 0x%llx came to %s",
-                           addr_number(page_to_phys(high)), low_hit ? "two places" : "no place");
-    return err ? err : high_hit;
+    __free_page(low);
+    __free_page(back);
+    return err;
 }
 
 /* The highest bit that an address of RAM has. */
