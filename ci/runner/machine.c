@@ -225,8 +225,10 @@ static int set_name(struct machine *machine, const char *value, char **message)
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                   "_.-/";
 
-    if (!*value || value[strspn(value, allowed)] || *value == '/' || strstr(value, ".."))
-        return bad(message, "NAME", value, "letters, digits, _ . - and / only");
+    if (!*value || value[strspn(value, allowed)] || *value == '/' || *value == '.' ||
+        strstr(value, "/."))
+        return bad(message, "NAME", value,
+                   "letters, digits, _ . - and / only, no part of which begins with a dot");
     replace(&machine->name, value);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ci/runner/devices.h"
 #include "ci/runner/words.h"
 
 #define OPTION_TEXT_MAX 160 /* of the payload's options, see payload/options.h */
@@ -209,12 +210,16 @@ char *settings_repeat_command(const struct settings *settings)
 {
     struct words words = {0};
     char *mem = size_text(settings->machine.mem_bytes);
+    char *devices = settings->machine.devices == DEVICES_DEFAULT
+                        ? NULL
+                        : devices_names(settings->machine.devices);
 
     add_setting(&words, "SUITE", settings->suite);
     add_setting(&words, "CASE", settings->cases);
     add_setting(&words, "BOCHS_CPU", settings->machine.cpu);
     if (settings->machine.mem_bytes != DEFAULT_MEM_BYTES)
         add_setting(&words, "MEM", mem);
+    add_setting(&words, "DEVICES", devices);
     add_setting(&words, "ARGS", settings->machine.args);
     if (settings->limit != DEFAULT_LIMIT)
         words_add(&words, "LIMIT=%" PRIu64, settings->limit);
@@ -225,6 +230,7 @@ char *settings_repeat_command(const struct settings *settings)
         words_add(&words, "TIMEOUT=%u", settings->machine.timeout_s);
     char *line = join(&words, " "), *whole = text("make trace %s", line);
     free(line);
+    free(devices);
     free(mem);
     words_free(&words);
     return whole;

@@ -221,6 +221,8 @@ static void bad_values(void **state)
         {"timeout", "0"},
         {"name", "../up"},
         {"name", "/etc"},
+        {"name", "."},
+        {"name", "a/.b"},
         {"icount", "maybe"},
         {"oracle", ""},
         {"bad_sectors", "ide"},

@@ -740,21 +740,29 @@ static void diff_of_what_is_no_trace(void **state)
     fclose(nowhere);
 }
 
-static char *options_for(const char *const *words)
+/* Reads settings as the command line gives them. */
+static void read_words(struct settings *settings, const char *const *words)
 {
-    struct settings settings;
-    char *copies[8], *message = NULL;
+    char *copies[8];
     size_t count = 0;
 
     for (; words[count]; count++)
         copies[count] = strdup(words[count]);
     copies[count] = NULL;
-    assert_int_equal(settings_read(&settings, "build", copies), 0);
+    assert_int_equal(settings_read(settings, "build", copies), 0);
+    while (count)
+        free(copies[--count]);
+}
+
+static char *options_for(const char *const *words)
+{
+    struct settings settings;
+    char *message = NULL;
+
+    read_words(&settings, words);
     char *options = settings_boot_options(&settings, &message);
     free(message);
     settings_free(&settings);
-    while (count)
-        free(copies[--count]);
     return options;
 }
 
@@ -775,6 +783,19 @@ static void boot_options(void **state)
         "SUITE=kmap",
         "CASE=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb,cccccccccccccccc",
         NULL}));
+}
+
+static void repeating(void **state)
+{
+    struct settings settings;
+
+    read_words(&settings, (const char *[]){"SUITE=isa_dma", "DEVICES=floppy,sb16", "ARGS=seed=2",
+                                           "TIMEOUT=30", NULL});
+    char *command = settings_repeat_command(&settings);
+    assert_string_equal(command,
+                        "make trace SUITE=isa_dma DEVICES=floppy,sb16 ARGS=seed=2 TIMEOUT=30");
+    free(command);
+    settings_free(&settings);
 }
 
 static void counts(void **state)
@@ -824,6 +845,7 @@ int main(void)
         TEST(diff_of_memory),
         TEST(diff_of_what_is_no_trace),
         TEST(boot_options),
+        TEST(repeating),
         TEST(counts),
     };
 
