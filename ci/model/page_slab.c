@@ -223,15 +223,16 @@ void slab_registers(struct shrinker *asked)
 __attribute__((no_sanitize("address"))) static void reset_variables(bool is_first)
 {
     static char data[VARIABLES_MOST];
-    size_t bytes = MIN((size_t)(__stop_slab_data - __start_slab_data), VARIABLES_MOST);
+    size_t bytes = MIN((uintptr_t)__stop_slab_data - (uintptr_t)__start_slab_data, VARIABLES_MOST);
+    size_t zeroed = (uintptr_t)__stop_slab_bss - (uintptr_t)__start_slab_bss;
 
     CHECK(bytes < VARIABLES_MOST, "the slab allocator has too many variables");
     for (volatile size_t i = 0; is_first && i < bytes; i++)
         data[i] = __start_slab_data[i];
     for (volatile size_t i = 0; i < bytes; i++)
         __start_slab_data[i] = data[i];
-    for (volatile char *byte = __start_slab_bss; byte < __stop_slab_bss; byte++)
-        *byte = 0;
+    for (volatile size_t i = 0; i < zeroed; i++)
+        __start_slab_bss[i] = 0;
 }
 
 /*

@@ -191,7 +191,7 @@ static void make_plan(struct stress_client *s, struct client_transfer *p)
     p->dev_offset = 0;
     if (p->op == OP_READ || p->op == OP_WRITE)
         p->dev_offset =
-            prng_below(&s->prng, (s->reference_bytes - p->bytes) / granule + 1) * granule;
+            (uint64_t)prng_below(&s->prng, (s->reference_bytes - p->bytes) / granule + 1) * granule;
     s->noise = prng_u32(&s->prng);
     by_interrupt = prng_below(&s->prng, 2) == 0;
     if (s->client->completion)
