@@ -13,7 +13,6 @@
 
 /* Of min_free_kbytes, where nobody says how much. */
 #define MIN_FREE_LEAST 128u
-#define MIN_FREE_MOST 262144u
 
 /* From one mark to the next at least, of a zone: watermark_scale_factor as Linux has it. */
 #define SCALE_FACTOR 10u
@@ -68,8 +67,7 @@ void watermarks_set(struct zone *all, const struct page_alloc_tuning *tuning)
     uint32_t min_kbytes = tuning->min_free_kbytes;
 
     if (!min_kbytes)
-        min_kbytes =
-            MIN(MAX(square_root(16 * lowmem_pages(all) * PAGE_KIB), MIN_FREE_LEAST), MIN_FREE_MOST);
+        min_kbytes = MAX(square_root(16 * lowmem_pages(all) * PAGE_KIB), MIN_FREE_LEAST);
     for (unsigned z = 0; z < MAX_NR_ZONES; z++) {
         memset(all[z].watermark, 0, sizeof(all[z].watermark));
         if (tuning->watermarks)

@@ -45,6 +45,8 @@
  *                                             a letter: who has most of what is used; lower case if
  *                                                less than half is used, upper case otherwise
  * # lab failed ORDER COUNT                  allocations that failed, where there were any
+ *                                           (here, below and in events what start() did counts
+ *                                           as well; in spent only the steps)
  * # lab below ZONE MIN LOW HIGH             times that free pages fell below the watermarks
  * # lab spent WHAT ORDER COUNT P50 P90 P99 MAX UNIT
  *                                           what the steps took, in instructions or cycles; WHAT:
