@@ -8,8 +8,8 @@
  *
  *     static void case_read(struct test *t)
  *     {
- *         struct client_bench *b = client_bench_open(t, client_that(reads, test_instance(t)), 1,
- * 2);
+ *         struct dma_client *client = client_that(reads, test_instance(t));
+ *         struct client_bench *b = client_bench_open(t, client, 1, 2);
  *
  *         if (!b)
  *             return;
