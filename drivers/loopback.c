@@ -2,7 +2,6 @@
 #include "drivers/loopback.h"
 #include "drivers/clock.h"
 #include "lib/errno.h"
-#include "lib/format.h"
 #include "lib/inject.h"
 #include "lib/string.h"
 #include "paging/highmem.h"
@@ -202,15 +201,6 @@ static void close_device(struct loopback *l)
     l->pdev = NULL;
 }
 
-/* Devices of a kind are numbered from the second on. */
-static void name_device(struct loopback *l, unsigned index, const char *driver)
-{
-    if (index == 0 || inject(loop_same_name, dma_rules))
-        format(l->name, sizeof(l->name), "%s", driver);
-    else
-        format(l->name, sizeof(l->name), "%s_%u", driver, index + 1);
-}
-
 int loopback_probe(struct pci_device *pdev, const struct pci_driver *driver)
 {
     const struct loopback_kind *kind = driver->kind;
@@ -227,7 +217,7 @@ int loopback_probe(struct pci_device *pdev, const struct pci_driver *driver)
     }
     l = &kind->devices[index];
     memset(l, 0, sizeof(*l));
-    name_device(l, index, driver->name);
+    client_name_format(l->name, sizeof(l->name), driver->name, index);
     l->client = (struct dma_client){
         .name = l->name,
         .dev = &pdev->dma,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "drivers/sound_card.h"
 #include "lib/errno.h"
-#include "lib/format.h"
 #include "lib/inject.h"
 #include "paging/page_alloc.h"
 
@@ -77,14 +76,13 @@ static bool can_record(struct sound_card *card)
     return err != -ETIMEDOUT || card->moved;
 }
 
-/* Cards of a kind are numbered from the second on. */
 static void set_up(struct sound_card *card, struct pci_device *pdev,
                    const struct pci_driver *driver, unsigned index)
 {
     const struct sound_card_kind *kind = driver->kind;
 
     *card = (struct sound_card){.kind = kind, .pdev = pdev};
-    format(card->name, sizeof(card->name), index ? "%s_%u" : "%s", driver->name, index + 1);
+    client_name_format(card->name, sizeof(card->name), driver->name, index);
     card->completion = (struct completion){
         .service = kind->service,
         .name = card->name,

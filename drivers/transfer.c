@@ -38,6 +38,14 @@ struct dma_client *dma_client_at(unsigned index)
     return index < nr_clients ? clients[index] : NULL;
 }
 
+void client_name_format(char *name, size_t size, const char *driver, unsigned index)
+{
+    if (index == 0 || inject(loop_same_name, dma_rules))
+        format(name, size, "%s", driver);
+    else
+        format(name, size, "%s_%u", driver, index + 1);
+}
+
 int client_error(struct dma_client *client, int error, const char *fmt, ...)
 {
     va_list args;

@@ -148,6 +148,12 @@ void dma_client_register(struct dma_client *client);
 unsigned dma_client_count(void);
 struct dma_client *dma_client_at(unsigned index);
 
+/*
+ * The name of a driver's device number `index`: "ac97", and "ac97_2" of the second one.
+ *   name, size: gets it, terminated, cut if it is too long
+ */
+void client_name_format(char *name, size_t size, const char *driver, unsigned index);
+
 /* Sets client->reason and returns `error`. */
 int client_error(struct dma_client *client, int error, const char *fmt, ...) __printf(3, 4);
 

@@ -57,6 +57,11 @@ char *devices_names(unsigned devices)
     return names ? names : text_copy("none");
 }
 
+char *devices_setting(unsigned devices)
+{
+    return devices == DEVICES_DEFAULT ? NULL : devices_names(devices);
+}
+
 void devices_qemu(unsigned devices, struct words *argv)
 {
     for (size_t i = 0; i < KINDS; i++) {

@@ -43,6 +43,9 @@ unsigned device_by_name(const char *name);
 /* The names of a set with commas between them, "none" if it is empty; for free(). */
 char *devices_names(unsigned devices);
 
+/* The same as the setting DEVICES= of a command: NULL if it need not be named. */
+char *devices_setting(unsigned devices);
+
 /* Appends what the set of devices adds to QEMU's arguments, but for those with code of their own.
  */
 void devices_qemu(unsigned devices, struct words *argv);

@@ -80,7 +80,7 @@ char *machine_repeat_command(const struct machine *machine, const char *seed)
     char *mem = size_text(machine->mem_bytes);
     char *timeout = text("%u", machine->timeout_s);
     char *silence = text("%u", machine->silence_s);
-    char *set = machine->devices == DEVICES_DEFAULT ? NULL : devices_names(machine->devices);
+    char *set = devices_setting(machine->devices);
     char *args = text_copy(machine->args);
 
     if (machine_takes_options(machine)) {

@@ -210,9 +210,7 @@ char *settings_repeat_command(const struct settings *settings)
 {
     struct words words = {0};
     char *mem = size_text(settings->machine.mem_bytes);
-    char *devices = settings->machine.devices == DEVICES_DEFAULT
-                        ? NULL
-                        : devices_names(settings->machine.devices);
+    char *devices = devices_setting(settings->machine.devices);
 
     add_setting(&words, "SUITE", settings->suite);
     add_setting(&words, "CASE", settings->cases);
